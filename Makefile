@@ -1,0 +1,120 @@
+# Everything one does with this repository. `make help` lists it; `make demo` and `make test` need nothing
+# but a Python and set up the rest themselves.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+# One step after the other, under -j too: the first failure ends it, and pytest has the last word.
+.NOTPARALLEL:
+
+AIRFLOW_VERSIONS := 3.1 3.2
+LOCKS := requirements.lock $(AIRFLOW_VERSIONS:%=tests/airflow_versions/airflow-%.lock) benchmarks/requirements.lock
+READY := $(VENV)/.ready
+UV := $(VENV)/bin/uv
+PYTEST := bin/pytest
+
+.PHONY: help demo test setup lint types unit integration e2e packaging coverage compat bench format lock clean \
+	$(AIRFLOW_VERSIONS:%=compat-%)
+
+help: ## list these commands
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
+
+# ---------------------------------------------------------------- for every visitor
+
+demo: $(READY) ## place calls from a real DAG against a simulated Twilio, and watch them
+	@$(VENV)/bin/python demo/run.py
+
+test: lint types coverage compat ## lint, types, every test, and the older Airflows
+
+# ---------------------------------------------------------------- parts of make test
+
+lint: $(READY) ## style (ruff) and who may import whom (import-linter)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/lint-imports --no-cache --no-logo
+
+types: $(READY) ## mypy
+	$(VENV)/bin/mypy
+
+unit: $(READY) ## tests without network or database
+	$(VENV)/$(PYTEST) tests/unit
+
+integration: $(READY) ## tests of the package and the simulator over HTTP
+	$(VENV)/$(PYTEST) tests/integration
+
+e2e: $(READY) ## tests with Airflow's own processes
+	$(VENV)/$(PYTEST) tests/e2e
+
+packaging: $(READY) ## tests of the wheel in an empty environment
+	$(VENV)/$(PYTEST) tests/packaging
+
+coverage: $(READY) ## all tests, with the coverage that pyproject.toml demands
+	$(VENV)/$(PYTEST) --cov --cov-report=term
+
+compat: $(AIRFLOW_VERSIONS:%=compat-%) ## unit and integration tests on the older Airflows
+
+$(AIRFLOW_VERSIONS:%=compat-%): compat-%: $(VENV)-airflow-%/.ready
+	$(VENV)-airflow-$*/$(PYTEST) tests/unit tests/integration
+
+# ---------------------------------------------------------------- for those who work on it
+
+bench: $(VENV)-bench/.ready ## the figures, peers side by side in one run
+	$(VENV)-bench/bin/python -m benchmarks
+
+format: $(READY) ## let ruff put imports and layout right
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+setup: $(READY) ## make the environment, nothing more
+
+clean: ## remove environments, caches and builds
+	rm -rf $(VENV) $(VENV)-* build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The older Airflows do not start with libraries that came after them, hence the date. UPGRADE=--upgrade
+# takes newer versions; without it only what pyproject.toml demands changes. The SDK that tests compare with is
+# the newest everywhere.
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock" $(UPGRADE)
+OLD := --exclude-newer 2026-06-05 --exclude-newer-package twilio=2026-11-20
+
+lock: $(READY) ## write the lock files anew (UPGRADE=--upgrade: with newer versions)
+	$(COMPILE) --all-extras -o requirements.lock pyproject.toml
+	$(COMPILE) $(OLD) --all-extras -o tests/airflow_versions/airflow-3.1.lock pyproject.toml tests/airflow_versions/airflow-3.1.in
+	$(COMPILE) $(OLD) --all-extras -o tests/airflow_versions/airflow-3.2.lock pyproject.toml tests/airflow_versions/airflow-3.2.in
+	$(COMPILE) --all-extras --constraint requirements.lock -o benchmarks/requirements.lock pyproject.toml benchmarks/requirements.in
+	@if grep -nE '(https?|file)://' $(LOCKS); then echo "a lock file names where packages came from" >&2; exit 1; fi
+
+# ---------------------------------------------------------------- environments
+# Each is what its lock file says and this package from the work tree. It is made again when the lock file
+# or pyproject.toml is newer than the mark left at the end.
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c '' 2>/dev/null || { echo "There is no working $(PYTHON) here: install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$$($(PYTHON) --version) is too old: Python 3.10 or newer is needed, name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$$($(PYTHON) --version) cannot make virtual environments: install its venv module (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "Setting up $(VENV) (the first time takes a minute or two)"
+	@$(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: --require-hashes --requirement <(sed -n '/^uv==/,/# via/p' requirements.lock)
+	@$(call install,$(VENV),requirements.lock)
+
+$(VENV)-airflow-%/.ready: tests/airflow_versions/airflow-%.lock pyproject.toml $(READY)
+	@echo "Setting up $(@D)"
+	@$(UV) venv --quiet --allow-existing --python $(VENV)/bin/python $(@D)
+	@$(call install,$(@D),$<)
+
+$(VENV)-bench/.ready: benchmarks/requirements.lock pyproject.toml $(READY)
+	@echo "Setting up $(@D)"
+	@$(UV) venv --quiet --allow-existing --python $(VENV)/bin/python $(@D)
+	@$(call install,$(@D),$<)
+
+# $(call install,ENVIRONMENT,LOCK)
+define install
+$(UV) pip sync --quiet --python $(1)/bin/python --require-hashes $(2) && \
+$(UV) pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation --editable . && \
+touch $(1)/.ready
+endef

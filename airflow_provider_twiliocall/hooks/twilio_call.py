@@ -1,0 +1,157 @@
+"""TwilioCallHook: an Airflow connection becomes a client of Twilio's Calls API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+from airflow.sdk.log import mask_secret
+
+from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+from airflow_provider_twiliocall.hooks import connection_form
+from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
+from airflow_provider_twiliocall.twilio.client import TwilioClient
+from airflow_provider_twiliocall.twilio.errors import TwilioError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+
+class TwilioCallHook(BaseHook):
+    """Place, look at and end calls with the credentials of an Airflow connection.
+
+    Every method raises :class:`~airflow_provider_twiliocall.exceptions.TwilioConnectionError` where the
+    connection is missing or wrong, and the errors of ``airflow_provider_twiliocall.twilio.errors`` where
+    Twilio refuses, cannot be reached or leaves the outcome open.
+
+    :param twilio_conn_id: the connection, of type ``twilio``
+    :param account_sid: the account whose calls these are; default: the connection's. For subaccounts.
+    """
+
+    conn_name_attr = "twilio_conn_id"
+    default_conn_name = "twilio_default"
+    conn_type = connection_form.CONN_TYPE
+    hook_name = connection_form.HOOK_NAME
+
+    get_connection_form_widgets = staticmethod(connection_form.connection_form_widgets)
+    get_ui_field_behaviour = staticmethod(connection_form.ui_field_behaviour)
+
+    def __init__(
+        self, twilio_conn_id: str = default_conn_name, *, account_sid: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.twilio_conn_id = twilio_conn_id
+        self.account_sid = account_sid
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The Airflow connection, fetched once."""
+        try:
+            return self.get_connection(self.twilio_conn_id)
+        except AirflowNotFoundException as error:
+            raise _missing(self.twilio_conn_id) from error
+
+    async def fetch_connection(self) -> None:
+        """Fetch the connection on the event loop, where the blocking way of :attr:`connection` is forbidden."""
+        try:
+            self.connection = await self.aget_connection(self.twilio_conn_id)
+        except AirflowNotFoundException as error:
+            raise _missing(self.twilio_conn_id) from error
+
+    @cached_property
+    def settings(self) -> ConnectionSettings:
+        """What the connection says, checked; its secret is masked in logs from here on."""
+        settings = ConnectionSettings.of(self.connection)
+        mask_secret(settings.password)
+        for name in ConnectionSettings.unknown_extras(self.connection):
+            self.log.warning("The connection %r has an extra %r that means nothing here.", self.twilio_conn_id, name)
+        return settings
+
+    @cached_property
+    def client(self) -> TwilioClient:
+        """The client: one session, kept alive for the life of the hook."""
+        from airflow import __version__ as airflow_version
+
+        settings = self.settings
+        return TwilioClient(
+            settings.login,
+            settings.password,
+            account_sid=self.account_sid or settings.account_sid,
+            base_url=settings.base_url,
+            connect_timeout=settings.connect_timeout,
+            read_timeout=settings.read_timeout,
+            airflow_version=airflow_version,
+        )
+
+    def get_conn(self) -> TwilioClient:
+        """Return the client."""
+        return self.client
+
+    def with_caller_id(self, params: CreateCallParams) -> CreateCallParams:
+        """Fill in the connection's default caller ID where the parameters name no ``from_``.
+
+        :raises TwilioConnectionError: where there is none
+        :raises CallParamsError: where the two do not go together
+        """
+        if params.from_:
+            return params
+        if not self.settings.default_from:
+            raise TwilioConnectionError(
+                "There is no number to call from: give from_, or set the extra `from` of the connection "
+                f"{self.twilio_conn_id!r} to a number of yours at Twilio, e.g. +15551234567"
+            )
+        return params.replace(from_=self.settings.default_from)
+
+    def create_call(self, params: CreateCallParams) -> Call:
+        """Place a call, with one POST, from the connection's default caller ID unless the parameters name one."""
+        return self.client.create_call(self.with_caller_id(params))
+
+    def get_call(self, sid: str) -> Call:
+        """Fetch a call."""
+        return self.client.get_call(sid)
+
+    def list_calls(self, **filters: Any) -> Iterator[Call]:
+        """Yield the account's calls that fit the filters, see :meth:`.TwilioClient.list_calls`."""
+        return self.client.list_calls(**filters)
+
+    def update_call(self, sid: str, **changes: Any) -> Call:
+        """Change a call that is going on, see :meth:`.TwilioClient.update_call`."""
+        return self.client.update_call(sid, **changes)
+
+    def cancel_call(self, sid: str) -> Call:
+        """End a call unless somebody is already on the line."""
+        return self.client.cancel_call(sid)
+
+    def hang_up(self, sid: str) -> Call:
+        """End a call in whatever state it is; return it as it stands then."""
+        return self.client.hang_up(sid)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Say which account the connection reaches and its status, or what is wrong."""
+        try:
+            account = self.client.account()
+        except (TwilioError, TwilioConnectionError) as error:
+            return False, str(error)
+        status = account.get("status")
+        reached = (
+            f"Reached {account.get('type', 'Twilio')} account {account.get('friendly_name')!r} "
+            f"({self.client.account_sid}), status {status}"
+        )
+        if status != "active":
+            return False, f"{reached}: it cannot place calls. Settle this in the Twilio console"
+        if not self.settings.default_from:
+            return True, f"{reached}. No extra `from` is set: every call has to name its from_"
+        return True, reached
+
+
+def _missing(conn_id: str) -> TwilioConnectionError:
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    return TwilioConnectionError(
+        f"There is no connection {conn_id!r}. Make one of type twilio under Admin > Connections, with "
+        f"`airflow connections add {conn_id} --conn-type twilio …`, or in the environment variable {variable}"
+    )

@@ -1,0 +1,1 @@
+"""Airflow sensors that wait for calls."""

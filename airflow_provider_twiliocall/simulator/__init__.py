@@ -1,0 +1,46 @@
+"""A Twilio that runs on this machine. Importing this package costs nothing: FastAPI loads with what needs it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.simulator.clock import Clock
+    from airflow_provider_twiliocall.simulator.ending import Ending, Outcome
+    from airflow_provider_twiliocall.simulator.fault import Fault, FaultKind
+    from airflow_provider_twiliocall.simulator.operation import Operation
+    from airflow_provider_twiliocall.simulator.request_log import ReceivedRequest
+    from airflow_provider_twiliocall.simulator.server import PortInUseError
+    from airflow_provider_twiliocall.simulator.simulator import TwilioSimulator
+
+__all__ = [
+    "Clock",
+    "Ending",
+    "Fault",
+    "FaultKind",
+    "Operation",
+    "Outcome",
+    "PortInUseError",
+    "ReceivedRequest",
+    "TwilioSimulator",
+]
+
+_HOME = {
+    "Clock": "clock",
+    "Ending": "ending",
+    "Fault": "fault",
+    "FaultKind": "fault",
+    "Operation": "operation",
+    "Outcome": "ending",
+    "PortInUseError": "server",
+    "ReceivedRequest": "request_log",
+    "TwilioSimulator": "simulator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

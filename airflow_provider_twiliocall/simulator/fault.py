@@ -1,0 +1,180 @@
+"""Faults to inject: what goes wrong, for which requests, and how often."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from enum import Enum
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from airflow_provider_twiliocall.simulator.operation import Operation
+
+
+class FaultKind(str, Enum):
+    """What goes wrong."""
+
+    STATUS = "status"
+    DELAY = "delay"
+    DROP = "drop"
+    CUT = "cut"
+    HTML = "html"
+    TRUNCATED = "truncated"
+    NOT_FOUND = "not-found"
+    STALE = "stale"
+    LIST_LAG = "list-lag"
+
+
+# These change what is read; Twilio itself works as ever.
+_READING = {
+    FaultKind.NOT_FOUND: {Operation.GET},
+    FaultKind.STALE: {Operation.GET},
+    FaultKind.LIST_LAG: {Operation.LIST},
+}
+
+
+class Fault(BaseModel):
+    """One fault. Its seconds are real ones, because the timeouts it meets are.
+
+    :param kind: ``status``: answer with ``status``, ``headers`` and a Twilio error body with ``code`` (or ``body``);
+        ``delay``: answer properly, ``seconds`` later; ``drop``: close the connection without an answer;
+        ``cut``: close it in the middle of the answer's body; ``html``: answer with a proxy's HTML page and ``status``
+        (default 502); ``truncated``: answer with half of the JSON, as if it were all; ``not-found``: 404 for a call
+        younger than ``seconds`` (unset: any call); ``stale``: show a call as it was ``seconds`` ago (unset: at its
+        creation); ``list-lag``: leave calls younger than ``seconds`` out of lists.
+    :param after: False: the request never reaches Twilio. True: Twilio carries it out, then the fault strikes the
+        answer. ``delay`` is processed either way: before the processing, or after it. (Always so: ``cut`` and ``truncated``.)
+    :param operations: which requests it may strike; empty: every one that the kind can meet.
+    :param to: only requests about calls to this number (for a list: that filter on it).
+    :param sid: only requests about this call.
+    :param skip: let that many fitting requests through first.
+    :param times: strike that many requests; None: until cleared.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: FaultKind
+    after: bool = False
+    status: int | None = Field(default=None, ge=200, le=599)
+    code: int | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: str | None = None
+    seconds: float | None = Field(default=None, ge=0)
+    operations: frozenset[Operation] = frozenset()
+    to: str | None = None
+    sid: str | None = None
+    skip: int = Field(default=0, ge=0)
+    times: int | None = Field(default=1, ge=1)
+
+    def model_post_init(self, context: Any) -> None:
+        """Refuse a fault that says nothing."""
+        if self.kind is FaultKind.STATUS and self.status is None:
+            raise ValueError(
+                "a fault of kind 'status' needs a status, as in Fault(kind='status', status=503)"
+            )
+        if self.kind in (FaultKind.DELAY, FaultKind.LIST_LAG) and self.seconds is None:
+            raise ValueError(f"a fault of kind {self.kind.value!r} needs seconds")
+        able = _READING.get(self.kind)
+        if able and not self.operations <= able:
+            raise ValueError(f"a fault of kind {self.kind.value!r} only strikes: {', '.join(sorted(able))}")
+
+    def fits(self, operation: Operation, to: str, sid: str) -> bool:
+        """Whether a request is one of those that this fault may strike."""
+        operations = self.operations or _READING.get(self.kind)
+        if operations and operation not in operations:
+            return False
+        return self.to in (None, to) and self.sid in (None, sid)
+
+    @property
+    def sort(self) -> str:
+        """Where in the life of a request it strikes: ``reading``, ``delay`` or ``answer``."""
+        if self.kind is FaultKind.DELAY:
+            return "delay"
+        return "reading" if self.kind in _READING else "answer"
+
+    @property
+    def is_processed(self) -> bool:
+        """Whether Twilio carries the request out all the same."""
+        return self.after or self.kind not in (FaultKind.STATUS, FaultKind.DROP, FaultKind.HTML)
+
+
+class _Armed:
+    def __init__(self, fault: Fault) -> None:
+        self.id = uuid.uuid4().hex[:12]
+        self.fault = fault
+        self.met = 0
+        self.struck = 0
+
+    @property
+    def is_spent(self) -> bool:
+        return self.fault.times is not None and self.struck >= self.fault.times
+
+
+class Struck(NamedTuple):
+    """What strikes one request."""
+
+    reading: Fault | None = None
+    delay: Fault | None = None
+    answer: Fault | None = None
+
+    @property
+    def names(self) -> str | None:
+        """The kinds, for the record; None if nothing strikes."""
+        return "+".join(fault.kind.value for fault in self if fault is not None) or None
+
+
+class Faults:
+    """The faults in force. One request meets at most one of each sort, the one injected first:
+
+    one that changes what is read (``not-found``, ``stale``, ``list-lag``), one delay, and one that spoils the answer.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._armed: list[_Armed] = []
+
+    def inject(self, fault: Fault) -> str:
+        """Put a fault in force; its id clears it."""
+        armed = _Armed(fault)
+        with self._lock:
+            self._armed.append(armed)
+        return armed.id
+
+    def clear(self, fault_id: str | None = None) -> bool:
+        """Clear one fault, or all; False if there was no such fault."""
+        with self._lock:
+            before = len(self._armed)
+            self._armed = [each for each in self._armed if fault_id is not None and each.id != fault_id]
+            return len(self._armed) < before
+
+    def strike(self, operation: Operation, to: str, sid: str) -> Struck:
+        """The faults that strike this request, counted off."""
+        struck = Struck()
+        with self._lock:
+            for armed in self._armed:
+                sort = armed.fault.sort
+                if (
+                    armed.is_spent
+                    or getattr(struck, sort) is not None
+                    or not armed.fault.fits(operation, to, sid)
+                ):
+                    continue
+                armed.met += 1
+                if armed.met > armed.fault.skip:
+                    armed.struck += 1
+                    struck = struck._replace(**{sort: armed.fault})
+        return struck
+
+    def as_list(self) -> list[dict[str, Any]]:
+        """All faults, spent ones too, with how often each has struck."""
+        with self._lock:
+            return [
+                {
+                    "id": each.id,
+                    "struck": each.struck,
+                    "spent": each.is_spent,
+                    **each.fault.model_dump(mode="json"),
+                }
+                for each in self._armed
+            ]

@@ -1,0 +1,159 @@
+"""What Twilio says about a call: its status, who answered, and the Call resource itself."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Annotated, Any
+
+import pendulum
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from typing_extensions import Self
+
+from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, redact_phone_numbers_in
+
+CALL_SID_PATTERN = r"^CA[0-9a-fA-F]{32}$"
+
+
+class _OpenVocabulary(str, Enum):
+    """Words of Twilio's that may grow: a value unknown today becomes a member of its own, not an error."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = value.upper().replace("-", "_")
+        member._value_ = value
+        return member
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class CallStatus(_OpenVocabulary):
+    """Where a call stands: ``queued -> ringing -> in-progress -> completed``, or one of the other ends.
+
+    ``no-answer`` includes a callee who rejected the call; ``completed`` includes one answered by a
+    machine, so it does not mean that somebody heard the message.
+    """
+
+    QUEUED = "queued"
+    RINGING = "ringing"
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+    BUSY = "busy"
+    FAILED = "failed"
+    NO_ANSWER = "no-answer"
+    CANCELED = "canceled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the call is over. A status unknown to this version counts as still going on."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset(
+    {
+        CallStatus.COMPLETED,
+        CallStatus.BUSY,
+        CallStatus.FAILED,
+        CallStatus.NO_ANSWER,
+        CallStatus.CANCELED,
+    }
+)
+
+
+class AnsweredBy(_OpenVocabulary):
+    """Who answered, as far as answering machine detection can tell; null on a call without detection."""
+
+    HUMAN = "human"
+    FAX = "fax"
+    UNKNOWN = "unknown"
+    MACHINE_START = "machine_start"
+    MACHINE_END_BEEP = "machine_end_beep"
+    MACHINE_END_SILENCE = "machine_end_silence"
+    MACHINE_END_OTHER = "machine_end_other"
+
+
+def _to_pendulum(value: object) -> object:
+    """Read RFC 2822 (as Twilio writes it) or ISO 8601 (as :meth:`Call.to_dict` does)."""
+    if not isinstance(value, str):
+        return value
+    if "T" in value and value[:4].isdigit():
+        return pendulum.parse(value)
+    return pendulum.instance(parsedate_to_datetime(value)).in_timezone("UTC")
+
+
+Timestamp = Annotated[
+    pendulum.DateTime,
+    BeforeValidator(_to_pendulum),
+    PlainSerializer(lambda moment: moment.to_iso8601_string(), return_type=str),
+]
+
+
+class Call(BaseModel):
+    """A Call resource, typed. Fields keep Twilio's names; only ``from`` is ``from_`` here.
+
+    Fields this version does not know are kept as they came (``model_extra``).
+    """
+
+    model_config = ConfigDict(
+        extra="allow", frozen=True, populate_by_name=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+    sid: str = Field(pattern=CALL_SID_PATTERN)
+    status: CallStatus
+    account_sid: str | None = None
+    parent_call_sid: str | None = None
+    phone_number_sid: str | None = None
+    group_sid: str | None = None
+    trunk_sid: str | None = None
+    date_created: Timestamp | None = None
+    date_updated: Timestamp | None = None
+    start_time: Timestamp | None = Field(None, description="When it was answered; null while it is queued")
+    end_time: Timestamp | None = None
+    to: str | None = None
+    to_formatted: str | None = None
+    from_: str | None = Field(None, alias="from")
+    from_formatted: str | None = None
+    duration: int | None = Field(None, description="Seconds on the line; null until the call is over")
+    price: Decimal | None = Field(None, description="In ``price_unit``, negative; arrives minutes after the end")
+    price_unit: str | None = None
+    direction: str | None = None
+    answered_by: AnsweredBy | None = None
+    api_version: str | None = None
+    forwarded_from: str | None = None
+    caller_name: str | None = None
+    queue_time: int | None = Field(None, description="Milliseconds spent in Twilio's queue")
+    uri: str | None = None
+    subresource_uris: dict[str, str] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_null(cls, body: Any) -> Any:
+        if isinstance(body, dict):
+            return {name: None if value == "" else value for name, value in body.items()}
+        return body
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the call as JSON for XCom, under Twilio's names, phone numbers cut to their last four digits.
+
+        Times are ISO 8601, ``duration`` is in seconds, ``queue_time`` in milliseconds, ``price`` is a string
+        (or null: it arrives late). ``Call.model_validate`` reads it back.
+        """
+        # A caller's name is a person's; who needs it whole asks the hook, as for the numbers.
+        body: dict[str, Any] = {
+            name: redact_phone_numbers_in(value) if isinstance(value, str) else value
+            for name, value in self.model_dump(mode="json", by_alias=True).items()
+        }
+        for name in ("to", "from", "to_formatted", "from_formatted", "forwarded_from", "caller_name"):
+            if body[name] is not None:
+                body[name] = redact_phone_number(body[name])
+        return body
+
+    def __repr__(self) -> str:
+        return f"Call(sid={self.sid!r}, status={self.status.value!r})"
+
+    __str__ = __repr__

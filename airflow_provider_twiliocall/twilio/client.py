@@ -1,0 +1,270 @@
+"""TwilioClient: one requests.Session over Twilio's Calls API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timezone
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from pydantic import ValidationError
+
+from airflow_provider_twiliocall import __version__
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.errors import CALL_IS_OVER, TwilioRejectedError
+from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from airflow_provider_twiliocall.twilio.transport import (
+    RetryByMethod,
+    error_from_answer,
+    error_from_fault,
+    error_from_garbage,
+    json_from,
+)
+
+DEFAULT_CONNECT_TIMEOUT_S = 5.0
+DEFAULT_READ_TIMEOUT_S = 15.0
+LARGEST_PAGE = 1000
+
+
+def api_url(*, region: str | None = None, edge: str | None = None) -> str:
+    """Return the address of Twilio's API for a region and an edge; an edge alone means region us1.
+
+    :raises ValueError: for a region without an edge, which Twilio no longer serves
+    """
+    if region and not edge:
+        raise ValueError(f"region={region!r} needs an edge as well: Twilio no longer serves a region alone")
+    return f"https://api.{edge}.{region or 'us1'}.twilio.com" if edge else "https://api.twilio.com"
+
+
+class TwilioClient:
+    """Twilio's Calls API for one account.
+
+    Every request has a timeout and goes by HTTP Basic over one keep-alive session. Reads are repeated on
+    429, 5xx and connection faults; anything else only where no connection was made. Proxies and certificate
+    authorities come from the environment, as requests reads them.
+
+    All methods raise the errors of :mod:`airflow_provider_twiliocall.twilio.errors`.
+
+    :param username: Account SID, or API key SID
+    :param password: auth token, or the API key's secret
+    :param account_sid: the account whose calls these are
+    :param base_url: where the API is, see :func:`api_url`
+    :param connect_timeout: seconds to wait for a connection
+    :param read_timeout: seconds to wait for an answer
+    :param airflow_version: for the User-Agent
+    """
+
+    def __init__(
+        self,
+        username: str,
+        password: str,
+        *,
+        account_sid: str,
+        base_url: str = "https://api.twilio.com",
+        connect_timeout: float = DEFAULT_CONNECT_TIMEOUT_S,
+        read_timeout: float = DEFAULT_READ_TIMEOUT_S,
+        airflow_version: str | None = None,
+    ) -> None:
+        self.account_sid = account_sid
+        self.base_url = base_url.rstrip("/")
+        self._timeout = (connect_timeout, read_timeout)
+        self._session = requests.Session()
+        self._session.auth = (username, password)
+        self._session.mount("https://", RetryByMethod())
+        self._session.mount("http://", RetryByMethod())
+        host = f"apache-airflow/{airflow_version} " if airflow_version else ""
+        self._session.headers.update(
+            {
+                "User-Agent": f"airflow-provider-twiliocall/{__version__} {host}{requests.utils.default_user_agent()}",
+                "Accept": "application/json",
+            }
+        )
+
+    def __repr__(self) -> str:
+        return f"TwilioClient(account_sid={self.account_sid!r}, base_url={self.base_url!r})"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    # Calls ------------------------------------------------------------------------------------------------
+
+    def create_call(self, params: CreateCallParams) -> Call:
+        """Place a call, with one POST.
+
+        :raises TwilioAmbiguousError: when nobody can say whether the phone rings
+        :raises TwilioThrottledError: when Twilio did nothing and asks to wait
+        """
+        path = self._calls(account_sid=params.account_sid)
+        return self._call("POST", path, data=params.to_form())
+
+    def get_call(self, sid: str) -> Call:
+        """Fetch a call. A fresh one may not be found for a moment, or come with an older status."""
+        return self._call("GET", self._calls(sid))
+
+    def list_calls(
+        self,
+        *,
+        to: str | None = None,
+        from_: str | None = None,
+        parent_call_sid: str | None = None,
+        status: CallStatus | str | None = None,
+        start_time: datetime | date | str | None = None,
+        start_time_before: datetime | date | str | None = None,
+        start_time_after: datetime | date | str | None = None,
+        end_time: datetime | date | str | None = None,
+        end_time_before: datetime | date | str | None = None,
+        end_time_after: datetime | date | str | None = None,
+        page_size: int = LARGEST_PAGE,
+    ) -> Iterator[Call]:
+        """Yield the calls that fit every filter given, page by page, in Twilio's order.
+
+        A call still queued has no start time, so the filters on it miss such a call.
+
+        :param page_size: calls a request fetches, 1 to 1000
+        """
+        filters = {
+            "To": to,
+            "From": from_,
+            "ParentCallSid": parent_call_sid,
+            "Status": None if status is None else str(status),
+            "StartTime": _moment(start_time),
+            "StartTime<": _moment(start_time_before),
+            "StartTime>": _moment(start_time_after),
+            "EndTime": _moment(end_time),
+            "EndTime<": _moment(end_time_before),
+            "EndTime>": _moment(end_time_after),
+            "PageSize": str(page_size),
+        }
+        given = {name: value for name, value in filters.items() if value is not None}
+        for body in self._pages(self._calls(), "calls", given):
+            yield Call.model_validate(body)
+
+    def update_call(
+        self,
+        sid: str,
+        *,
+        status: CallStatus | str | None = None,
+        url: str | None = None,
+        method: str | None = None,
+        twiml: str | None = None,
+        fallback_url: str | None = None,
+        fallback_method: str | None = None,
+        status_callback: str | None = None,
+        status_callback_method: str | None = None,
+        time_limit: int | None = None,
+    ) -> Call:
+        """Change a call that is going on: end it, or send it other TwiML.
+
+        :raises TwilioRejectedError: with code 21220 when the call is over
+        """
+        changes = {
+            "Status": None if status is None else str(status),
+            "Url": url,
+            "Method": method,
+            "Twiml": twiml,
+            "FallbackUrl": fallback_url,
+            "FallbackMethod": fallback_method,
+            "StatusCallback": status_callback,
+            "StatusCallbackMethod": status_callback_method,
+            "TimeLimit": None if time_limit is None else str(time_limit),
+        }
+        form = [(name, value) for name, value in changes.items() if value is not None]
+        return self._call("POST", self._calls(sid), data=form)
+
+    def cancel_call(self, sid: str) -> Call:
+        """End a call unless somebody is already on the line; return it as it stands then."""
+        try:
+            return self.update_call(sid, status=CallStatus.CANCELED)
+        except TwilioRejectedError as error:
+            if error.code != CALL_IS_OVER:
+                raise
+            return self.get_call(sid)
+
+    def hang_up(self, sid: str) -> Call:
+        """End a call in whatever state it is; return it as it stands then. One already over is no error."""
+        call = self.cancel_call(sid)
+        if call.status.is_terminal:
+            return call
+        try:
+            return self.update_call(sid, status=CallStatus.COMPLETED)
+        except TwilioRejectedError as error:
+            if error.code != CALL_IS_OVER:
+                raise
+            return self.get_call(sid)
+
+    # What a call left behind ------------------------------------------------------------------------------
+
+    def recordings(self, sid: str) -> Iterator[dict[str, Any]]:
+        """Yield the call's recordings as Twilio describes them (``sid`` RE…, ``duration`` in seconds, …)."""
+        return self._pages(self._calls(sid, "Recordings"), "recordings")
+
+    def notifications(self, sid: str) -> Iterator[dict[str, Any]]:
+        """Yield what Twilio noted about the call: ``error_code``, ``log`` (0 error, 1 warning), ``message_text``.
+
+        The one place that says why a call *failed*.
+        """
+        return self._pages(self._calls(sid, "Notifications"), "notifications")
+
+    def events(self, sid: str) -> Iterator[dict[str, Any]]:
+        """Yield the requests Twilio made for the call and their answers, until 15 minutes after its end."""
+        return self._pages(self._calls(sid, "Events"), "events")
+
+    def account(self) -> dict[str, Any]:
+        """Fetch the account: ``friendly_name``, ``status`` (active, suspended, closed), ``type``."""
+        return self._json("GET", f"/2010-04-01/Accounts/{self.account_sid}.json")
+
+    # Requests ---------------------------------------------------------------------------------------------
+
+    def _calls(self, *below: str, account_sid: str | None = None) -> str:
+        account = account_sid or self.account_sid
+        return "/".join([f"/2010-04-01/Accounts/{account}/Calls", *below]) + ".json"
+
+    def _pages(
+        self, path: str, key: str, query: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        page = self._json("GET", path, params=query)
+        while True:
+            yield from page.get(key) or []
+            following = page.get("next_page_uri")
+            if not following:
+                return
+            # The URI carries a token and is to be followed as it is, but never to another host.
+            if urlsplit(urljoin(self.base_url, following)).netloc != urlsplit(self.base_url).netloc:
+                raise TwilioRejectedError(f"A page of {key} points to another host than {self.base_url}")
+            page = self._json("GET", following)
+
+    def _call(self, http_method: str, path: str, **kwargs: Any) -> Call:
+        response = self._send(http_method, path, **kwargs)
+        try:
+            return Call.model_validate(json_from(response))
+        except (ValueError, ValidationError):
+            raise error_from_garbage(response, changes_something=http_method != "GET") from None
+
+    def _json(self, http_method: str, path: str, **kwargs: Any) -> dict[str, Any]:
+        response = self._send(http_method, path, **kwargs)
+        try:
+            return json_from(response)
+        except ValueError:
+            raise error_from_garbage(response, changes_something=http_method != "GET") from None
+
+    def _send(self, http_method: str, path: str, **kwargs: Any) -> requests.Response:
+        changes_something = http_method != "GET"
+        url = urljoin(self.base_url, path)
+        try:
+            response = self._session.request(
+                http_method, url, timeout=self._timeout, allow_redirects=False, **kwargs
+            )
+        except requests.RequestException as fault:
+            raise error_from_fault(fault, changes_something=changes_something, url=url) from fault
+        if not response.ok or response.is_redirect:
+            raise error_from_answer(response, changes_something=changes_something)
+        return response
+
+
+def _moment(value: datetime | date | str | None) -> str | None:
+    """Write a time as Twilio's filters take it: ``2026-01-31T00:00:00Z``, or the bare date of a date."""
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.isoformat() if isinstance(value, date) else value

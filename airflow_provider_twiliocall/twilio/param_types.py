@@ -1,0 +1,224 @@
+"""What an argument of a call may be: one type for each kind of value, with the words that mend it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
+
+from airflow_provider_twiliocall.twilio.param_problems import Rule, show
+from airflow_provider_twiliocall.twilio.phone_number import (
+    is_phone_number,
+    normalize_phone_number,
+    show_address,
+)
+from airflow_provider_twiliocall.twilio.twiml import check_twiml
+
+_BOOLEAN: TypeAdapter[bool] = TypeAdapter(bool)
+
+
+def _sendable(value: str) -> str:
+    # pydantic lets lone surrogates pass; the UnicodeEncodeError of this is a ValueError to it.
+    value.encode()
+    return value
+
+
+def _whole_number(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", value):
+        return int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _true_or_false(value: object) -> object:
+    try:
+        return "true" if _BOOLEAN.validate_python(value) else "false"
+    except ValidationError:
+        return value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _as_list(value: object) -> object:
+    # A list that went through a template comes back as Python's or JSON's text of it.
+    if not isinstance(value, str):
+        return value
+    if value.startswith(("[", "(")):
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            return value
+    return [name for name in re.split(r"[,\s]+", value) if name]
+
+
+def _absolute_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"{show(value)} is not a URL ({error})") from None
+    if parts.scheme.lower() not in ("http", "https") or not host or re.search(r"\s", value):
+        raise ValueError(
+            f"{show(value)} is not an absolute http or https URL: write it whole, e.g. https://example.com/calls"
+        )
+    if "_" in host:
+        raise ValueError(
+            f"{show(value)} has an underscore in its host name, which Twilio refuses: use a name without one"
+        )
+    return value
+
+
+def _twiml(value: str) -> str:
+    try:
+        check_twiml(value)
+    except ValueError as error:
+        raise ValueError(f"{show(value)} {error}") from None
+    return value
+
+
+def _is_client_or_sip(value: str) -> bool:
+    return re.fullmatch(r"client:\S+|sip:[^@\s]+@[^@\s]+", value) is not None
+
+
+def _callee(value: str) -> str:
+    if _is_client_or_sip(value):
+        return value
+    if not is_phone_number(value):
+        raise ValueError(
+            f"{show_address(value)} is neither a phone number nor client:name nor sip:user@host: "
+            "give one of these, e.g. +15551234567"
+        )
+    return normalize_phone_number(value)
+
+
+def _caller(value: str, info: ValidationInfo) -> str:
+    if _is_client_or_sip(value):
+        return value
+    calls_sip = str(info.data.get("to")).startswith("sip:")
+    if re.fullmatch(r"[A-Za-z0-9._-]+", value) and (calls_sip or not is_phone_number(value)):
+        return value
+    if not is_phone_number(value):
+        raise ValueError(
+            f"{show_address(value)} is no caller: "
+            "give a phone number of yours such as +15551234567, client:name or a SIP user"
+        )
+    return normalize_phone_number(value)
+
+
+def _caller_id(value: str) -> str:
+    return normalize_phone_number(value) if is_phone_number(value) else value
+
+
+_Sendable = Annotated[str, AfterValidator(_sendable)]
+
+Text = Annotated[_Sendable, Rule()]
+SecretText = Annotated[_Sendable, Rule(secret=True)]
+Callee = Annotated[_Sendable, AfterValidator(_callee), Rule(code="21211", address=True)]
+Caller = Annotated[_Sendable, AfterValidator(_caller), Rule(code="21212", address=True)]
+CallerId = Annotated[_Sendable, AfterValidator(_caller_id), Rule(address=True)]
+Url = Annotated[_Sendable, AfterValidator(_absolute_url), Rule(code="21205")]
+TwiML = Annotated[_Sendable, AfterValidator(_twiml), Rule()]
+
+AccountSid = Annotated[
+    str,
+    Field(pattern=r"^AC[0-9a-fA-F]{32}$"),
+    Rule("is not an Account SID: give AC and 32 hexadecimal digits"),
+]
+ApplicationSid = Annotated[
+    str,
+    Field(pattern=r"^AP[0-9a-fA-F]{32}$"),
+    Rule("is not the SID of an application: give AP and 32 hexadecimal digits", code="21218"),
+]
+ByocSid = Annotated[
+    str,
+    Field(pattern=r"^BY[0-9a-fA-F]{32}$"),
+    Rule("is not the SID of a BYOC trunk: give BY and 32 hexadecimal digits"),
+]
+
+Method = Annotated[Literal["GET", "POST"], BeforeValidator(_upper), Rule(code="21209")]
+MachineDetection = Annotated[Literal["Enable", "DetectMessageEnd"], Rule(code="21234")]
+RecordingChannels = Annotated[Literal["mono", "dual"], Rule()]
+RecordingTrack = Annotated[Literal["inbound", "outbound", "both"], Rule()]
+Trim = Annotated[Literal["trim-silence", "do-not-trim"], Rule()]
+StatusCallbackEvents = Annotated[
+    tuple[Literal["initiated", "ringing", "answered", "completed"], ...],
+    BeforeValidator(_as_list),
+    Rule("is not a list of events: give a list such as ['ringing', 'completed']"),
+]
+RecordingEvents = Annotated[
+    tuple[Literal["in-progress", "completed", "absent"], ...],
+    BeforeValidator(_as_list),
+    Rule("is not a list of events: give a list such as ['in-progress', 'completed']"),
+]
+
+SendDigits = Annotated[
+    str,
+    Field(pattern=r"^[0-9A-D#*wW]{1,32}$"),
+    Rule("is not a row of keys to press: give at most 32 of 0-9 A-D # * w W", code="21206"),
+]
+RingSeconds = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    Field(strict=True, ge=1, le=600),
+    Rule(
+        "is not a time to let it ring: give whole seconds from 1 to 600 "
+        "(if the task does not set it, look in default_args, which reach every operator that has the name)",
+        code="21208",
+    ),
+]
+CallSeconds = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    Field(strict=True, gt=0),
+    Rule("is no length of a call: give whole seconds above 0"),
+]
+DetectionSeconds = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    Field(strict=True, gt=0),
+    Rule("is no time for machine detection: give whole seconds, best from 3 to 59"),
+]
+SpeechThreshold = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    Field(strict=True, ge=1000, le=6000),
+    Rule("is out of range: give whole milliseconds from 1000 to 6000"),
+]
+SpeechEndThreshold = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    Field(strict=True, ge=500, le=5000),
+    Rule("is out of range: give whole milliseconds from 500 to 5000"),
+]
+SilenceTimeout = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    Field(strict=True, ge=2000, le=10000),
+    Rule("is out of range: give whole milliseconds from 2000 to 10000"),
+]
+
+Switch = Annotated[bool, Rule("is neither true nor false: give one of the two")]
+TrueOrFalse = Annotated[
+    Literal["true", "false"],
+    BeforeValidator(_true_or_false),
+    Rule("is neither true nor false: give one of the two"),
+]
+SipUsername = Annotated[
+    _Sendable,
+    Field(max_length=255),
+    Rule("is too long: Twilio takes at most 255 characters", code="21221 to 21225"),
+]
+SipPassword = Annotated[
+    _Sendable,
+    Field(max_length=255),
+    Rule("is too long: Twilio takes at most 255 characters", code="21221 to 21225", secret=True),
+]
+Passports = Annotated[
+    _Sendable,
+    Field(pattern=r"^[^,]+(,[^,]+){0,4}$"),
+    Rule("is not 1 to 5 passports: give at most 5, with commas between them"),
+]

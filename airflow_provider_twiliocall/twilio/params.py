@@ -1,0 +1,298 @@
+"""What to ask Twilio for when a call is created: validated as a whole before anything is dialled."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from airflow_provider_twiliocall.twilio import param_types as types
+from airflow_provider_twiliocall.twilio.param_problems import (
+    redact,
+    refused_argument,
+    rule_of,
+    show,
+    unknown_argument,
+)
+from airflow_provider_twiliocall.twilio.phone_number import (
+    is_phone_number,
+    normalize_phone_number,
+    redact_phone_number,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+logger = logging.getLogger(__name__)
+
+_INSTRUCTIONS = ("url", "twiml", "application_sid")
+_IGNORED_WITH_APPLICATION = (
+    "method",
+    "fallback_url",
+    "fallback_method",
+    "status_callback",
+    "status_callback_method",
+    "status_callback_event",
+)
+_HAS_EFFECT_ONLY_WITH = {
+    "method": "url",
+    "fallback_method": "fallback_url",
+    "status_callback_method": "status_callback",
+    "status_callback_event": "status_callback",
+    "recording_status_callback": "record",
+    "recording_status_callback_method": "recording_status_callback",
+    "recording_status_callback_event": "recording_status_callback",
+    "recording_channels": "record",
+    "recording_track": "record",
+    "trim": "record",
+    "machine_detection_timeout": "machine_detection",
+    "machine_detection_speech_threshold": "machine_detection",
+    "machine_detection_speech_end_threshold": "machine_detection",
+    "machine_detection_silence_timeout": "machine_detection",
+    "async_amd": "machine_detection",
+    "async_amd_status_callback": "async_amd",
+    "async_amd_status_callback_method": "async_amd_status_callback",
+    "sip_auth_password": "sip_auth_username",
+}
+
+
+class CallParamsError(ValueError):
+    """The arguments of a call cannot be sent to Twilio. Trying again is useless: the DAG has to be mended.
+
+    :param problems: every mistake, one line each: field, value, what is wrong with it and how to mend it.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class CreateCallParams(BaseModel):
+    """Everything that can be asked of Twilio when a call is created.
+
+    Values may come as templates render them: ``"30"`` for 30, ``"True"`` for true, a list as its text or as
+    names with commas between them. Phone numbers come out in E.164. What is unset is not sent, so that
+    Twilio's default holds. Unset means None, a blank string, an empty list, and the string ``"None"``: all
+    that a template makes of a value that is not there.
+
+    ``from`` is spelled ``from_`` in Python; in a mapping both are understood. What Twilio would accept and
+    then silently ignore is logged as a warning.
+
+    :raises CallParamsError: Twilio would refuse or misunderstand something; it tells all mistakes at once.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    account_sid: types.AccountSid | None = None
+    to: types.Callee
+    from_: types.Caller | None = None
+
+    url: types.Url | None = None
+    twiml: types.TwiML | None = None
+    application_sid: types.ApplicationSid | None = None
+
+    method: types.Method | None = None
+    fallback_method: types.Method | None = None
+    status_callback_method: types.Method | None = None
+    recording_status_callback_method: types.Method | None = None
+    async_amd_status_callback_method: types.Method | None = None
+    fallback_url: types.Url | None = None
+    status_callback: types.Url | None = None
+    recording_status_callback: types.Url | None = None
+    async_amd_status_callback: types.Url | None = None
+    client_notification_url: types.Url | None = None
+    status_callback_event: types.StatusCallbackEvents | None = None
+    recording_status_callback_event: types.RecordingEvents | None = None
+
+    send_digits: types.SendDigits | None = None
+    timeout: types.RingSeconds | None = None
+    time_limit: types.CallSeconds | None = None
+
+    record: types.Switch | None = None
+    recording_channels: types.RecordingChannels | None = None
+    recording_track: types.RecordingTrack | None = None
+    trim: types.Trim | None = None
+
+    sip_auth_username: types.SipUsername | None = None
+    sip_auth_password: types.SipPassword | None = None
+
+    machine_detection: types.MachineDetection | None = None
+    machine_detection_timeout: types.DetectionSeconds | None = None
+    machine_detection_speech_threshold: types.SpeechThreshold | None = None
+    machine_detection_speech_end_threshold: types.SpeechEndThreshold | None = None
+    machine_detection_silence_timeout: types.SilenceTimeout | None = None
+    async_amd: types.TrueOrFalse | None = None
+
+    caller_id: types.CallerId | None = None
+    byoc: types.ByocSid | None = None
+    call_reason: types.Text | None = None
+    call_token: types.SecretText | None = None
+    recording_configuration_id: types.Text | None = None
+    passports: types.Passports | None = None
+
+    def __init__(self, /, **arguments: Any) -> None:
+        self._fill(arguments)
+        for warning in self._warnings():
+            logger.warning(warning)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **_options: Any) -> Self:
+        """Build from a mapping, where ``from`` may stand for ``from_``."""
+        if isinstance(obj, cls):
+            return obj
+        if not isinstance(obj, Mapping):
+            raise CallParamsError(
+                [f"the arguments of a call are {type(obj).__name__}: give a mapping by name"]
+            )
+        return cls(**{str(name): value for name, value in obj.items()})
+
+    def replace(self, **changes: Any) -> Self:
+        """Give the same parameters with some changed (None unsets one), validated anew as a whole."""
+        if "from" in changes:
+            changes.setdefault("from_", changes.pop("from"))
+        changed = type(self).__new__(type(self))
+        changed._fill({**dict(self), **changes})
+        for warning in changed._warnings():
+            if warning not in self._warnings():
+                logger.warning(warning)
+        return changed
+
+    def to_form(self) -> list[tuple[str, str]]:
+        """Give the pairs of the form that Twilio reads. A list repeats its key; what is unset is left out."""
+        return [
+            (_wire_name(field), ("true" if item else "false") if isinstance(item, bool) else str(item))
+            for field, value in self._given()
+            if field != "account_sid"
+            for item in (value if isinstance(value, tuple) else (value,))
+        ]
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        for field, value in self._given():
+            rule = rule_of(type(self).model_fields[field])
+            if rule.secret:
+                value = "***"
+            elif rule.address:
+                value = redact_phone_number(value)
+            elif isinstance(value, str):
+                value = redact(value)
+            yield field, value
+
+    def _fill(self, arguments: Mapping[str, Any]) -> None:
+        given, problems = _sorted_out(arguments)
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            problems += [
+                refused_argument(detail, type(self).model_fields[str(detail["loc"][0])], arguments)
+                for detail in error.errors(include_url=False)
+            ]
+        problems += _combination_problems(given)
+        if problems:
+            # Raised out here, so that no traceback carries pydantic's error and the values in it.
+            raise CallParamsError(problems)
+
+    def _given(self) -> Iterator[tuple[str, Any]]:
+        return ((field, value) for field, value in self if value is not None)
+
+    def _warnings(self) -> list[str]:
+        given = {field for field, value in self._given() if value not in (False, "false")}
+        warnings = []
+        ignored = [field for field in _IGNORED_WITH_APPLICATION if field in given]
+        if "application_sid" in given and ignored:
+            warnings.append(
+                f"Twilio ignores {', '.join(ignored)} when application_sid is given: set them there"
+            )
+            given.difference_update(ignored)
+        if {"send_digits", "machine_detection"} <= given:
+            warnings.append(
+                "Twilio ignores machine_detection when send_digits is given: leave one of them out"
+            )
+        warnings += [
+            f"Twilio ignores {field} without {needed}: give {needed} too, or leave {field} out"
+            for field, needed in _HAS_EFFECT_ONLY_WITH.items()
+            if field in given and needed not in given
+        ]
+        if self.machine_detection_timeout is not None and not 3 <= self.machine_detection_timeout <= 59:
+            warnings.append(
+                f"machine_detection_timeout={self.machine_detection_timeout} is outside 3 to 59 seconds: "
+                "Twilio may refuse or change it"
+            )
+        return warnings
+
+
+def _wire_name(field: str) -> str:
+    return "".join(word.capitalize() for word in field.split("_"))
+
+
+def _sorted_out(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Find what is set, under its field's name, and what is no argument of a call."""
+    fields = CreateCallParams.model_fields
+    given: dict[str, Any] = {}
+    problems = []
+    for name, value in arguments.items():
+        field = "from_" if name == "from" else str(name)
+        if field not in fields:
+            problems.append(unknown_argument(field, fields))
+            continue
+        if isinstance(value, str) and not rule_of(fields[field]).secret:
+            value = value.strip()
+        if _is_unset(value):
+            continue
+        if field in given:
+            problems.append("from and from_ are the same argument: give one of them")
+        given[field] = value
+    return given, problems
+
+
+def _is_unset(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip() in ("", "None")
+    return value is None or (isinstance(value, (list, tuple, set, frozenset)) and not value)
+
+
+def _combination_problems(given: Mapping[str, Any]) -> list[str]:
+    """Check what arguments demand of each other, on values not yet checked: all mistakes are told at once."""
+    problems = []
+    instructions = [name for name in _INSTRUCTIONS if name in given]
+    if not instructions:
+        problems.append(
+            "none of url, twiml and application_sid is given, or a template rendered to nothing, and nothing "
+            "would be said: give one of them (an operator's message becomes twiml)"
+        )
+    if len(instructions) > 1:
+        problems.append(
+            f"{' and '.join(instructions)} are given, and Twilio follows one and ignores the rest: "
+            "give exactly one of url, twiml and application_sid"
+        )
+    to, from_ = str(given.get("to", "")), str(given.get("from_", ""))
+    if is_phone_number(to) and from_ and not is_phone_number(from_):
+        problems.append(
+            f"from_={redact_phone_number(from_)!r} cannot call a phone number: "
+            "give a phone number of yours, e.g. +15551234567 (Twilio error 21212)"
+        )
+    if to and _dialled(to) == _dialled(from_):
+        problems.append(
+            f"to and from_ are both {redact_phone_number(_dialled(to))!r}: "
+            "call from another number than the one called (Twilio error 21211)"
+        )
+    if "byoc" in given and to.startswith(("client:", "sip:")):
+        problems.append(
+            f"byoc={show(given['byoc'])} carries calls to phone numbers only, and to is none: leave byoc out"
+        )
+    if "sip_auth_username" in given and "sip_auth_password" not in given:
+        problems.append(
+            "sip_auth_username is given without sip_auth_password: give both (Twilio error 21221 to 21225)"
+        )
+    return problems
+
+
+def _dialled(address: str) -> str:
+    try:
+        return normalize_phone_number(address)
+    except ValueError:
+        return address

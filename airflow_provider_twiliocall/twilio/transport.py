@@ -1,0 +1,214 @@
+"""How requests travel to Twilio: which of them may be sent again, and what a failed one means.
+
+The one rule everything here serves: a request that changes something is repeated only where no connection
+was made, because Twilio knows no idempotency key and a second POST is a second ring.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import pendulum
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Retry
+
+from airflow_provider_twiliocall.twilio.errors import (
+    NEVER_PROCESSED_CODES,
+    TwilioAmbiguousError,
+    TwilioError,
+    TwilioNotFoundError,
+    TwilioRejectedError,
+    TwilioThrottledError,
+    TwilioUnreachableError,
+)
+
+# A polite server may ask for a pause of hours; a caller that waits has a deadline of its own.
+LONGEST_PAUSE_S = 30.0
+
+
+class _CappedRetry(Retry):
+    """A Retry that honours Retry-After up to a bound, also on urllib3 releases without ``retry_after_max``."""
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        pause = super().get_retry_after(response)
+        return None if pause is None else min(pause, LONGEST_PAUSE_S)
+
+
+# Reading twice does no harm: four tries more, 0.5 to 8 seconds apart with jitter.
+READ_RETRY = _CappedRetry(
+    total=4,
+    other=0,
+    redirect=0,
+    allowed_methods={"GET"},
+    status_forcelist={429, 500, 502, 503, 504},
+    backoff_factor=0.25,
+    backoff_jitter=0.5,
+    backoff_max=8,
+    raise_on_status=False,
+)
+
+# `allowed_methods` would not do here: urllib3 repeats "other" errors, TLS faults in mid-answer among them, for
+# any method, and with `status_forcelist` set a 503 with Retry-After is repeated as soon as the method is allowed.
+WRITE_RETRY = _CappedRetry(
+    total=2,
+    connect=2,
+    read=False,
+    other=0,
+    status=0,
+    redirect=0,
+    respect_retry_after_header=False,
+    backoff_factor=0.25,
+    backoff_jitter=0.5,
+)
+
+
+class RetryByMethod(BaseAdapter):
+    """An adapter that repeats GETs by one rule and everything else by another."""
+
+    def __init__(self, reads: Retry = READ_RETRY, writes: Retry = WRITE_RETRY) -> None:
+        super().__init__()
+        self._reads = HTTPAdapter(max_retries=reads)
+        self._writes = HTTPAdapter(max_retries=writes)
+
+    def send(  # type: ignore[override]
+        self, request: requests.PreparedRequest, **kwargs: Any
+    ) -> requests.Response:
+        """Send by the rule for the request's method."""
+        adapter = self._reads if request.method == "GET" else self._writes
+        return adapter.send(request, **kwargs)
+
+    def close(self) -> None:
+        """Close the connections of both."""
+        self._reads.close()
+        self._writes.close()
+
+
+def error_from_fault(fault: requests.RequestException, *, changes_something: bool, url: str) -> TwilioError:
+    """Say what a request without an answer means: never sent (unreachable), or perhaps done (ambiguous)."""
+    host = urlsplit(url).netloc
+    if isinstance(fault, requests.exceptions.ProxyError):
+        if "407" in str(fault):
+            return TwilioUnreachableError(_proxy_refused(url), http_status=407)
+        return TwilioUnreachableError(
+            f"The proxy {_proxy_for(url)} could not be used to reach {host}: {_innermost(fault)}. "
+            "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in str(fault):
+        return TwilioUnreachableError(
+            f"The certificate of {host} could not be verified. Behind a proxy that opens TLS, set "
+            "REQUESTS_CA_BUNDLE to the file with its certificate authority"
+        )
+    if _was_never_sent(fault):
+        return TwilioUnreachableError(f"No connection to {host}: {_innermost(fault)}. Check network and host")
+    kind = TwilioAmbiguousError if changes_something else TwilioUnreachableError
+    return kind(f"The request reached {host}, but no answer came back: {_innermost(fault)}")
+
+
+def _was_never_sent(fault: requests.RequestException) -> bool:
+    if isinstance(fault, requests.ConnectTimeout):
+        return True
+    cause = fault.args[0] if fault.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, ConnectTimeoutError)
+
+
+def _innermost(fault: BaseException) -> str:
+    """Return the plain cause out of urllib3's nested texts, without the URL, which may hold phone numbers."""
+    while fault.args and isinstance(fault.args[0], BaseException):
+        fault = fault.args[0]
+    if isinstance(fault, MaxRetryError) and fault.reason:
+        fault = _root(fault.reason)
+    return f"{type(_root(fault)).__name__} ({str(_root(fault)).rsplit('> ', 1)[-1].split(': ', 1)[-1]})"
+
+
+def _root(fault: BaseException) -> BaseException:
+    while len(fault.args) > 1 and isinstance(fault.args[1], BaseException):
+        fault = fault.args[1]
+    return fault
+
+
+def _proxy_for(url: str) -> str:
+    proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)) or "in the environment"
+    parts = urlsplit(proxy)
+    # The part before an @ is a password.
+    return f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.hostname else proxy
+
+
+def _proxy_refused(url: str) -> str:
+    return (
+        f"The proxy {_proxy_for(url)} asks for a login (407). Give it one in HTTPS_PROXY "
+        "(http://user:password@host:port), or set NO_PROXY for this host"
+    )
+
+
+def json_from(response: requests.Response) -> dict[str, Any]:
+    """Return the JSON object in an answer; ValueError where there is none."""
+    body = json.loads(response.content)
+    if not isinstance(body, dict):
+        raise ValueError(f"a JSON object was expected, not a {type(body).__name__}")
+    return body
+
+
+def error_from_answer(response: requests.Response, *, changes_something: bool) -> TwilioError:
+    """Say what an answer other than 2xx means, by Twilio's code first and the HTTP status second."""
+    status = response.status_code
+    try:
+        body: Mapping[str, Any] = json_from(response)
+    except ValueError:
+        body = {}
+    code = body.get("code") if isinstance(body.get("code"), int) else None
+    facts: dict[str, Any] = {
+        "http_status": status,
+        "code": code,
+        "request_id": response.headers.get("Twilio-Request-Id"),
+    }
+    said = str(body.get("message") or response.reason or "no reason given")
+    if status == 407:
+        return TwilioUnreachableError(_proxy_refused(response.url), http_status=407)
+    if status == 429 or code in NEVER_PROCESSED_CODES:
+        return TwilioThrottledError(
+            f"Twilio did not take the request now: {said}", retry_after=_retry_after(response), **facts
+        )
+    if code is None and 300 <= status < 400:
+        return TwilioRejectedError(
+            f"{urlsplit(response.url).netloc} is not Twilio's API: it redirects to "
+            f"{urlsplit(response.headers.get('Location', '')).netloc or 'nowhere'}. Mend the connection's host",
+            **facts,
+        )
+    if status == 404 and not (changes_something and code is None):
+        return TwilioNotFoundError(f"Twilio does not know it: {said}", **facts)
+    if status == 408 or status >= 500:
+        kind = TwilioAmbiguousError if changes_something else TwilioUnreachableError
+        return kind(f"The answer says nothing about what was done: {said}", **facts)
+    return TwilioRejectedError(f"Twilio refused the request: {said}", **facts)
+
+
+def error_from_garbage(response: requests.Response, *, changes_something: bool) -> TwilioError:
+    """Say what a 2xx answer that is no Call means: an HTML page, cut JSON, something else altogether."""
+    kind = TwilioAmbiguousError if changes_something else TwilioUnreachableError
+    return kind(
+        f"The answer could not be read ({response.headers.get('Content-Type', 'no content type')}, "
+        f"{len(response.content)} bytes)",
+        http_status=response.status_code,
+        request_id=response.headers.get("Twilio-Request-Id"),
+    )
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Return the pause a Retry-After header asks for, in seconds: a number, or a date read against ours."""
+    value = response.headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    if value.isdigit():
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (until - pendulum.now("UTC")).total_seconds())

@@ -1,0 +1,180 @@
+"""Waiting for a call to end: how often to look, what a fault on the way means, and when to stop.
+
+The same for a worker that sleeps between looks, a sensor that pokes and a trigger on an event loop: who
+waits calls :meth:`CallWait.look` until it returns something, and pauses :meth:`CallWait.pause` in between.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.errors import (
+    TwilioError,
+    TwilioNotFoundError,
+    TwilioRejectedError,
+    TwilioThrottledError,
+)
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+# A fresh SID may be unknown to some of Twilio's servers for a moment. One still unknown after this was
+# mistyped, deleted, or belongs to another account.
+NOT_FOUND_PATIENCE_S = 300.0
+
+LONGEST_BACKOFF_S = 60.0
+
+# A phone rings for `timeout` seconds (Twilio's default is 60); some of Twilio's flows add five.
+DEFAULT_RING_S = 60
+RING_EXTRA_S = 5
+
+# No call lasts longer, whatever `time_limit` says.
+LONGEST_CALL_S = 14_400
+
+# For clocks that differ and answers that lag.
+DEADLINE_MARGIN_S = 60
+
+
+def deadline_of_call(
+    placed_at: float, *, queue_timeout: float, ring_timeout: int | None, time_limit: int | None
+) -> float:
+    """Return when a call is over whatever happens, as Unix time: no wait needs to be longer, none is shorter.
+
+    :param placed_at: Unix time of the placing
+    :param queue_timeout: seconds the call may stay in Twilio's queue
+    :param ring_timeout: seconds it may ring
+    :param time_limit: seconds it may last
+    """
+    ringing = (ring_timeout or DEFAULT_RING_S) + RING_EXTRA_S
+    return placed_at + queue_timeout + ringing + (time_limit or LONGEST_CALL_S) + DEADLINE_MARGIN_S
+
+
+class WaitEnd(str, Enum):
+    """Why a wait ended."""
+
+    OVER = "over"
+    """The call is in a terminal status."""
+    QUEUED_TOO_LONG = "queued_too_long"
+    """The call has not left Twilio's queue in time."""
+    DEADLINE = "deadline"
+    """The call must be over by now, but Twilio has not said so."""
+    REFUSED = "refused"
+    """Twilio refuses to say, and asking again cannot help."""
+
+
+@dataclass(frozen=True)
+class WaitResult:
+    """How a wait ended, and the call as it was last seen.
+
+    :param problem: for :attr:`WaitEnd.DEADLINE` and :attr:`WaitEnd.REFUSED`, what kept us from knowing
+    """
+
+    end: WaitEnd
+    call: Call | None
+    problem: str | None = None
+
+    def to_event(self) -> dict[str, Any]:
+        """Return it as JSON for a trigger event, phone numbers cut to their last four digits."""
+        return {
+            "end": self.end.value,
+            "call": self.call.to_dict() if self.call else None,
+            "problem": self.problem,
+        }
+
+    @classmethod
+    def from_event(cls, event: dict[str, Any]) -> WaitResult:
+        """Read what :meth:`to_event` wrote."""
+        call = event.get("call")
+        return cls(WaitEnd(event["end"]), Call.model_validate(call) if call else None, event.get("problem"))
+
+
+class CallWait:
+    """One wait for one call, through whatever weather there is.
+
+    :param get_call: fetches the call by its SID
+    :param poll_interval: seconds between two looks while all is well
+    :param deadline: Unix time at which to give up; None waits for ever
+    :param queue_deadline: Unix time at which a call still queued ends the wait; None for no such time
+    """
+
+    def __init__(
+        self,
+        call_sid: str,
+        get_call: Callable[[str], Call],
+        *,
+        log: Logger,
+        poll_interval: float,
+        deadline: float | None = None,
+        queue_deadline: float | None = None,
+    ) -> None:
+        self.call_sid = call_sid
+        self._get_call = get_call
+        self._log = log
+        self._poll_interval = poll_interval
+        self._deadline = deadline
+        self._queue_deadline = queue_deadline
+        self._last_seen: Call | None = None
+        self._fault: TwilioError | None = None
+        self._faults_in_a_row = 0
+        self._unknown_since: float | None = None
+
+    def look(self) -> WaitResult | None:
+        """Look at the call once; return how the wait ended, or None while it goes on.
+
+        Weather (404, 429, 5xx, no connection, garbage) is logged when it changes, and the wait goes on.
+        """
+        try:
+            call = self._get_call(self.call_sid)
+        except TwilioRejectedError as error:
+            return WaitResult(WaitEnd.REFUSED, self._last_seen, str(error))
+        except TwilioError as fault:
+            return self._weather(fault)
+        self._fair_weather(call)
+        if call.status.is_terminal:
+            return WaitResult(WaitEnd.OVER, call)
+        now = time.time()
+        if self._queue_deadline and now >= self._queue_deadline and call.status is CallStatus.QUEUED:
+            return WaitResult(WaitEnd.QUEUED_TOO_LONG, call)
+        if self._deadline and now >= self._deadline:
+            return WaitResult(WaitEnd.DEADLINE, call, f"it is still {call.status}")
+        return None
+
+    def pause(self) -> float:
+        """Return the seconds until the next look: the poll interval, or more while there is weather."""
+        pause = self._poll_interval
+        if self._fault:
+            pause = min(pause * 2 ** min(self._faults_in_a_row, 10), max(LONGEST_BACKOFF_S, pause))
+            if isinstance(self._fault, TwilioThrottledError) and self._fault.retry_after:
+                pause = max(pause, min(self._fault.retry_after, LONGEST_BACKOFF_S))
+        now = time.time()
+        ahead = [moment - now for moment in (self._deadline, self._queue_deadline) if moment and moment > now]
+        return min([pause, *ahead])
+
+    def _weather(self, fault: TwilioError) -> WaitResult | None:
+        if self._fault is None or str(fault) != str(self._fault):
+            self._log.warning("Cannot see call %s for now, and go on waiting: %s", self.call_sid, fault)
+        self._fault = fault
+        self._faults_in_a_row += 1
+        now = time.time()
+        if isinstance(fault, TwilioNotFoundError):
+            self._unknown_since = self._unknown_since or now
+            if now - self._unknown_since >= NOT_FOUND_PATIENCE_S:
+                return WaitResult(WaitEnd.REFUSED, self._last_seen, str(fault))
+        else:
+            self._unknown_since = None
+        if self._deadline and now >= self._deadline:
+            return WaitResult(WaitEnd.DEADLINE, self._last_seen, str(fault))
+        return None
+
+    def _fair_weather(self, call: Call) -> None:
+        if self._fault:
+            self._log.info("Call %s can be seen again.", self.call_sid)
+        self._fault, self._faults_in_a_row, self._unknown_since = None, 0, None
+        if self._last_seen is None or call.status != self._last_seen.status:
+            self._log.info("Call %s is %s.", self.call_sid, call.status)
+        self._last_seen = call

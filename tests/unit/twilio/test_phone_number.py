@@ -1,0 +1,199 @@
+"""Numbers are brought to E.164 before they are dialled and redacted before they are written down."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_twiliocall.twilio.phone_number import (
+    is_phone_number,
+    normalize_phone_number,
+    redact_phone_number,
+    redact_phone_numbers_in,
+    show_address,
+)
+
+reproducible = settings(derandomize=True, max_examples=300, deadline=None)
+
+e164 = st.from_regex(r"\+[1-9][0-9]{9,14}", fullmatch=True)
+number_like = st.text(alphabet="+0123456789 -.()/\u00a0\u2009\u2011\u2013\u200b٣５xX", max_size=25)
+
+
+@pytest.mark.parametrize(
+    ("written", "dialled"),
+    [
+        ("+15551234567", "+15551234567"),
+        ("+33 6 12-34 56 78", "+33612345678"),
+        ("+1 (555) 123-4567", "+15551234567"),
+        ("+1.555.123.4567", "+15551234567"),
+        ("+49 30/1234567", "+49301234567"),
+        ("+33\u00a06\u00a012\u00a034\u00a056\u00a078", "+33612345678"),
+        ("+33\u20096\u200912\u200934\u200956\u200978", "+33612345678"),
+        ("+44 20\u20117946\u20130123", "+442079460123"),
+        ("+1 555\u2212123\u22124567", "+15551234567"),
+        ("\u202a+1 555 123 4567\u202c", "+15551234567"),
+        ("  +15551234567\n", "+15551234567"),
+        ("+15005550006", "+15005550006"),
+        ("+15005550001", "+15005550001"),
+        ("+2901234", "+2901234"),
+        ("+123456789012345", "+123456789012345"),
+    ],
+)
+def test_a_number_as_people_write_it_comes_out_in_e164(written, dialled):
+    assert normalize_phone_number(written) == dialled
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("5551234567", "'5551234567' is not E.164: start with + and the country code, e.g. +15551234567"),
+        ("06 12 34 56 78", "is not E.164: start with + and the country code"),
+        ("0033612345678", "starts with 00: write + instead of 00"),
+        ("+0033612345678", "starts with 00: write + instead of 00"),
+        ("+44 (0)20 7946 0123", "has a (0), which is dialled inside the country only: leave it out"),
+        ("+0612345678", "has no country code"),
+        ("911", "'911' is an emergency number"),
+        ("112", "'112' is an emergency number"),
+        ("000", "'000' is an emergency number"),
+        ("+999", "'+999' is an emergency number"),
+        ("+1 911", "'+1 911' is an emergency number"),
+        ("+44999", "'+44999' is an emergency number"),
+        ("+81 110", "'+81 110' is an emergency number"),
+        ("+353-112", "'+353-112' is an emergency number"),
+        ("40404", "'40404' is a short number"),
+        ("+123456", "'+123456' is a short number"),
+        ("+1 555 CALLNOW", "has letters: write digits only"),
+        ("+15551234567 ext 12", "(an extension goes in send_digits)"),
+        ("+1555\u0663\u0663\u0663\u0663\u0663\u0663\u0663", "type it anew in plain digits"),
+        ("\uff0b15551234567", "type it anew in plain digits"),
+        ("+1555123456\uff17", "type it anew in plain digits"),
+        ("+1,555,1234567", "type it anew in plain digits"),
+        ("+1555+1234567", "type it anew in plain digits"),
+        ("+1234567890123456", "has 16 digits and E.164 allows 15"),
+        ("", "'' has no digits"),
+        (" + ", "' + ' has no digits"),
+        (15551234567, "is not text: give the number as a string"),
+        (None, "None is not text: give the number as a string"),
+    ],
+)
+def test_what_cannot_be_dialled_is_refused_with_the_fix(written, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        normalize_phone_number(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["0014158675310", "+1 (0)415 867 5310", "+14158675310 ext", 14158675310, 14158675310.0, "+1415867５310"],
+)
+def test_a_refusal_does_not_print_every_digit_of_a_number_that_could_be_dialled(written):
+    with pytest.raises(ValueError) as refused:
+        normalize_phone_number(written)
+    assert "310" in str(refused.value)
+    assert "867" not in re.sub(r"\D", "", str(refused.value))
+
+
+@reproducible
+@given(st.one_of(number_like, st.text(), e164))
+@example("+33 6 12-34 56 78")
+def test_normalising_any_text_gives_e164_or_a_value_error_and_twice_is_once(text):
+    try:
+        number = normalize_phone_number(text)
+    except ValueError:
+        return
+    assert re.fullmatch(r"\+[1-9][0-9]{6,14}", number, flags=re.ASCII)
+    assert normalize_phone_number(number) == number
+
+
+@reproducible
+@given(
+    e164, st.lists(st.sampled_from([" ", "-", ".", "\u00a0", "\u2009", "\u2013", "/", "\u200e"]), max_size=20)
+)
+def test_separators_anywhere_do_not_change_the_number(number, separators):
+    written = "".join(
+        digit + separator for digit, separator in zip(number, separators + [""] * 20, strict=False)
+    )
+    assert normalize_phone_number(written) == number
+
+
+@pytest.mark.parametrize(
+    "value", ["+15551234567", "5551234567", " (555) 123", "+1 555 CALL", "911", "\uff0b1555"]
+)
+def test_what_starts_like_a_number_is_meant_as_one(value):
+    assert is_phone_number(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["client:alice", "sip:alice@example.com", "1000@example.com", "alice", "", None, 1555]
+)
+def test_clients_sip_addresses_and_names_are_no_phone_numbers(value):
+    assert not is_phone_number(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "redacted"),
+    [
+        ("+14158675310", "+1*******5310"),
+        ("+33612345678", "+3*******5678"),
+        ("+1 (415) 867-5310", "+1*******5310"),
+        ("5551234567", "*******4567"),
+        ("12345", "*******"),
+        ("+123", "*******"),
+        ("client:alice", "client:a****"),
+        ("client:al", "client:****"),
+        ("client:+14158675310", "client:+1*******5310"),
+        ("sip:alice@example.com", "sip:a****@example.com"),
+        ("sip:+14158675310@example.com", "sip:+1*******5310@example.com"),
+        ("sip:alice@+14158675310", "sip:a****@+1*******5310"),
+        ("sip:alice:secret@example.com", "sip:a****@example.com"),
+        ("alice", "a****"),
+        ("", "****"),
+    ],
+)
+def test_redacting_keeps_what_recognises_an_address_and_not_what_dials_it(value, redacted):
+    assert redact_phone_number(value) == redacted
+    assert redact_phone_number(redacted) == redacted
+
+
+@reproducible
+@given(st.one_of(number_like, e164, st.text(alphabet=st.characters(categories=["Nd", "L", "Zs", "P"]))))
+def test_redacting_leaves_at_most_the_first_and_the_last_four_digits(text):
+    redacted = redact_phone_number(text)
+    leading, _, trailing = redacted.rpartition("*")
+    assert sum(character.isdigit() for character in leading) <= 1
+    assert sum(character.isdigit() for character in trailing) <= 4
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("The number +14158675310 is not verified.", "The number +1*******5310 is not verified."),
+        ("from +14158675310 to +33612345678", "from +1*******5310 to +3*******5678"),
+        ("+14158675310 503 busy", "+1*******5310 503 busy"),
+        ("call +1 (415) 867-5310, please", "call +1*******5310, please"),
+        ("Calls.json?To=%2B14158675310&Page=2", "Calls.json?To=+1*******5310&Page=2"),
+        ("+2901234", "+2*******1234"),
+        ("2 + 2 = 4, +5 points, UTC+02:00", "2 + 2 = 4, +5 points, UTC+02:00"),
+        ("at 20260131T000000 for CA00000000000000000000000000000001", None),
+    ],
+)
+def test_numbers_inside_a_longer_text_are_redacted_and_nothing_else_is(text, redacted):
+    assert redact_phone_numbers_in(text) == (redacted or text)
+
+
+@reproducible
+@given(st.text(), e164, st.text())
+def test_no_full_number_is_left_in_any_text(before, number, after):
+    redacted = redact_phone_numbers_in(f"{before} {number}\n{after}")
+    assert not re.search(r"\+\d{7}", redacted)
+    assert redact_phone_numbers_in(redacted) == redacted
+
+
+@reproducible
+@given(st.one_of(st.text(), number_like, st.integers(), st.floats(), st.none(), st.lists(st.text())))
+def test_any_value_can_be_shown_on_one_short_line(value):
+    shown = show_address(value)
+    assert len(shown) <= 80
+    assert len(shown.splitlines()) == 1
