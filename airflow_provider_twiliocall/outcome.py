@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.call import AnsweredBy, Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import ADVICE, GEO_PERMISSION_CODES, TwilioError
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_numbers_in
 
 if TYPE_CHECKING:
-    from logging import Logger
-
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+
+
+logger = logging.getLogger(__name__)
 
 
 class Verdict(Enum):
@@ -51,7 +55,9 @@ def judge(
     if call.status is CallStatus.BUSY:
         return Outcome(Verdict.REDIAL, f"Call {call.sid} was not answered: the line was busy.")
     if call.status is CallStatus.NO_ANSWER:
-        return Outcome(Verdict.REDIAL, f"Call {call.sid} got no answer: nobody picked up, or the callee declined.")
+        return Outcome(
+            Verdict.REDIAL, f"Call {call.sid} got no answer: nobody picked up, or the callee declined."
+        )
     if call.status is CallStatus.CANCELED:
         return Outcome(
             Verdict.GIVE_UP,
@@ -74,7 +80,9 @@ def _judge_completed(call: Call, accept_answered_by: Collection[str] | None) -> 
             f"{spoke}, but Twilio does not say who answered, and only {wanted} counts: the callee hung up "
             "before detection ended, or the call was placed without machine_detection.",
         )
-    answerer = "a voicemail or another machine" if call.answered_by.startswith("machine") else "something else"
+    answerer = (
+        "a voicemail or another machine" if call.answered_by.startswith("machine") else "something else"
+    )
     return Outcome(
         Verdict.REDIAL, f"{spoke}, but {answerer} answered ({call.answered_by}), and only {wanted} counts."
     )
@@ -92,8 +100,35 @@ def _judge_failed(call: Call, notifications: Collection[Mapping[str, Any]]) -> O
     return Outcome(Verdict.GIVE_UP if hopeless else Verdict.REDIAL, f"Call {call.sid} failed: {why}")
 
 
+def answerers(accept_answered_by: Any) -> frozenset[str] | None:
+    """Read who may have answered: a collection, or its text as templates render it; None for anybody.
+
+    :raises ValueError: a word that Twilio never says in ``answered_by``, or none at all
+    """
+    if accept_answered_by is None or accept_answered_by in ("", "None"):
+        return None
+    words = accept_answered_by
+    if isinstance(words, str):
+        try:
+            words = ast.literal_eval(words)
+        except (ValueError, SyntaxError):
+            words = [word.strip() for word in words.split(",") if word.strip()]
+    words = [words] if isinstance(words, str) else words
+    if not isinstance(words, Collection) or not words:
+        raise ValueError(
+            f"accept_answered_by={accept_answered_by!r} names nobody: give e.g. {{'human', 'unknown'}}"
+        )
+    known = [answerer.value for answerer in AnsweredBy]
+    for word in words:
+        if word not in known:
+            meant = get_close_matches(str(word), known, n=1)
+            hint = f"did you mean {meant[0]!r}?" if meant else f"it is one of {', '.join(known)}"
+            raise ValueError(f"accept_answered_by: Twilio never says {word!r}: {hint}")
+    return frozenset(str(word) for word in words)
+
+
 def judge_with_reasons(
-    call: Call, hook: TwilioCallHook, *, accept_answered_by: Collection[str] | None, log: Logger
+    call: Call, hook: TwilioCallHook, *, accept_answered_by: Collection[str] | None
 ) -> Outcome:
     """Judge a call, first asking Twilio for the reason where it failed; not getting one is no error."""
     notifications: list[dict[str, Any]] = []
@@ -101,5 +136,5 @@ def judge_with_reasons(
         try:
             notifications = list(hook.client.notifications(call.sid))
         except TwilioError as error:
-            log.warning("Call %s failed, and Twilio could not be asked why: %s", call.sid, error)
+            logger.warning("Call %s failed, and Twilio could not be asked why: %s", call.sid, error)
     return judge(call, accept_answered_by=accept_answered_by, notifications=notifications)

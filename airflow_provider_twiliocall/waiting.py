@@ -6,11 +6,12 @@ waits calls :meth:`CallWait.look` until it returns something, and pauses :meth:`
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import (
@@ -20,8 +21,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioThrottledError,
 )
 
-if TYPE_CHECKING:
-    from logging import Logger
+logger = logging.getLogger(__name__)
 
 # A fresh SID may be unknown to some of Twilio's servers for a moment. One still unknown after this was
 # mistyped, deleted, or belongs to another account.
@@ -107,17 +107,15 @@ class CallWait:
         call_sid: str,
         get_call: Callable[[str], Call],
         *,
-        log: Logger,
         poll_interval: float,
         deadline: float | None = None,
         queue_deadline: float | None = None,
     ) -> None:
         self.call_sid = call_sid
         self._get_call = get_call
-        self._log = log
         self._poll_interval = poll_interval
-        self._deadline = deadline
-        self._queue_deadline = queue_deadline
+        self.deadline = deadline
+        self.queue_deadline = queue_deadline
         self._last_seen: Call | None = None
         self._fault: TwilioError | None = None
         self._faults_in_a_row = 0
@@ -138,9 +136,9 @@ class CallWait:
         if call.status.is_terminal:
             return WaitResult(WaitEnd.OVER, call)
         now = time.time()
-        if self._queue_deadline and now >= self._queue_deadline and call.status is CallStatus.QUEUED:
+        if self.queue_deadline and now >= self.queue_deadline and call.status is CallStatus.QUEUED:
             return WaitResult(WaitEnd.QUEUED_TOO_LONG, call)
-        if self._deadline and now >= self._deadline:
+        if self.deadline and now >= self.deadline:
             return WaitResult(WaitEnd.DEADLINE, call, f"it is still {call.status}")
         return None
 
@@ -152,12 +150,12 @@ class CallWait:
             if isinstance(self._fault, TwilioThrottledError) and self._fault.retry_after:
                 pause = max(pause, min(self._fault.retry_after, LONGEST_BACKOFF_S))
         now = time.time()
-        ahead = [moment - now for moment in (self._deadline, self._queue_deadline) if moment and moment > now]
+        ahead = [moment - now for moment in (self.deadline, self.queue_deadline) if moment and moment > now]
         return min([pause, *ahead])
 
     def _weather(self, fault: TwilioError) -> WaitResult | None:
         if self._fault is None or str(fault) != str(self._fault):
-            self._log.warning("Cannot see call %s for now, and go on waiting: %s", self.call_sid, fault)
+            logger.warning("Cannot see call %s for now, and go on waiting: %s", self.call_sid, fault)
         self._fault = fault
         self._faults_in_a_row += 1
         now = time.time()
@@ -167,14 +165,14 @@ class CallWait:
                 return WaitResult(WaitEnd.REFUSED, self._last_seen, str(fault))
         else:
             self._unknown_since = None
-        if self._deadline and now >= self._deadline:
+        if self.deadline and now >= self.deadline:
             return WaitResult(WaitEnd.DEADLINE, self._last_seen, str(fault))
         return None
 
     def _fair_weather(self, call: Call) -> None:
         if self._fault:
-            self._log.info("Call %s can be seen again.", self.call_sid)
+            logger.info("Call %s can be seen again.", self.call_sid)
         self._fault, self._faults_in_a_row, self._unknown_since = None, 0, None
         if self._last_seen is None or call.status != self._last_seen.status:
-            self._log.info("Call %s is %s.", self.call_sid, call.status)
+            logger.info("Call %s is %s.", self.call_sid, call.status)
         self._last_seen = call

@@ -10,7 +10,11 @@ from urllib.parse import urlsplit
 
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks.connection_form import CONN_FIELDS
-from airflow_provider_twiliocall.twilio.client import DEFAULT_CONNECT_TIMEOUT_S, DEFAULT_READ_TIMEOUT_S, api_url
+from airflow_provider_twiliocall.twilio.client import (
+    DEFAULT_CONNECT_TIMEOUT_S,
+    DEFAULT_READ_TIMEOUT_S,
+    api_url,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -61,7 +65,9 @@ class ConnectionSettings:
         if not account_sid:
             problems.append("the login is an API key: give the extra account_sid (AC…) as well")
         elif "account_sid" in given and not _ACCOUNT_SID.fullmatch(account_sid):
-            problems.append(f"extra account_sid={_shortened(account_sid)} is not AC and 32 hexadecimal digits")
+            problems.append(
+                f"extra account_sid={_shortened(account_sid)} is not AC and 32 hexadecimal digits"
+            )
         read_timeout = _seconds(given.get("http_timeout", DEFAULT_READ_TIMEOUT_S), problems)
         base_url = _base_url(connection, given, problems)
         if problems:

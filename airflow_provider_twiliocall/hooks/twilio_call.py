@@ -69,7 +69,9 @@ class TwilioCallHook(BaseHook):
         settings = ConnectionSettings.of(self.connection)
         mask_secret(settings.password)
         for name in ConnectionSettings.unknown_extras(self.connection):
-            self.log.warning("The connection %r has an extra %r that means nothing here.", self.twilio_conn_id, name)
+            self.log.warning(
+                "The connection %r has an extra %r that means nothing here.", self.twilio_conn_id, name
+            )
         return settings
 
     @cached_property

@@ -1,4 +1,4 @@
-"""A Twilio that runs on this machine. Importing this package costs nothing: FastAPI loads with what needs it."""
+"""A Twilio that runs on this machine. Importing this package alone loads neither FastAPI nor uvicorn."""
 
 from __future__ import annotations
 

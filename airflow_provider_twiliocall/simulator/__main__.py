@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     print(f"AIRFLOW_CONN_TWILIO_DEFAULT={shlex.quote(simulator.airflow_connection)}", flush=True)
     print(
-        f"Twilio simulator on {simulator.url}, speed {simulator.clock.speed:g}. Export the line above. Ctrl-C ends.",
+        f"Twilio simulator on {simulator.url} at speed {simulator.clock.speed:g}; Ctrl-C ends it.",
         file=sys.stderr,
         flush=True,
     )
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NUMBER",
-        help="one more number that calls may come from",
+        help="a further number calls may come from",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""The account: its credentials and numbers, its calls and their queue, and what happens to them as time passes."""
+"""The account: its credentials and numbers, its calls, their queue, and what time does to them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class OwnedNumber:
 
 @dataclass(frozen=True)
 class CallEvent:
-    """Something happened to a call that Twilio may tell somebody: ``initiated``, ``answered``, ``detected``, …"""
+    """Something happened to a call that somebody may be told: ``initiated``, ``answered``, ``detected``, …"""
 
     call: SimulatedCall
     name: str
@@ -183,7 +183,7 @@ class Account:
         return self._by_sid.get(sid)
 
     def end(self, sid: str, status: CallStatus) -> SimulatedCall:
-        """End a call from outside: ``canceled`` before it is answered, ``completed`` in any state (21220 otherwise)."""
+        """End a call: ``canceled`` before it is answered, ``completed`` while it lives; else 21220."""
         with self.lock:
             call = self.find(sid)
             answered = call.status is CallStatus.IN_PROGRESS
@@ -205,16 +205,9 @@ class Account:
                 raise Problem(21220, call.status.value)
             call.changes.update(changes)
             call.updated_at = self.clock.now()
-            if (
-                "TimeLimit" in changes
-                and call.status is CallStatus.IN_PROGRESS
-                and call.answered_at is not None
-            ):
-                limit = float(changes["TimeLimit"])
-                at = max(self.clock.now(), self.clock.after(call.answered_at, limit))
-                self._plan_at(
-                    call, at, Planned(0, Step.ENDS, CallStatus.COMPLETED, duration=math.ceil(limit))
-                )
+            if "TimeLimit" in changes and call.answered_at is not None:
+                at = max(self.clock.now(), self.clock.after(call.answered_at, float(changes["TimeLimit"])))
+                self._plan_at(call, at, Planned(0, Step.ENDS, CallStatus.COMPLETED))
             return call
 
     def delete(self, sid: str) -> None:

@@ -37,7 +37,7 @@ def create_app(twilio: Twilio) -> App:
     app.include_router(control.router)
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(HTTPException, _answer_http_exception)
-    return Exchange(app, twilio)  # type: ignore[arg-type]
+    return Exchange(app, twilio)
 
 
 async def _answer_problem(request: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from airflow_provider_twiliocall.simulator.problem import Problem
 def check_credentials(
     account: Account, authorization: str, account_sid: str, *, is_account_itself: bool
 ) -> None:
-    """Let a request in, or answer as Twilio: 20003 for credentials that do not fit, 20404 for no such account.
+    """Let a request in, or refuse it: 20003 for credentials that do not fit, 20404 for no such account.
 
     A standard API key may do all but read the account itself; a main key may do that too.
     """
@@ -29,7 +29,7 @@ def check_credentials(
     if not any(granted):
         raise Problem(20003)
     if account_sid != account.sid:
-        # Another account's calls are closed to these credentials; another account, as a resource, is not there.
+        # Another account's calls are closed to these credentials; the account itself is not to be found.
         raise (
             Problem(20404, f"/2010-04-01/Accounts/{account_sid}.json")
             if is_account_itself

@@ -55,7 +55,7 @@ class Planned:
     step: Step
     status: CallStatus | None = None
     answered_by: AnsweredBy | None = None
-    duration: int = 0
+    duration: int | None = None
 
 
 def life_of(call: SimulatedCall) -> list[Planned]:
@@ -86,7 +86,7 @@ def life_of(call: SimulatedCall) -> list[Planned]:
 
 
 def after_the_end(call: SimulatedCall) -> list[Planned]:
-    """What still comes once a call is over: the recording, then the price; only answered calls cost something."""
+    """What still comes once an answered call is over: its recording, then its price."""
     if call.answered_at is None:
         return []
     steps = [Planned(PRICE_DELAY, Step.IS_PRICED)]

@@ -11,14 +11,14 @@ from email.utils import format_datetime
 class Clock:
     """Two kinds of seconds, and the way from one to the other.
 
-    An *instant* is a moment on this machine's clock (seconds since 1970). What happens to a call is told in *simulated
-    seconds*, of which ``speed`` pass in one real second: a phone that rings for 20 simulated seconds at speed 10
-    is picked up after 2 real ones. Dates are reported as the instants they are, so a client's date filters
-    and deadlines meet what they expect; durations are reported in simulated seconds.
+    An *instant* is a moment on this machine's clock (seconds since 1970). What happens to a call is told
+    in *simulated seconds*, of which ``speed`` pass in one real second: a phone that rings for 20 simulated
+    seconds at speed 10 is picked up after 2 real ones. Dates are reported as the instants they are, so a
+    client's date filters and deadlines meet what they expect; durations are reported in simulated seconds.
 
     :param speed: simulated seconds in a real one, more than 0.
-    :param skew: how many seconds Twilio's clock is ahead of this machine's (behind, if negative). It moves every
-        reported date and the ``Date`` header, never the order or the pace of events.
+    :param skew: how many seconds Twilio's clock is ahead of this machine's (behind, if negative). It moves
+        every reported date and the ``Date`` header, never the order or the pace of events.
     :param read: where the time comes from; tests pass a clock that they turn by hand.
     """
 
@@ -40,9 +40,7 @@ class Clock:
     @speed.setter
     def speed(self, value: float) -> None:
         if not value > 0:
-            raise ValueError(
-                f"speed={value!r} must be more than 0: it is how many seconds pass in a real one"
-            )
+            raise ValueError(f"speed={value!r} must be more than 0: so many seconds pass in a real one")
         self._speed = float(value)
 
     def now(self) -> float:

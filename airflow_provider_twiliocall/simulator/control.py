@@ -1,4 +1,4 @@
-"""The control API under ``/simulator``: script endings, inject faults, see requests, calls and webhooks, reset."""
+"""The control API under ``/simulator``: endings, faults, requests, calls, webhooks, settings, reset."""
 
 from __future__ import annotations
 

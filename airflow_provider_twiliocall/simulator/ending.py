@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, Union
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -90,7 +90,7 @@ class Ending(BaseModel):
         return self.message or FAILURES.get(self.error_code, f"Error {self.error_code}")
 
 
-EndingLike = Union[Ending, str, Mapping[str, Any]]
+EndingLike: TypeAlias = "Ending | str | Mapping[str, Any]"
 
 
 def as_ending(value: EndingLike) -> Ending:
@@ -111,7 +111,7 @@ def as_ending(value: EndingLike) -> Ending:
 def as_endings(value: EndingLike | Sequence[EndingLike]) -> tuple[Ending, ...]:
     """One ending, or one for each call in turn; the last stays."""
     several = isinstance(value, Sequence) and not isinstance(value, str)
-    endings = tuple(as_ending(each) for each in value) if several else (as_ending(value),)  # type: ignore[union-attr,arg-type]
+    endings = tuple(as_ending(each) for each in value) if several else (as_ending(value),)  # type: ignore[arg-type]
     if not endings:
         raise ValueError("no ending given: name one, or a list with one for each call in turn")
     return endings
@@ -149,7 +149,7 @@ ANY_NUMBER = "*"
 
 
 class Script:
-    """Which call to a number ends how. What was scripted wins over :data:`NUMBERS`; all others: a human answers."""
+    """Which call to a number ends how: as scripted, else as :data:`NUMBERS` says, else a human answers."""
 
     def __init__(self) -> None:
         self._scripted: dict[str, tuple[Ending, ...]] = {}

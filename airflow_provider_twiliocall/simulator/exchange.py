@@ -1,4 +1,4 @@
-"""One request and its answer on the wire: recorded, struck by faults, and given the headers Twilio's answers carry."""
+"""One request and its answer on the wire: recorded, struck by faults, given Twilio's headers."""
 
 from __future__ import annotations
 

@@ -37,14 +37,20 @@ _READING = {
 class Fault(BaseModel):
     """One fault. Its seconds are real ones, because the timeouts it meets are.
 
-    :param kind: ``status``: answer with ``status``, ``headers`` and a Twilio error body with ``code`` (or ``body``);
-        ``delay``: answer properly, ``seconds`` later; ``drop``: close the connection without an answer;
-        ``cut``: close it in the middle of the answer's body; ``html``: answer with a proxy's HTML page and ``status``
-        (default 502); ``truncated``: answer with half of the JSON, as if it were all; ``not-found``: 404 for a call
-        younger than ``seconds`` (unset: any call); ``stale``: show a call as it was ``seconds`` ago (unset: at its
-        creation); ``list-lag``: leave calls younger than ``seconds`` out of lists.
-    :param after: False: the request never reaches Twilio. True: Twilio carries it out, then the fault strikes the
-        answer. ``delay`` is processed either way: before the processing, or after it. (Always so: ``cut`` and ``truncated``.)
+    :param kind: what goes wrong:
+
+        - ``status``: the answer is ``status``, ``headers``, and ``body`` or Twilio's error body for ``code``
+        - ``delay``: the proper answer, ``seconds`` later
+        - ``drop``: the connection is closed without an answer
+        - ``cut``: the connection is closed in the middle of the proper answer's body
+        - ``html``: a proxy's HTML page (or ``body``) with ``status``, 502 unless set
+        - ``truncated``: half of the proper answer's JSON, as if it were all
+        - ``not-found``: 404 for a call younger than ``seconds``; unset: for any call
+        - ``stale``: the call as it was ``seconds`` ago; unset: as it was created
+        - ``list-lag``: lists without the calls younger than ``seconds``
+    :param after: for ``status``, ``drop``, ``html`` and ``delay``. False: the fault strikes before Twilio
+        has the request (a delay holds it up, the others keep it away); True: Twilio has carried it out, and
+        the fault strikes its answer.
     :param operations: which requests it may strike; empty: every one that the kind can meet.
     :param to: only requests about calls to this number (for a list: that filter on it).
     :param sid: only requests about this call.
@@ -70,9 +76,7 @@ class Fault(BaseModel):
     def model_post_init(self, context: Any) -> None:
         """Refuse a fault that says nothing."""
         if self.kind is FaultKind.STATUS and self.status is None:
-            raise ValueError(
-                "a fault of kind 'status' needs a status, as in Fault(kind='status', status=503)"
-            )
+            raise ValueError("kind='status' needs a status, say Fault(kind='status', status=503)")
         if self.kind in (FaultKind.DELAY, FaultKind.LIST_LAG) and self.seconds is None:
             raise ValueError(f"a fault of kind {self.kind.value!r} needs seconds")
         able = _READING.get(self.kind)
@@ -110,6 +114,10 @@ class _Armed:
     def is_spent(self) -> bool:
         return self.fault.times is not None and self.struck >= self.fault.times
 
+    def as_dict(self) -> dict[str, Any]:
+        counts = {"id": self.id, "struck": self.struck, "spent": self.is_spent}
+        return counts | self.fault.model_dump(mode="json")
+
 
 class Struck(NamedTuple):
     """What strikes one request."""
@@ -125,9 +133,9 @@ class Struck(NamedTuple):
 
 
 class Faults:
-    """The faults in force. One request meets at most one of each sort, the one injected first:
+    """The faults in force. One request meets at most one of each sort, the one injected first.
 
-    one that changes what is read (``not-found``, ``stale``, ``list-lag``), one delay, and one that spoils the answer.
+    The sorts: what changes what is read (``not-found``, ``stale``, ``list-lag``); delays; what spoils answers.
     """
 
     def __init__(self) -> None:

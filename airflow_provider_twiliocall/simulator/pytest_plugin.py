@@ -27,6 +27,6 @@ def _twilio_simulator_server(twilio_simulator_settings: dict[str, Any]) -> Itera
 
 @pytest.fixture
 def twilio_simulator(_twilio_simulator_server: TwilioSimulator) -> TwilioSimulator:
-    """A Twilio on this machine, without calls, scripts or faults; one server serves all tests of a session."""
+    """A Twilio on this machine, without calls, scripts or faults; one server serves the whole session."""
     _twilio_simulator_server.reset()
     return _twilio_simulator_server

@@ -1,4 +1,4 @@
-"""The resources as Twilio writes them, field for field: calls, recordings, notifications, events, account, numbers."""
+"""The resources as Twilio writes them, field for field: calls and what hangs below them, account, numbers."""
 
 from __future__ import annotations
 

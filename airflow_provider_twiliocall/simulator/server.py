@@ -53,7 +53,7 @@ class Server:
         self._socket = _bind(port)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            app,  # type: ignore[arg-type]
+            app,
             http=_Connection,
             ws="none",
             lifespan="on",

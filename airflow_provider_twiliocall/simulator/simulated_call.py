@@ -40,7 +40,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class WebhookExchange:
-    """A request Twilio made about a call, and what came back; ``status`` is None where nothing was sent or answered."""
+    """A request Twilio made about a call and the answer; ``note`` says why one was not sent or answered."""
 
     at: float
     method: str

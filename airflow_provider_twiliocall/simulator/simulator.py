@@ -144,9 +144,9 @@ class TwilioSimulator:
     def script(self, number: str, endings: EndingLike | Sequence[EndingLike]) -> None:
         """Say how calls to a number end, from the next one on.
 
-        :param number: E.164, ``client:…`` or ``sip:…``; ``"*"`` for every number without an ending of its own.
-        :param endings: an :class:`Ending`, its name or its fields as a dict; or a list, one for each call in turn,
-            of which the last stays.
+        :param number: E.164, ``client:…`` or ``sip:…``; ``"*"``: every number without an ending of its own.
+        :param endings: an :class:`Ending`, its name, or its fields as a dict; or a list with one for each
+            call in turn, of which the last stays.
         """
         self._account.script.set(number, as_endings(endings))
 
@@ -206,7 +206,10 @@ class TwilioSimulator:
     def wait_for(
         self, sid: str, status: CallStatus | str | None = None, timeout: float = 10.0
     ) -> dict[str, Any]:
-        """Wait until a call has a status (unset: until it is over), at most ``timeout`` real seconds; the call."""
+        """The call once it has a status (unset: once it is over), or TimeoutError.
+
+        :param timeout: real seconds. A call that ended otherwise raises at once.
+        """
         deadline = time.monotonic() + timeout
         while True:
             with self._account.lock:

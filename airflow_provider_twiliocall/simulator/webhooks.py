@@ -86,9 +86,11 @@ class Webhooks:
 
         task = self._loop.create_task(send())
         self._last_of[sid] = task
-        task.add_done_callback(
-            lambda done: self._last_of.pop(sid) if self._last_of.get(sid) is done else None
-        )
+        task.add_done_callback(lambda done: self._forget(sid, done))
+
+    def _forget(self, sid: str, done: asyncio.Task[None]) -> None:
+        if self._last_of.get(sid) is done:
+            del self._last_of[sid]
 
     def _exchange(self, hook: Webhook) -> WebhookExchange:
         """Send one webhook, or note why not."""
@@ -156,7 +158,7 @@ def _address(hook: Webhook) -> tuple[str, Form]:
 def _send(method: str, url: str, form: Form, signature: str) -> requests.Response:
     headers = {"X-Twilio-Signature": signature, "User-Agent": "TwilioProxy/1.1", "Accept": "*/*"}
     with requests.Session() as session:
-        # No proxy from the environment: this never leaves the machine. No redirect either, for the same reason.
+        # No proxy from the environment and no redirect: this must not leave the machine.
         session.trust_env = False
         return session.request(
             method, url, data=list(form) or None, headers=headers, timeout=TIMEOUT, allow_redirects=False

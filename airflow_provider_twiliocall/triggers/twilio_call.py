@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -91,13 +92,14 @@ class TwilioCallTrigger(BaseTrigger):
                 self.call_sid,
                 # The client is built in the thread too: a TLS context takes a while.
                 lambda sid: hook.client.get_call(sid),
-                log=self.log,
                 poll_interval=self.poll_interval,
                 deadline=self.deadline,
                 queue_deadline=self.queue_deadline,
             )
             loop = asyncio.get_running_loop()
-            while (result := await loop.run_in_executor(_threads(), wait.look)) is None:
+            # A thread of ours has no context of its own, and the triggerer finds a line's task log by it.
+            look = partial(contextvars.copy_context().run, wait.look)
+            while (result := await loop.run_in_executor(_threads(), look)) is None:
                 await asyncio.sleep(wait.pause())
             return result
         except TwilioConnectionError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -14,6 +15,11 @@ from typing_extensions import Self
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, redact_phone_numbers_in
 
 CALL_SID_PATTERN = r"^CA[0-9a-fA-F]{32}$"
+
+
+def is_call_sid(value: object) -> bool:
+    """Say whether this looks like the SID of a call."""
+    return isinstance(value, str) and re.fullmatch(CALL_SID_PATTERN, value) is not None
 
 
 class _OpenVocabulary(str, Enum):
@@ -100,7 +106,11 @@ class Call(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="allow", frozen=True, populate_by_name=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+        extra="allow",
+        frozen=True,
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
     )
 
     sid: str = Field(pattern=CALL_SID_PATTERN)
@@ -119,7 +129,9 @@ class Call(BaseModel):
     from_: str | None = Field(None, alias="from")
     from_formatted: str | None = None
     duration: int | None = Field(None, description="Seconds on the line; null until the call is over")
-    price: Decimal | None = Field(None, description="In ``price_unit``, negative; arrives minutes after the end")
+    price: Decimal | None = Field(
+        None, description="In ``price_unit``, negative; arrives minutes after the end"
+    )
     price_unit: str | None = None
     direction: str | None = None
     answered_by: AnsweredBy | None = None

@@ -221,9 +221,7 @@ class TwilioClient:
         account = account_sid or self.account_sid
         return "/".join([f"/2010-04-01/Accounts/{account}/Calls", *below]) + ".json"
 
-    def _pages(
-        self, path: str, key: str, query: Mapping[str, str] | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, key: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         page = self._json("GET", path, params=query)
         while True:
             yield from page.get(key) or []

@@ -1,0 +1,65 @@
+"""From an operator's rendered arguments to checked parameters: what the operator adds to Twilio's own fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_twiliocall.outcome import answerers
+from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
+from airflow_provider_twiliocall.twilio.twiml import message_to_twiml
+
+_SAYS_WHAT = ("message", "url", "twiml", "application_sid")
+_SILENCE = "<Response/>"
+
+
+def params_from_arguments(
+    arguments: Mapping[str, Any], *, message: Any, accept_answered_by: Any
+) -> CreateCallParams:
+    """Turn an operator's arguments into parameters.
+
+    :param arguments: Twilio's fields by name, as rendered
+    :param message: words that become TwiML
+    :param accept_answered_by: as rendered; implies answering machine detection after the beep, so that a
+        voicemail has the message too
+    :raises CallParamsError: all mistakes at once
+    """
+    problems: list[str] = []
+    fields = dict(arguments)
+    given = [name for name in _SAYS_WHAT if not _is_unset(message if name == "message" else fields[name])]
+    if not given and message is None:
+        problems.append("one of message, url, twiml and application_sid has to say what the callee hears")
+    elif len(given) > 1 and "message" in given:
+        problems.append(f"{' and '.join(given)} exclude one another: keep the one the callee shall hear")
+    elif message is not None and given in ([], ["message"]):
+        try:
+            fields["twiml"] = message_to_twiml(message)
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        # So that the missing TwiML is not complained of a second time.
+        fields.update(url=None, application_sid=None, twiml=_SILENCE)
+    try:
+        accepted = answerers(accept_answered_by)
+    except ValueError as error:
+        problems.append(str(error))
+        accepted = None
+    if accepted is not None:
+        if not _is_unset(fields["send_digits"]):
+            problems.append(
+                "accept_answered_by needs answering machine detection, which Twilio switches off for calls with "
+                "send_digits: drop one of the two"
+            )
+        if _is_unset(fields["machine_detection"]):
+            fields["machine_detection"] = "DetectMessageEnd"
+    try:
+        params = CreateCallParams(**fields)
+    except CallParamsError as error:
+        raise CallParamsError(problems + error.problems) from None
+    if problems:
+        raise CallParamsError(problems)
+    return params
+
+
+def _is_unset(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))

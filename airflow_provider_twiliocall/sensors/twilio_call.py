@@ -1,0 +1,165 @@
+"""TwilioCallSensor: waits for a call that was placed before, and judges how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+    from airflow_provider_twiliocall.waiting import CallWait, WaitResult
+
+# Airflow's timeout is only for a triggerer that is gone: the trigger keeps the sensor's own.
+_DEFERRAL_SLACK_S = 120.0
+
+
+class TwilioCallSensor(BaseSensorOperator):
+    """Wait until a call is over; succeed if it completed, by the same judgement as :class:`.CreateCallOperator`.
+
+    A call that ended otherwise fails the sensor for good, since a retry would look at the same call; with
+    ``soft_fail`` the sensor is skipped. ``timeout`` works alike in all modes. Killing the sensor leaves the call
+    alone.
+
+    XCom: ``return_value`` and ``call`` are the finished call as a dict, phone numbers cut to their last four
+    digits.
+
+    :param call_sid: the call, ``CA…``; often ``"{{ ti.xcom_pull(task_ids='ring') }}"`` or ``ring.output``
+    :param twilio_conn_id: the connection, of type ``twilio``
+    :param deferrable: whether to wait in the triggerer, without a worker slot; ``mode`` means nothing then.
+        Default: ``[operators] default_deferrable``
+    :param accept_answered_by: who may have answered for the sensor to succeed, such as ``{"human", "unknown"}``;
+        the call must have been placed with ``machine_detection``
+    :param account_sid: the account whose call it is, where it is not the connection's
+    :param poke_interval: seconds, or a timedelta, between two looks at the call
+    """
+
+    template_fields: Sequence[str] = ("call_sid", "twilio_conn_id", "accept_answered_by", "account_sid")
+    ui_color = "#f7d8dc"
+
+    def __init__(
+        self,
+        *,
+        call_sid: str,
+        twilio_conn_id: str = "twilio_default",
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        accept_answered_by: Collection[str] | str | None = None,
+        account_sid: str | None = None,
+        poke_interval: timedelta | float = 10,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        self.call_sid = call_sid
+        self.twilio_conn_id = twilio_conn_id
+        self.deferrable = deferrable
+        self.accept_answered_by = (
+            sorted(accept_answered_by)
+            if isinstance(accept_answered_by, (set, frozenset))
+            else accept_answered_by
+        )
+        self.account_sid = account_sid
+
+    @cached_property
+    def hook(self) -> TwilioCallHook:
+        """The hook, of the connection and account given."""
+        from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+
+        return TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+
+    def execute(self, context: Context) -> Any:
+        """Wait: poking, rescheduled or deferred."""
+        if not self.deferrable:
+            return super().execute(context)
+        try:
+            # What is over by now is settled here: see TwilioCallTrigger's first seconds.
+            result = self._wait.look()
+            if result is not None:
+                return self._settle(context, result)
+        except AirflowFailException as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+        return self._defer()
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look at the call once."""
+        result = self._wait.look()
+        if result is None:
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._settle(context, result))
+
+    def resume(self, context: Context, event: dict[str, Any] | None = None, **_: Any) -> dict[str, Any]:
+        """Go on after the trigger has fired."""
+        from airflow_provider_twiliocall.waiting import WaitResult
+
+        if event is None:
+            raise ValueError("a call's sensor resumes with its trigger's event, and there is none")
+        return self._settle(context, WaitResult.from_event(event))
+
+    @cached_property
+    def _wait(self) -> CallWait:
+        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+        from airflow_provider_twiliocall.outcome import answerers
+        from airflow_provider_twiliocall.twilio.call import is_call_sid
+        from airflow_provider_twiliocall.waiting import CallWait
+
+        if not is_call_sid(self.call_sid):
+            raise TwilioCallRefusedError(
+                f"call_sid={self.call_sid!r} is not the SID of a call (CA and 32 hexadecimal digits). A template "
+                "that finds no XCom renders to None: look at the task that places the call"
+            )
+        try:
+            answerers(self.accept_answered_by)
+        except ValueError as error:
+            raise TwilioCallRefusedError(str(error)) from None
+        return CallWait(self.call_sid, self.hook.get_call, poll_interval=max(1.0, self.poke_interval))
+
+    def _defer(self) -> None:
+        from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
+
+        self.defer(
+            trigger=TwilioCallTrigger(
+                self.twilio_conn_id,
+                self.call_sid,
+                poll_interval=max(1.0, self.poke_interval),
+                deadline=time.time() + self.timeout,
+                account_sid=self.account_sid,
+            ),
+            method_name="resume",
+            timeout=timedelta(seconds=self.timeout + _DEFERRAL_SLACK_S),
+        )
+
+    def _settle(self, context: Context, result: WaitResult) -> dict[str, Any]:
+        from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
+        from airflow_provider_twiliocall.outcome import Verdict, answerers, judge_with_reasons
+        from airflow_provider_twiliocall.waiting import WaitEnd
+
+        call = result.call.to_dict() if result.call else None
+        if call:
+            context["ti"].xcom_push(key="call", value=call)
+        if result.end is WaitEnd.DEADLINE:
+            raise AirflowSensorTimeout(
+                f"Call {self.call_sid} was not seen to end within {self.timeout} s (timeout): {result.problem}"
+            )
+        if result.end is not WaitEnd.OVER or not result.call or not call:
+            raise TwilioCallEndedForGoodError(f"Call {self.call_sid} cannot be followed: {result.problem}")
+        outcome = judge_with_reasons(
+            result.call, self.hook, accept_answered_by=answerers(self.accept_answered_by)
+        )
+        if outcome.verdict is not Verdict.DONE:
+            raise TwilioCallEndedForGoodError(outcome.sentence)
+        self.log.info(outcome.sentence)
+        return call
