@@ -33,7 +33,8 @@ def params_from_arguments(
         problems.append(f"{' and '.join(given)} exclude one another: keep the one the callee shall hear")
     elif message is not None and given in ([], ["message"]):
         try:
-            fields["twiml"] = message_to_twiml(message)
+            # A template that finds nothing renders to "None", which nobody means to have said.
+            fields["twiml"] = message_to_twiml("" if _is_unset(message) else message)
         except ValueError as error:
             problems.append(str(error))
     if problems:

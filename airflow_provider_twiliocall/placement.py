@@ -57,16 +57,16 @@ def place_call(
             raise TwilioCallNotPlacedError(
                 f"The call to {callee} may have been placed or not ({error}). With delivery='at_least_once' a "
                 "retry of this task dials again"
-            ) from error
+            ) from None
         raise TwilioCallFateUnknownError(
             f"Nobody can say whether the call to {callee} was placed ({error}). It is not dialled again, because "
             f"that could ring twice. Look in Twilio's call log for a call to {callee} created at "
             f"{sent.to_datetime_string()} UTC or shortly after: if there is none, clear this task to dial"
-        ) from error
+        ) from None
     except (TwilioThrottledError, TwilioUnreachableError) as error:
-        raise TwilioCallNotPlacedError(f"The call to {callee} was not placed: {error}") from error
+        raise TwilioCallNotPlacedError(f"The call to {callee} was not placed: {error}") from None
     except TwilioError as error:
-        raise TwilioCallRefusedError(f"The call to {callee} was not placed: {error}") from error
+        raise TwilioCallRefusedError(f"The call to {callee} was not placed: {error}") from None
     logger.info("Placed call %s to %s.", call.sid, callee)
     return call
 
@@ -79,7 +79,8 @@ def _send(hook: TwilioCallHook, params: CreateCallParams) -> Call:
         try:
             return hook.create_call(params)
         except TwilioThrottledError as error:
-            pause = guess * random.uniform(1.0, 1.5) if error.retry_after is None else error.retry_after
+            # Never less than our own guess: "Retry-After: 0" is no leave to hammer.
+            pause = max(error.retry_after or 0.0, guess * random.uniform(1.0, 1.5))
             # A full queue or too many calls at once take longer than a worker should be held for.
             if error.http_status != _THROTTLED or error.code in (10004, 22005):
                 raise

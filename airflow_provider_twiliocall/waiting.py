@@ -51,7 +51,8 @@ def deadline_of_call(
     :param time_limit: seconds it may last
     """
     ringing = (ring_timeout or DEFAULT_RING_S) + RING_EXTRA_S
-    return placed_at + queue_timeout + ringing + (time_limit or LONGEST_CALL_S) + DEADLINE_MARGIN_S
+    talking = min(time_limit or LONGEST_CALL_S, LONGEST_CALL_S)
+    return placed_at + queue_timeout + ringing + talking + DEADLINE_MARGIN_S
 
 
 class WaitEnd(str, Enum):
@@ -119,7 +120,8 @@ class CallWait:
         self._last_seen: Call | None = None
         self._fault: TwilioError | None = None
         self._faults_in_a_row = 0
-        self._unknown_since: float | None = None
+        # Since when the call has not been found; whoever has looked before, in another process, may set it.
+        self.unknown_since: float | None = None
 
     def look(self) -> WaitResult | None:
         """Look at the call once; return how the wait ended, or None while it goes on.
@@ -160,11 +162,11 @@ class CallWait:
         self._faults_in_a_row += 1
         now = time.time()
         if isinstance(fault, TwilioNotFoundError):
-            self._unknown_since = self._unknown_since or now
-            if now - self._unknown_since >= NOT_FOUND_PATIENCE_S:
+            self.unknown_since = self.unknown_since or now
+            if now - self.unknown_since >= NOT_FOUND_PATIENCE_S:
                 return WaitResult(WaitEnd.REFUSED, self._last_seen, str(fault))
         else:
-            self._unknown_since = None
+            self.unknown_since = None
         if self.deadline and now >= self.deadline:
             return WaitResult(WaitEnd.DEADLINE, self._last_seen, str(fault))
         return None
@@ -172,7 +174,7 @@ class CallWait:
     def _fair_weather(self, call: Call) -> None:
         if self._fault:
             logger.info("Call %s can be seen again.", self.call_sid)
-        self._fault, self._faults_in_a_row, self._unknown_since = None, 0, None
+        self._fault, self._faults_in_a_row, self.unknown_since = None, 0, None
         if self._last_seen is None or call.status != self._last_seen.status:
             logger.info("Call %s is %s.", self.call_sid, call.status)
         self._last_seen = call

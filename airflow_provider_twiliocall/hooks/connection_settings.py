@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -48,10 +49,10 @@ class ConnectionSettings:
         """
         problems: list[str] = []
         try:
-            extra: dict[str, Any] = connection.extra_dejson or {}
-        except Exception as error:  # Airflow versions differ in what a broken extra raises
+            extra = _extra(connection)
+        except ValueError as error:
             extra = {}
-            problems.append(f"extra is not a JSON object ({type(error).__name__})")
+            problems.append(f"extra is not a JSON object ({error})")
         given = {name: value for name, value in extra.items() if value not in (None, "")}
         login = (connection.login or "").strip()
         if not _LOGIN.fullmatch(login):
@@ -89,7 +90,15 @@ class ConnectionSettings:
     @staticmethod
     def unknown_extras(connection: Connection) -> list[str]:
         """Return the names in the connection's extra that mean nothing here; a misspelling, perhaps."""
-        return sorted(set(connection.extra_dejson or {}) - set(CONN_FIELDS))
+        return sorted(set(_extra(connection)) - set(CONN_FIELDS))
+
+
+def _extra(connection: Connection) -> dict[str, Any]:
+    # Not `extra_dejson`, which makes an empty dict of a broken extra and says so in the log alone.
+    extra = json.loads(connection.extra or "{}")
+    if not isinstance(extra, dict):
+        raise ValueError(f"it is a {type(extra).__name__}")
+    return extra
 
 
 def _base_url(connection: Connection, extra: dict[str, Any], problems: list[str]) -> str:

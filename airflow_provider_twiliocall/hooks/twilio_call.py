@@ -13,7 +13,8 @@ from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks import connection_form
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
 from airflow_provider_twiliocall.twilio.client import TwilioClient
-from airflow_provider_twiliocall.twilio.errors import TwilioError
+from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioRejectedError
+from airflow_provider_twiliocall.twilio.params import CallParamsError
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -107,7 +108,11 @@ class TwilioCallHook(BaseHook):
                 "There is no number to call from: give from_, or set the extra `from` of the connection "
                 f"{self.twilio_conn_id!r} to a number of yours at Twilio, e.g. +15551234567"
             )
-        return params.replace(from_=self.settings.default_from)
+        try:
+            return params.replace(from_=self.settings.default_from)
+        except CallParamsError as error:
+            source = f"with the extra `from` of the connection {self.twilio_conn_id!r}: "
+            raise CallParamsError([source + problem for problem in error.problems]) from None
 
     def create_call(self, params: CreateCallParams) -> Call:
         """Place a call, with one POST, from the connection's default caller ID unless the parameters name one."""
@@ -136,19 +141,31 @@ class TwilioCallHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Say which account the connection reaches and its status, or what is wrong."""
         try:
-            account = self.client.account()
+            reached, can_call = self._reached_account()
         except (TwilioError, TwilioConnectionError) as error:
             return False, str(error)
+        if can_call and not self.settings.default_from:
+            return True, f"{reached}. No extra `from` is set: every call has to name its from_"
+        return can_call, reached
+
+    def _reached_account(self) -> tuple[str, bool]:
+        """Return what there is to say of the account, and whether it can place calls."""
+        sid = self.client.account_sid
+        try:
+            account = self.client.account()
+        except TwilioRejectedError:
+            if not self.settings.login.startswith("SK"):
+                raise
+            # A standard API key may do everything but read its account, so ask for what it may read.
+            next(self.client.list_calls(page_size=1), None)
+            return f"Reached account {sid}; its status is hidden from a standard API key", True
         status = account.get("status")
         reached = (
-            f"Reached {account.get('type', 'Twilio')} account {account.get('friendly_name')!r} "
-            f"({self.client.account_sid}), status {status}"
+            f"Reached {account.get('type', 'Twilio')} account {account.get('friendly_name')!r} ({sid}), "
         )
-        if status != "active":
-            return False, f"{reached}: it cannot place calls. Settle this in the Twilio console"
-        if not self.settings.default_from:
-            return True, f"{reached}. No extra `from` is set: every call has to name its from_"
-        return True, reached
+        if status == "active":
+            return f"{reached}status active", True
+        return f"{reached}status {status}: it cannot place calls. Settle this in the Twilio console", False
 
 
 def _missing(conn_id: str) -> TwilioConnectionError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 # A call that has not left Twilio's queue by then is canceled: it would ring at a time nobody meant.
 DEFAULT_QUEUE_TIMEOUT_S = 3600.0
+
+# Twilio itself drops what has been queued for a day.
+LONGEST_QUEUE_TIMEOUT_S = 86_400.0
 
 # Added to the trigger's own deadline: Airflow's timeout is for a triggerer that is gone, not for a slow call.
 _DEFERRAL_SLACK_S = 120.0
@@ -190,10 +194,13 @@ class CreateCallOperator(BaseOperator):
             raise ValueError(f"delivery={self.delivery!r} is neither 'at_most_once' nor 'at_least_once'")
         if isinstance(self.poll_interval, bool) or not isinstance(self.poll_interval, (int, float)):
             raise ValueError(f"poll_interval={self.poll_interval!r} is not a number of seconds")
-        if self.poll_interval <= 0:
+        if not 0 < self.poll_interval < math.inf:
             raise ValueError(f"poll_interval={self.poll_interval!r} has to be more than 0 seconds")
-        if _seconds(self.queue_timeout) <= 0:
-            raise ValueError(f"queue_timeout={self.queue_timeout!r} has to be more than 0 seconds")
+        if not 0 < _seconds(self.queue_timeout) <= LONGEST_QUEUE_TIMEOUT_S:
+            raise ValueError(
+                f"queue_timeout={self.queue_timeout!r} has to be more than 0 seconds, and at most "
+                f"{LONGEST_QUEUE_TIMEOUT_S:.0f}: Twilio keeps no call in its queue for longer than a day"
+            )
 
     @cached_property
     def hook(self) -> TwilioCallHook:
@@ -305,6 +312,7 @@ class CreateCallOperator(BaseOperator):
             TwilioCallFateUnknownError,
             TwilioCallUnansweredError,
         )
+        from airflow_provider_twiliocall.twilio.call import CallStatus
         from airflow_provider_twiliocall.waiting import WaitEnd
 
         if result.call:
@@ -312,8 +320,8 @@ class CreateCallOperator(BaseOperator):
         if result.end is WaitEnd.OVER and result.call:
             return self._judge(result.call)
         if result.end is WaitEnd.QUEUED_TOO_LONG:
-            call = self.hook.cancel_call(wait.call_sid)
-            if call.status.is_terminal:
+            call = self._cancel(wait)
+            if call.status is CallStatus.CANCELED:
                 self._push(context, call=call.to_dict())
                 raise TwilioCallUnansweredError(
                     f"Call {call.sid} was still in Twilio's queue after {_seconds(self.queue_timeout):.0f} s "
@@ -326,6 +334,31 @@ class CreateCallOperator(BaseOperator):
             f"Call {wait.call_sid} was placed, but how it ended cannot be told: {result.problem}. It is not "
             "dialled again. Look it up in Twilio's call log"
         )
+
+    def _cancel(self, wait: CallWait) -> Call:
+        """Take the call out of the queue, through weather too: a retry dials while this one may still ring."""
+        from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError
+        from airflow_provider_twiliocall.twilio.errors import (
+            TwilioError,
+            TwilioNotFoundError,
+            TwilioRejectedError,
+        )
+        from airflow_provider_twiliocall.waiting import LONGEST_BACKOFF_S
+
+        pause = self.poll_interval
+        while True:
+            try:
+                return self.hook.cancel_call(wait.call_sid)
+            except TwilioError as fault:
+                hopeless = isinstance(fault, (TwilioRejectedError, TwilioNotFoundError))
+                if hopeless or time.time() >= (wait.deadline or 0):
+                    raise TwilioCallFateUnknownError(
+                        f"Call {wait.call_sid} stayed in Twilio's queue for too long (queue_timeout) and could "
+                        f"not be canceled: {fault}. It is not dialled again. Look it up in Twilio's call log"
+                    ) from fault
+                self.log.warning("Cannot cancel call %s for now: %s", wait.call_sid, fault)
+                time.sleep(pause)
+                pause = min(pause * 2, max(LONGEST_BACKOFF_S, self.poll_interval))
 
     def _judge(self, call: Call) -> str:
         from airflow_provider_twiliocall.exceptions import (
@@ -350,4 +383,9 @@ class CreateCallOperator(BaseOperator):
 def _seconds(queue_timeout: float | timedelta | None) -> float:
     if queue_timeout is None:
         return DEFAULT_QUEUE_TIMEOUT_S
-    return queue_timeout.total_seconds() if isinstance(queue_timeout, timedelta) else float(queue_timeout)
+    try:
+        return queue_timeout.total_seconds() if isinstance(queue_timeout, timedelta) else float(queue_timeout)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"queue_timeout={queue_timeout!r} is neither a number of seconds nor a timedelta"
+        ) from None

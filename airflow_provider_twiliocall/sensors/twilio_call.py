@@ -96,6 +96,9 @@ class TwilioCallSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the call once."""
+        if self.reschedule and (first_poke := context["ti"].get_first_reschedule_date(context)):
+            # Each poke is another process, and none alone would see for how long a call stays unknown.
+            self._wait.unknown_since = first_poke.timestamp()
         result = self._wait.look()
         if result is None:
             return PokeReturnValue(is_done=False)

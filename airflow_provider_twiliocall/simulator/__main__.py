@@ -13,6 +13,10 @@ from collections.abc import Sequence
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until interrupted; the exit status."""
     options = _parser().parse_args(argv)
+    # Before the slow imports, so that Ctrl-C is quiet at any moment.
+    stop = threading.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: stop.set())
     try:
         from airflow_provider_twiliocall.simulator import PortInUseError, TwilioSimulator
     except ImportError as error:
@@ -21,9 +25,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
 
-    stop = threading.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: stop.set())
     try:
         simulator = TwilioSimulator(
             options.port,

@@ -199,9 +199,8 @@ class Account:
         """Give a call in progress other instructions (21220 for any other call)."""
         with self.lock:
             call = self.find(sid)
-            if call.status.is_terminal or (
-                ("Url" in changes or "Twiml" in changes) and call.answered_at is None
-            ):
+            redirects = "Url" in changes or "Twiml" in changes
+            if call.status.is_terminal or (redirects and call.answered_at is None):
                 raise Problem(21220, call.status.value)
             call.changes.update(changes)
             call.updated_at = self.clock.now()

@@ -135,7 +135,7 @@ class Struck(NamedTuple):
 class Faults:
     """The faults in force. One request meets at most one of each sort, the one injected first.
 
-    The sorts: what changes what is read (``not-found``, ``stale``, ``list-lag``); delays; what spoils answers.
+    The sorts: reading something else (``not-found``, ``stale``, ``list-lag``); a delay; a spoilt answer.
     """
 
     def __init__(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
 
 from airflow_provider_twiliocall.simulator.ending import Ending
 from airflow_provider_twiliocall.twilio.call import AnsweredBy, CallStatus
@@ -128,14 +127,3 @@ class SimulatedCall:
     def is_recorded(self) -> bool:
         """Whether the call is recorded from its start."""
         return self.get("Record") == "true"
-
-    def summary(self) -> dict[str, Any]:
-        """What a person following the simulator wants to see of a call."""
-        return {
-            "sid": self.sid,
-            "to": self.to,
-            "from": self.from_,
-            "status": self.status.value,
-            "history": [(status.value, instant) for instant, status in self.history],
-            "ending": self.ending.model_dump(mode="json"),
-        }

@@ -27,6 +27,7 @@ class Twilio:
             clock = self.account.clock
             clock.speed, clock.skew, self.account.calls_per_second = self._at_first
             self.faults.clear()
+            clock.go_back()
             self.account.reset()
             self.log.clear()
         self.account.when_something_happens()

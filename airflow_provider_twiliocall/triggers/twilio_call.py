@@ -50,6 +50,7 @@ class TwilioCallTrigger(BaseTrigger):
         call_sid: str,
         poll_interval: float = 5,
         deadline: float | None = None,
+        *,
         queue_deadline: float | None = None,
         account_sid: str | None = None,
     ) -> None:
@@ -87,7 +88,8 @@ class TwilioCallTrigger(BaseTrigger):
     async def _wait(self) -> WaitResult:
         hook = TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
         try:
-            await self._fetch_connection(hook)
+            if (unfetched := await self._fetch_connection(hook)) is not None:
+                return unfetched
             wait = CallWait(
                 self.call_sid,
                 # The client is built in the thread too: a TLS context takes a while.
@@ -105,17 +107,23 @@ class TwilioCallTrigger(BaseTrigger):
         except TwilioConnectionError as error:
             return WaitResult(WaitEnd.REFUSED, None, str(error))
 
-    async def _fetch_connection(self, hook: TwilioCallHook) -> None:
-        """Fetch the connection once; an API server that is away for a while is weather too."""
+    async def _fetch_connection(self, hook: TwilioCallHook) -> WaitResult | None:
+        """Fetch the connection once; an API server that is away for a while is weather too.
+
+        Returns how the wait ended if it did: a trigger that raises fails its task as if the call had never
+        been placed, and a retry would dial again.
+        """
         pause = self.poll_interval
         while True:
             try:
-                return await hook.fetch_connection()
+                await hook.fetch_connection()
+                return None
             except TwilioConnectionError:
                 raise
             except Exception as fault:
                 if self.deadline and time.time() >= self.deadline:
-                    raise
+                    problem = f"connection {self.twilio_conn_id!r} could not be fetched ({fault})"
+                    return WaitResult(WaitEnd.DEADLINE, None, problem)
                 self.log.warning("Cannot fetch connection %r for now: %s", self.twilio_conn_id, fault)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_BACKOFF_S)

@@ -156,10 +156,7 @@ class Call(BaseModel):
         (or null: it arrives late). ``Call.model_validate`` reads it back.
         """
         # A caller's name is a person's; who needs it whole asks the hook, as for the numbers.
-        body: dict[str, Any] = {
-            name: redact_phone_numbers_in(value) if isinstance(value, str) else value
-            for name, value in self.model_dump(mode="json", by_alias=True).items()
-        }
+        body: dict[str, Any] = _redacted(self.model_dump(mode="json", by_alias=True))
         for name in ("to", "from", "to_formatted", "from_formatted", "forwarded_from", "caller_name"):
             if body[name] is not None:
                 body[name] = redact_phone_number(body[name])
@@ -169,3 +166,14 @@ class Call(BaseModel):
         return f"Call(sid={self.sid!r}, status={self.status.value!r})"
 
     __str__ = __repr__
+
+
+def _redacted(value: Any) -> Any:
+    """Redact the numbers in every text of a JSON value, fields unknown to this version included."""
+    if isinstance(value, str):
+        return redact_phone_numbers_in(value)
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _redacted(item) for name, item in value.items()}
+    return value

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from pydantic import ValidationError
+from requests.auth import HTTPBasicAuth
 
 from airflow_provider_twiliocall import __version__
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
@@ -70,7 +71,8 @@ class TwilioClient:
         self.base_url = base_url.rstrip("/")
         self._timeout = (connect_timeout, read_timeout)
         self._session = requests.Session()
-        self._session.auth = (username, password)
+        # As bytes: requests takes text for Latin-1, and fails over a character beyond it.
+        self._session.auth = HTTPBasicAuth(username.encode(), password.encode())
         self._session.mount("https://", RetryByMethod())
         self._session.mount("http://", RetryByMethod())
         host = f"apache-airflow/{airflow_version} " if airflow_version else ""
@@ -208,7 +210,7 @@ class TwilioClient:
         return self._pages(self._calls(sid, "Notifications"), "notifications")
 
     def events(self, sid: str) -> Iterator[dict[str, Any]]:
-        """Yield the requests Twilio made for the call and their answers, until 15 minutes after its end."""
+        """Yield the requests Twilio made for the call and their answers, from 15 minutes after its end."""
         return self._pages(self._calls(sid, "Events"), "events")
 
     def account(self) -> dict[str, Any]:
@@ -221,6 +223,10 @@ class TwilioClient:
         account = account_sid or self.account_sid
         return "/".join([f"/2010-04-01/Accounts/{account}/Calls", *below]) + ".json"
 
+    def _url(self, path: str) -> str:
+        # Not urljoin, which would lose a path that the base URL has, behind a gateway say.
+        return f"{self.base_url}{path}" if path.startswith("/") else urljoin(f"{self.base_url}/", path)
+
     def _pages(self, path: str, key: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         page = self._json("GET", path, params=query)
         while True:
@@ -229,7 +235,7 @@ class TwilioClient:
             if not following:
                 return
             # The URI carries a token and is to be followed as it is, but never to another host.
-            if urlsplit(urljoin(self.base_url, following)).netloc != urlsplit(self.base_url).netloc:
+            if urlsplit(self._url(following)).netloc != urlsplit(self.base_url).netloc:
                 raise TwilioRejectedError(f"A page of {key} points to another host than {self.base_url}")
             page = self._json("GET", following)
 
@@ -249,13 +255,14 @@ class TwilioClient:
 
     def _send(self, http_method: str, path: str, **kwargs: Any) -> requests.Response:
         changes_something = http_method != "GET"
-        url = urljoin(self.base_url, path)
+        url = self._url(path)
         try:
             response = self._session.request(
                 http_method, url, timeout=self._timeout, allow_redirects=False, **kwargs
             )
-        except requests.RequestException as fault:
-            raise error_from_fault(fault, changes_something=changes_something, url=url) from fault
+        except OSError as fault:  # requests' own errors are such; a missing CA bundle is a plain one
+            # Not `from fault`: its text has the URL, and with it the numbers a list is filtered by.
+            raise error_from_fault(fault, changes_something=changes_something, url=url) from None
         if not response.ok or response.is_redirect:
             raise error_from_answer(response, changes_something=changes_something)
         return response

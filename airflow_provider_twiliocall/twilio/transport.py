@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pendulum
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError
+from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, MaxRetryError, ProxyError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
@@ -37,7 +37,10 @@ class _CappedRetry(Retry):
     """A Retry that honours Retry-After up to a bound, also on urllib3 releases without ``retry_after_max``."""
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        pause = super().get_retry_after(response)
+        try:
+            pause = super().get_retry_after(response)
+        except InvalidHeader:
+            return None
         return None if pause is None else min(pause, LONGEST_PAUSE_S)
 
 
@@ -90,41 +93,59 @@ class RetryByMethod(BaseAdapter):
         self._writes.close()
 
 
-def error_from_fault(fault: requests.RequestException, *, changes_something: bool, url: str) -> TwilioError:
+def error_from_fault(fault: OSError, *, changes_something: bool, url: str) -> TwilioError:
     """Say what a request without an answer means: never sent (unreachable), or perhaps done (ambiguous)."""
     host = urlsplit(url).netloc
-    if isinstance(fault, requests.exceptions.ProxyError):
-        if "407" in str(fault):
-            return TwilioUnreachableError(_proxy_refused(url), http_status=407)
-        return TwilioUnreachableError(
-            f"The proxy {_proxy_for(url)} could not be used to reach {host}: {_innermost(fault)}. "
-            "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-        )
-    if "CERTIFICATE_VERIFY_FAILED" in str(fault):
+    innermost = _innermost(fault)
+    text = str(innermost)
+    # Without the pool and the URL before it, which may hold phone numbers.
+    cause = f"{type(innermost).__name__} ({text.rsplit('> ', 1)[-1].split(': ', 1)[-1]})"
+    if "CERTIFICATE_VERIFY_FAILED" in text:
         return TwilioUnreachableError(
             f"The certificate of {host} could not be verified. Behind a proxy that opens TLS, set "
             "REQUESTS_CA_BUNDLE to the file with its certificate authority"
         )
-    if _was_never_sent(fault):
-        return TwilioUnreachableError(f"No connection to {host}: {_innermost(fault)}. Check network and host")
+    if "CA certificate bundle" in text or "[X509" in text:
+        return TwilioUnreachableError(
+            f"The certificate authorities could not be loaded: {cause}. Check REQUESTS_CA_BUNDLE"
+        )
+    never_sent = _was_never_sent(fault)
+    if isinstance(fault, requests.exceptions.ProxyError) and (never_sent or not changes_something):
+        if f"{_TUNNEL_REFUSED}: 407" in text:
+            return TwilioUnreachableError(_proxy_refused(url), http_status=407)
+        return TwilioUnreachableError(
+            f"The proxy {_proxy_for(url)} could not be used to reach {host}: {cause}. "
+            "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+        )
+    if never_sent:
+        return TwilioUnreachableError(f"No connection to {host}: {cause}. Check network, host and proxy")
     kind = TwilioAmbiguousError if changes_something else TwilioUnreachableError
-    return kind(f"The request reached {host}, but no answer came back: {_innermost(fault)}")
+    return kind(f"The request to {host} went out, but no whole answer came back: {cause}")
 
 
-def _was_never_sent(fault: requests.RequestException) -> bool:
-    if isinstance(fault, requests.ConnectTimeout):
+# How http.client begins the one error by which it says that a proxy would not connect it.
+_TUNNEL_REFUSED = "Tunnel connection failed"
+
+
+def _was_never_sent(fault: OSError) -> bool:
+    # requests refuses a URL, a proxy's too, with errors that are ValueErrors as well.
+    if isinstance(fault, (requests.ConnectTimeout, ValueError)):
         return True
     cause = fault.args[0] if fault.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, ConnectTimeoutError)
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    if isinstance(reason, ProxyError):
+        # urllib3 says ProxyError of a plain reset behind a proxy too, however much had been sent.
+        reason = reason.original_error
+    return isinstance(reason, ConnectTimeoutError) or _TUNNEL_REFUSED in str(reason)
 
 
-def _innermost(fault: BaseException) -> str:
-    """Return the plain cause out of urllib3's nested texts, without the URL, which may hold phone numbers."""
+def _innermost(fault: BaseException) -> BaseException:
+    """Return the plain cause inside the wrappers of requests and urllib3."""
     while fault.args and isinstance(fault.args[0], BaseException):
         fault = fault.args[0]
     if isinstance(fault, MaxRetryError) and fault.reason:
-        fault = _root(fault.reason)
-    return f"{type(_root(fault)).__name__} ({str(_root(fault)).rsplit('> ', 1)[-1].split(': ', 1)[-1]})"
+        fault = fault.reason
+    return _root(fault)
 
 
 def _root(fault: BaseException) -> BaseException:
@@ -134,10 +155,9 @@ def _root(fault: BaseException) -> BaseException:
 
 
 def _proxy_for(url: str) -> str:
-    proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)) or "in the environment"
-    parts = urlsplit(proxy)
+    proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)) or ""
     # The part before an @ is a password.
-    return f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.hostname else proxy
+    return proxy.rpartition("@")[2].rpartition("://")[2].rstrip("/") or "in the environment"
 
 
 def _proxy_refused(url: str) -> str:
@@ -205,10 +225,10 @@ def _retry_after(response: requests.Response) -> float | None:
     value = response.headers.get("Retry-After", "").strip()
     if not value:
         return None
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         until = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (until - pendulum.now("UTC")).total_seconds())
+    return max(0.0, (pendulum.instance(until) - pendulum.now("UTC")).total_seconds())

@@ -1,0 +1,26 @@
+"""One call for each number: a mapped task, whose numbers may as well come from another task's XCom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, XComArg, task
+
+from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
+
+NUMBERS = ["+15005550006", "+15005551000", "+15005551001"]
+
+
+@task
+def count_the_reached(calls: Any) -> int:
+    """Count those who picked up."""
+    return sum(call["status"] == "completed" for call in calls)
+
+
+with DAG(dag_id="reminders", schedule=None, tags=["twilio"], doc_md=__doc__):
+    remind = CreateCallOperator.partial(
+        task_id="remind",
+        message="Your appointment is tomorrow.",
+        wait_for_completion=True,
+    ).expand(to=NUMBERS)
+    count_the_reached(XComArg(remind, key="call"))

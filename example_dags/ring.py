@@ -1,0 +1,10 @@
+"""The shortest DAG that places a call: done as soon as Twilio has taken it."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
+
+with DAG(dag_id="ring", schedule=None, tags=["twilio"], doc_md=__doc__):
+    CreateCallOperator(task_id="ring", to="+15005550006", message="hello from {{ dag.dag_id }}")
