@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -9,10 +10,22 @@ from enum import Enum
 from typing import Annotated, Any
 
 import pendulum
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 from typing_extensions import Self
 
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, redact_phone_numbers_in
+
+logger = logging.getLogger(__name__)
 
 CALL_SID_PATTERN = r"^CA[0-9a-fA-F]{32}$"
 
@@ -92,11 +105,27 @@ def _to_pendulum(value: object) -> object:
     return pendulum.instance(parsedate_to_datetime(value)).in_timezone("UTC")
 
 
+def _null_if_unreadable(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    """Read a detail, or make it null: a call must not be lost over an odd date or price."""
+    try:
+        return read(value)
+    except (ValueError, ValidationError):
+        logger.debug("Twilio said %r where this version expects something else: taken as null", value)
+        return None
+
+
+Detail = WrapValidator(_null_if_unreadable)
+
 Timestamp = Annotated[
     pendulum.DateTime,
     BeforeValidator(_to_pendulum),
     PlainSerializer(lambda moment: moment.to_iso8601_string(), return_type=str),
 ]
+
+
+Moment = Annotated[Timestamp | None, Detail]
+Count = Annotated[int | None, Detail]
+Amount = Annotated[Decimal | None, Detail]
 
 
 class Call(BaseModel):
@@ -120,25 +149,23 @@ class Call(BaseModel):
     phone_number_sid: str | None = None
     group_sid: str | None = None
     trunk_sid: str | None = None
-    date_created: Timestamp | None = None
-    date_updated: Timestamp | None = None
-    start_time: Timestamp | None = Field(None, description="When it was answered; null while it is queued")
-    end_time: Timestamp | None = None
+    date_created: Moment = None
+    date_updated: Moment = None
+    start_time: Moment = Field(None, description="When it was answered; null while it is queued")
+    end_time: Moment = None
     to: str | None = None
     to_formatted: str | None = None
     from_: str | None = Field(None, alias="from")
     from_formatted: str | None = None
-    duration: int | None = Field(None, description="Seconds on the line; null until the call is over")
-    price: Decimal | None = Field(
-        None, description="In ``price_unit``, negative; arrives minutes after the end"
-    )
+    duration: Count = Field(None, description="Seconds on the line; null until the call is over")
+    price: Amount = Field(None, description="In ``price_unit``, negative; arrives minutes after the end")
     price_unit: str | None = None
     direction: str | None = None
     answered_by: AnsweredBy | None = None
     api_version: str | None = None
     forwarded_from: str | None = None
     caller_name: str | None = None
-    queue_time: int | None = Field(None, description="Milliseconds spent in Twilio's queue")
+    queue_time: Count = Field(None, description="Milliseconds spent in Twilio's queue")
     uri: str | None = None
     subresource_uris: dict[str, str] | None = None
 

@@ -1,0 +1,144 @@
+"""The hook takes its connection as a user gives it, and says what is missing and how to give it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
+
+ACCOUNT = "AC" + "0123456789abcdef" * 2
+SECRET = "9a8b7c6d5e4f30211203f4e5d6c7b8a9"
+TO = "+15558675310"
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, name: str = "TWILIO_DEFAULT", **changes: Any) -> None:
+    fields = {"conn_type": "twilio", "login": ACCOUNT, "password": SECRET} | changes
+    monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(fields))
+
+
+def params(**changes: Any) -> CreateCallParams:
+    return CreateCallParams(**({"to": TO, "twiml": "<Response/>"} | changes))
+
+
+def test_default_connection_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch)
+    assert TwilioCallHook().settings.login == ACCOUNT
+
+
+def test_connection_may_have_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "ALERTS", extra={"from": "+15017122661"})
+    assert TwilioCallHook("alerts").settings.default_from == "+15017122661"
+
+
+def test_connection_may_be_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_TWILIO_DEFAULT", f"twilio://{ACCOUNT}:{SECRET}@/?from=%2B15017122661")
+    assert TwilioCallHook().settings.default_from == "+15017122661"
+
+
+def test_missing_connection_is_named_with_three_ways_to_make_it() -> None:
+    with pytest.raises(TwilioConnectionError) as raised:
+        TwilioCallHook("nowhere").client  # noqa: B018
+    assert "There is no connection 'nowhere'" in str(raised.value)
+    assert "Admin > Connections" in str(raised.value)
+    assert "airflow connections add nowhere --conn-type twilio" in str(raised.value)
+    assert "AIRFLOW_CONN_NOWHERE" in str(raised.value)
+
+
+def test_wrong_connection_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, login="me")
+    with pytest.raises(TwilioConnectionError, match="neither an Account SID"):
+        TwilioCallHook().get_conn()
+
+
+def test_unknown_extra_is_warned_about(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect(monkeypatch, extra={"form": "+15017122661"})
+    hook = TwilioCallHook()
+    monkeypatch.setattr(type(hook), "log", logging.getLogger("hook"))
+    hook.settings  # noqa: B018
+    assert "'twilio_default' has an extra 'form' that means nothing here" in caplog.text
+
+
+def test_password_is_masked_in_logs_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk._shared.secrets_masker import redact  # where the task's log masks
+
+    connect(monkeypatch)
+    TwilioCallHook().settings  # noqa: B018
+    assert redact(f"token={SECRET}") == "token=***"
+
+
+def test_client_is_made_once_of_what_the_connection_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, extra={"region": "ie1", "edge": "dublin", "http_timeout": 3})
+    hook = TwilioCallHook()
+    assert hook.client is hook.get_conn()
+    assert hook.client.base_url == "https://api.dublin.ie1.twilio.com"
+    assert hook.client.account_sid == ACCOUNT
+    assert hook.client._timeout == (3.0, 3.0)
+
+
+def test_user_agent_names_the_airflow_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow import __version__ as airflow_version
+
+    connect(monkeypatch)
+    user_agent = TwilioCallHook().client._session.headers["User-Agent"]
+    assert f" apache-airflow/{airflow_version} " in str(user_agent)
+
+
+def test_hook_may_work_for_a_subaccount(monkeypatch: pytest.MonkeyPatch) -> None:
+    subaccount = "AC" + "5" * 32
+    connect(monkeypatch)
+    assert TwilioCallHook(account_sid=subaccount).client.account_sid == subaccount
+
+
+def test_connection_can_be_fetched_on_an_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch)
+    hook = TwilioCallHook()
+    asyncio.run(hook.fetch_connection())
+    monkeypatch.delenv("AIRFLOW_CONN_TWILIO_DEFAULT")
+    assert hook.settings.login == ACCOUNT
+
+
+def test_missing_connection_is_named_on_an_event_loop_as_well() -> None:
+    with pytest.raises(TwilioConnectionError, match="There is no connection 'nowhere'"):
+        asyncio.run(TwilioCallHook("nowhere").fetch_connection())
+
+
+# The caller ID ------------------------------------------------------------------------------------------------
+
+
+def test_caller_id_of_the_connection_is_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, extra={"from": "+1 501 712 2661"})
+    assert TwilioCallHook().with_caller_id(params()).from_ == "+15017122661"
+
+
+def test_caller_id_of_the_call_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, extra={"from": "+15017122661"})
+    named = params(from_="+15141234567")
+    assert TwilioCallHook().with_caller_id(named) is named
+
+
+def test_no_caller_id_anywhere_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch)
+    with pytest.raises(
+        TwilioConnectionError, match="give from_, or set the extra `from` of the connection 'twilio_default'"
+    ):
+        TwilioCallHook().with_caller_id(params())
+
+
+@pytest.mark.parametrize(
+    "caller_id", ["5017122661", TO, "client:alice"], ids=["no-plus", "the-callee", "client"]
+)
+def test_caller_id_of_the_connection_that_does_not_fit_names_the_connection(
+    monkeypatch: pytest.MonkeyPatch, caller_id: str
+) -> None:
+    connect(monkeypatch, extra={"from": caller_id})
+    with pytest.raises(CallParamsError, match="with the extra `from` of the connection 'twilio_default': "):
+        TwilioCallHook().with_caller_id(params())

@@ -1,0 +1,253 @@
+"""CreateCallOperator as a DAG's author meets it: its arguments, templates, mapping and what parsing costs."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import airflow.serialization.serialized_objects as serialization
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
+from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+CONNECTION = {
+    "conn_type": "twilio",
+    "login": "AC" + "a" * 32,
+    "password": "a-token-nobody-has",
+    "host": "http://127.0.0.1:9",
+    "extra": {"from": "+15557654321"},
+}
+# Airflow 3.1 has it as a method of SerializedDAG.
+SERIALIZER = getattr(serialization, "DagSerialization", serialization.SerializedDAG)
+
+
+def operator(**arguments: Any) -> CreateCallOperator:
+    return CreateCallOperator(**{"task_id": "ring", "to": "+15551234567", "message": "hi", **arguments})
+
+
+@pytest.fixture(autouse=True)
+def connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_TWILIO_DEFAULT", json.dumps(CONNECTION))
+
+
+# Arguments
+
+
+def test_every_field_of_a_call_is_a_keyword_argument_of_its_own() -> None:
+    own = [
+        parameter.name
+        for parameter in inspect.signature(CreateCallOperator.__init__).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    more = {
+        "message",
+        "twilio_conn_id",
+        "wait_for_completion",
+        "deferrable",
+        "poll_interval",
+        "accept_answered_by",
+        "queue_timeout",
+        "delivery",
+    }
+    assert set(own) == {*CREATE_CALL_FIELDS} | more
+    assert set(CREATE_CALL_FIELDS) == set(CreateCallParams.model_fields)
+
+
+def test_every_argument_is_documented_once() -> None:
+    text = inspect.getdoc(CreateCallOperator) or ""
+    parameters = inspect.signature(CreateCallOperator.__init__).parameters
+    documented = [name for name in parameters if text.count(f":param {name}:") == 1]
+    assert set(parameters) - set(documented) == {"self", "kwargs"}
+
+
+def test_every_field_of_a_call_is_templated() -> None:
+    assert {*CREATE_CALL_FIELDS, "message", "accept_answered_by", "twilio_conn_id"} == set(
+        CreateCallOperator.template_fields
+    )
+
+
+@pytest.mark.parametrize("name", CREATE_CALL_FIELDS)
+def test_each_field_becomes_the_attribute_of_its_name(name: str) -> None:
+    assert getattr(operator(**{name: "given"}), name) == "given"
+
+
+def test_a_misspelt_argument_is_refused_at_parse() -> None:
+    with pytest.raises(TypeError, match="mesage"):
+        operator(mesage="hi")
+
+
+@pytest.mark.parametrize("argument", [{"accept_answered_by": {"human"}}, {"queue_timeout": 60}])
+def test_what_only_waiting_gives_a_meaning_to_is_refused_without_it(argument: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"add wait_for_completion=True, or leave .* out"):
+        operator(**argument)
+    operator(wait_for_completion=True, **argument)
+
+
+def test_a_delivery_that_does_not_exist_is_refused_at_parse() -> None:
+    with pytest.raises(ValueError, match="delivery='exactly_once' is neither"):
+        operator(delivery="exactly_once")
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "5", None, timedelta(seconds=5), float("nan"), float("inf")])
+def test_a_poll_interval_that_is_no_time_is_refused_at_parse(value: Any) -> None:
+    with pytest.raises(ValueError, match="poll_interval="):
+        operator(poll_interval=value)
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, timedelta(0), float("nan"), float("inf"), 86_401, timedelta(days=2), "soon", [60]]
+)
+def test_a_queue_timeout_that_is_no_time_is_refused_at_parse(value: Any) -> None:
+    with pytest.raises(ValueError, match="queue_timeout="):
+        operator(queue_timeout=value, wait_for_completion=True)
+
+
+@pytest.mark.parametrize("value", [1, 0.5, timedelta(hours=2), 86_400])
+def test_a_queue_timeout_may_be_seconds_or_a_timedelta(value: Any) -> None:
+    assert operator(queue_timeout=value, wait_for_completion=True).queue_timeout == value
+
+
+def test_a_ring_time_out_of_default_args_is_refused_with_a_hint_at_them() -> None:
+    with DAG("alerts", schedule=None, default_args={"timeout": 3600}):
+        task = operator()
+    with pytest.raises(TwilioCallRefusedError, match=r"timeout=3600 .*look in default_args"):
+        task.execute({})
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("True", "True"), ("False", "False")])
+def test_whether_to_defer_follows_airflows_setting(setting: str, expected: str) -> None:
+    program = (
+        "from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator\n"
+        "from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor\n"
+        "print(CreateCallOperator(task_id='a', to='+15551234567').deferrable,"
+        " TwilioCallSensor(task_id='b', call_sid='CA').deferrable)"
+    )
+    printed = run(program, AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE=setting)
+    assert printed.split()[-2:] == [expected, expected]
+
+
+def test_a_task_that_does_not_wait_is_given_no_deferral_by_default() -> None:
+    assert not operator().deferrable
+
+
+# DAGs
+
+
+def test_a_set_of_answerers_serializes_alike_at_every_parse() -> None:
+    task = operator(wait_for_completion=True, accept_answered_by={"unknown", "human", "fax"})
+    assert task.accept_answered_by == ["fax", "human", "unknown"]
+
+
+def test_a_task_is_mapped_over_numbers() -> None:
+    with DAG("campaign", schedule=None) as dag:
+        CreateCallOperator.partial(task_id="ring", message="hi", timeout=20).expand(
+            to=["+15551230001", "+15551230002"]
+        )
+    mapped = dag.get_task("ring")
+    numbers = [
+        mapped.unmap({"to": to, "task_id": "ring", "message": "hi"}).to
+        for to in ("+15551230001", "+15551230002")
+    ]
+    assert numbers == ["+15551230001", "+15551230002"]
+    assert mapped.partial_kwargs["timeout"] == 20
+
+
+def test_a_dag_with_calls_survives_serialization() -> None:
+    with DAG("calls", schedule=None) as dag:
+        operator(wait_for_completion=True, accept_answered_by={"human"}, status_callback_event=["ringing"])
+        CreateCallOperator.partial(task_id="many", message="hi").expand(to=["+15551230001"])
+    text = json.dumps(SERIALIZER.to_dict(dag))
+    back = SERIALIZER.from_dict(json.loads(text))
+    ring = back.get_task("ring")
+    assert back.task_ids == ["ring", "many"]
+    assert (ring.to, ring.message, ring.accept_answered_by) == ("+15551234567", "hi", ["human"])
+
+
+# Templates
+
+
+@pytest.mark.parametrize("name", CreateCallOperator.template_fields)
+def test_each_template_is_rendered_by_airflow(name: str) -> None:
+    with DAG("templates", schedule=None):
+        task = operator(**{"wait_for_completion": True, name: "{{ word }}"})
+    task.render_template_fields({"word": "rendered"})
+    assert getattr(task, name) == "rendered"
+
+
+def test_templates_inside_lists_are_rendered() -> None:
+    with DAG("templates", schedule=None):
+        task = operator(status_callback_event=["{{ word }}"])
+    task.render_template_fields({"word": "ringing"})
+    assert task.status_callback_event == ["ringing"]
+
+
+def test_native_rendering_of_a_number_is_refused_with_the_reason() -> None:
+    with DAG("native", schedule=None, render_template_as_native_obj=True):
+        task = operator(to="{{ number }}")
+    task.render_template_fields({"number": "+15551234567"})
+    assert task.to == 15551234567
+    with pytest.raises(TwilioCallRefusedError, match="render_template_as_native_obj=True turns"):
+        task.execute({})
+
+
+# Secrets
+
+
+def test_what_is_secret_in_a_call_is_masked_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr("airflow.sdk.log.mask_secret", masked.append)
+    with pytest.raises(TwilioCallRefusedError) as refused:
+        operator(to="wrong", sip_auth_password="open-sesame", call_token="a-call-token").execute({})
+    assert masked[:2] == ["open-sesame", "a-call-token"]
+    assert "open-sesame" not in str(refused.value) and "a-call-token" not in str(refused.value)
+
+
+def test_resuming_without_an_event_is_an_error_that_says_so() -> None:
+    with pytest.raises(ValueError, match="resumes with its trigger's event"):
+        operator(wait_for_completion=True).resume({})
+
+
+# What parsing costs
+
+
+def test_parsing_a_dag_with_calls_loads_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from airflow.sdk import DAG, BaseOperator, BaseSensorOperator\n"
+        "from airflow.providers.common.compat.sdk import conf\n"
+        "before = set(sys.modules)\n"
+        "import airflow_provider_twiliocall.operators.twilio_call\n"
+        "import airflow_provider_twiliocall.sensors.twilio_call\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    loaded = run(program).splitlines()[-1].split()
+    assert "airflow_provider_twiliocall.operators.twilio_call" in loaded
+    heavy = {
+        "requests",
+        "urllib3",
+        "airflow.triggers.base",
+        "airflow_provider_twiliocall.hooks.twilio_call",
+        "airflow_provider_twiliocall.twilio.client",
+        "airflow_provider_twiliocall.twilio.params",
+    }
+    assert heavy.isdisjoint(loaded)
+
+
+def run(program: str, **environment: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return finished.stdout

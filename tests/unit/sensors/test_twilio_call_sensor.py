@@ -1,0 +1,71 @@
+"""TwilioCallSensor as a DAG's author meets it: its arguments, templates and serialization."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from datetime import timedelta
+from typing import Any
+
+import airflow.serialization.serialized_objects as serialization
+import pytest
+from airflow.sdk import DAG, BaseOperator
+
+from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor
+
+SID = "CA" + "1" * 32
+# Airflow 3.1 has it as a method of SerializedDAG.
+SERIALIZER = getattr(serialization, "DagSerialization", serialization.SerializedDAG)
+
+
+def sensor(**arguments: Any) -> TwilioCallSensor:
+    return TwilioCallSensor(**{"task_id": "wait", "call_sid": SID, **arguments})
+
+
+def test_every_argument_of_its_own_is_documented() -> None:
+    text = inspect.getdoc(TwilioCallSensor) or ""
+    parameters = inspect.signature(TwilioCallSensor.__init__).parameters
+    documented = [name for name in parameters if f":param {name}:" in text]
+    assert set(parameters) - set(documented) == {"self", "kwargs"}
+
+
+@pytest.mark.parametrize("name", TwilioCallSensor.template_fields)
+def test_each_template_is_rendered_by_airflow(name: str) -> None:
+    with DAG("templates", schedule=None):
+        task = sensor(**{name: "{{ word }}"})
+    task.render_template_fields({"word": "rendered"})
+    assert getattr(task, name) == "rendered"
+
+
+def test_a_dag_with_the_sensor_survives_serialization() -> None:
+    with DAG("calls", schedule=None) as dag:
+        sensor(mode="reschedule", accept_answered_by={"unknown", "human"})
+    back = SERIALIZER.from_dict(json.loads(json.dumps(SERIALIZER.to_dict(dag))))
+    assert back.get_task("wait").accept_answered_by == ["human", "unknown"]
+    assert back.get_task("wait").reschedule
+
+
+def test_a_poke_interval_may_be_a_timedelta() -> None:
+    assert sensor(poke_interval=timedelta(seconds=30)).poke_interval == 30
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("call_sid", ["None", "", "CA123", "RE" + "1" * 32, None, ["a", "b"]])
+def test_what_is_no_sid_is_refused_before_twilio_is_asked(call_sid: Any, deferrable: bool) -> None:
+    with pytest.raises(TwilioCallRefusedError, match="is not the SID of a call"):
+        sensor(call_sid=call_sid, deferrable=deferrable).execute({})
+
+
+def test_a_misspelt_answerer_is_refused_before_twilio_is_asked() -> None:
+    with pytest.raises(TwilioCallRefusedError, match="did you mean 'human'"):
+        sensor(accept_answered_by={"humen"}).execute({})
+
+
+def test_a_killed_sensor_has_nothing_to_do_to_the_call() -> None:
+    assert TwilioCallSensor.on_kill is BaseOperator.on_kill
+
+
+def test_resuming_without_an_event_is_an_error_that_says_so() -> None:
+    with pytest.raises(ValueError, match="resumes with its trigger's event"):
+        sensor().resume({})

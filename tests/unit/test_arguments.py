@@ -1,0 +1,121 @@
+"""From an operator's arguments to parameters: what the callee hears, who may answer, all mistakes at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_twiliocall.arguments import params_from_arguments
+from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
+
+TWIML = "<Response><Hangup/></Response>"
+URL = "https://example.com/twiml"
+APPLICATION = "AP" + "a" * 32
+
+
+def params(*, message: Any = None, accept_answered_by: Any = None, **given: Any) -> CreateCallParams:
+    arguments: dict[str, Any] = dict.fromkeys(CREATE_CALL_FIELDS) | {"to": "+15551234567"} | given
+    return params_from_arguments(arguments, message=message, accept_answered_by=accept_answered_by)
+
+
+def problems(**given: Any) -> list[str]:
+    with pytest.raises(CallParamsError) as refused:
+        params(**given)
+    return refused.value.problems
+
+
+def test_a_message_becomes_twiml() -> None:
+    assert "<Say>Pump 3 &amp; 4 failed</Say>" in str(params(message="Pump 3 & 4 failed").twiml)
+
+
+@pytest.mark.parametrize("given", [{"url": URL}, {"twiml": TWIML}, {"application_sid": APPLICATION}])
+def test_what_says_something_else_is_passed_on(given: dict[str, str]) -> None:
+    assert params(**given).model_dump(exclude_none=True) == {"to": "+15551234567", **given}
+
+
+def test_nothing_to_hear_is_refused_once() -> None:
+    assert problems() == ["one of message, url, twiml and application_sid has to say what the callee hears"]
+
+
+@pytest.mark.parametrize("other", [{"url": URL}, {"twiml": TWIML}, {"application_sid": APPLICATION}])
+def test_a_message_and_another_source_exclude_one_another(other: dict[str, str]) -> None:
+    name = next(iter(other))
+    assert problems(message="hello", **other) == [
+        f"message and {name} exclude one another: keep the one the callee shall hear"
+    ]
+
+
+def test_two_sources_without_a_message_are_refused() -> None:
+    assert "url and twiml are given" in problems(url=URL, twiml=TWIML)[0]
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "\n", "None"])
+def test_a_message_that_rendered_to_nothing_is_refused(blank: str) -> None:
+    assert problems(message=blank) == [
+        "message is empty: give the words to say, and look whether a template rendered to nothing"
+    ]
+
+
+@pytest.mark.parametrize("blank", ["", "None"])
+def test_a_message_that_rendered_to_nothing_gives_way_to_a_url(blank: str) -> None:
+    assert params(message=blank, url=URL).url == URL
+
+
+@pytest.mark.parametrize("blank", ["", "None"])
+def test_a_url_that_rendered_to_nothing_gives_way_to_the_message(blank: str) -> None:
+    assert "hello" in str(params(message="hello", url=blank).twiml)
+
+
+@pytest.mark.parametrize("value", [5, ["hello"], {"say": "hello"}])
+def test_a_message_that_is_no_text_is_refused(value: Any) -> None:
+    assert "not text: give the words to say as a string" in problems(message=value)[0]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    told = "\n".join(
+        problems(
+            to="5551234567",
+            message="",
+            timeout="3600",
+            send_digits="x",
+            machine_detection="Enabled",
+            accept_answered_by="humen",
+        )
+    )
+    for part in ("to=", "message", "timeout=", "send_digits=", "machine_detection=", "'humen'"):
+        assert part in told
+
+
+@pytest.mark.parametrize("accepted", [{"human"}, ["human"], "human", "['human', 'unknown']"])
+def test_a_wish_about_the_answerer_turns_on_detection_until_the_beep(accepted: Any) -> None:
+    assert params(message="hi", accept_answered_by=accepted).machine_detection == "DetectMessageEnd"
+
+
+def test_another_detection_the_author_chose_is_kept() -> None:
+    chosen = params(message="hi", accept_answered_by={"human"}, machine_detection="Enable")
+    assert chosen.machine_detection == "Enable"
+
+
+@pytest.mark.parametrize("unset", [None, "", "None"])
+def test_no_wish_turns_on_no_detection(unset: str | None) -> None:
+    assert params(message="hi", accept_answered_by=unset).machine_detection is None
+
+
+def test_digits_to_send_and_a_wish_about_the_answerer_contradict_each_other() -> None:
+    told = problems(message="hi", accept_answered_by={"human"}, send_digits="1w2")
+    assert told == [
+        "accept_answered_by needs answering machine detection, which Twilio switches off for calls with "
+        "send_digits: drop one of the two"
+    ]
+
+
+def test_a_misspelt_answerer_is_refused_with_the_nearest_word() -> None:
+    told = problems(message="hi", accept_answered_by={"machine_strat"})
+    assert told == ["accept_answered_by: Twilio never says 'machine_strat': did you mean 'machine_start'?"]
+
+
+def test_values_as_templates_render_them_are_understood() -> None:
+    rendered = params(message="hi", timeout="30", record="True", status_callback_event="['ringing']")
+    assert (rendered.timeout, rendered.record, rendered.status_callback_event) == (30, True, ("ringing",))

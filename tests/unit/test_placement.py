@@ -1,0 +1,153 @@
+"""Placing a call: how long Twilio's pauses are sat out, and what each error means for a retry of the task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_twiliocall import placement
+from airflow_provider_twiliocall.exceptions import (
+    TwilioCallFateUnknownError,
+    TwilioCallNotPlacedError,
+    TwilioCallRefusedError,
+)
+from airflow_provider_twiliocall.placement import place_call
+from airflow_provider_twiliocall.twilio.call import Call
+from airflow_provider_twiliocall.twilio.errors import (
+    TwilioAmbiguousError,
+    TwilioError,
+    TwilioNotFoundError,
+    TwilioRejectedError,
+    TwilioThrottledError,
+    TwilioUnreachableError,
+)
+from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+NUMBER = "+15551234567"
+PARAMS = CreateCallParams(to=NUMBER, from_="+15557654321", twiml="<Response/>")
+CALL = Call.model_validate({"sid": "CA" + "1" * 32, "status": "queued"})
+
+
+class ScriptedHook:
+    """Answer each POST in turn, and count them."""
+
+    def __init__(self, *answers: Call | TwilioError) -> None:
+        self.answers = list(answers)
+        self.posts = 0
+
+    def create_call(self, params: CreateCallParams) -> Call:
+        self.posts += 1
+        answer = self.answers.pop(0)
+        if isinstance(answer, TwilioError):
+            raise answer
+        return answer
+
+
+class Clock:
+    """A clock that moves while somebody sleeps, in the place of the module ``time``."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(placement, "time", clock)
+    return clock
+
+
+def place(hook: ScriptedHook, **how: Any) -> Call:
+    return place_call(hook, PARAMS, **how)  # type: ignore[arg-type]
+
+
+def throttled(retry_after: float | None = None, **facts: Any) -> TwilioThrottledError:
+    return TwilioThrottledError("later", retry_after=retry_after, **{"http_status": 429, **facts})
+
+
+def test_a_call_that_twilio_takes_is_returned_after_one_post() -> None:
+    hook = ScriptedHook(CALL)
+    assert place(hook) is CALL
+    assert hook.posts == 1
+
+
+def test_a_short_pause_is_sat_out_as_long_as_twilio_asks(clock: Clock) -> None:
+    hook = ScriptedHook(throttled(20), throttled(5), CALL)
+    assert place(hook) is CALL
+    assert clock.slept == [20, 5]
+
+
+def test_pauses_that_twilio_does_not_name_grow(clock: Clock) -> None:
+    place(ScriptedHook(throttled(), throttled(), throttled(), CALL))
+    assert 1 <= clock.slept[0] <= 1.5 and 2 <= clock.slept[1] <= 3 and 4 <= clock.slept[2] <= 6
+
+
+def test_a_pause_of_zero_seconds_is_no_leave_to_hammer(clock: Clock) -> None:
+    hook = ScriptedHook(*[throttled(0)] * 100)
+    with pytest.raises(TwilioCallNotPlacedError):
+        place(hook)
+    assert hook.posts < 10
+
+
+def test_a_pause_longer_than_a_minute_is_left_to_the_tasks_retry(clock: Clock) -> None:
+    hook = ScriptedHook(throttled(61))
+    with pytest.raises(TwilioCallNotPlacedError, match="was not placed: later"):
+        place(hook)
+    assert (hook.posts, clock.slept) == (1, [])
+
+
+def test_pauses_longer_than_a_minute_together_are_left_to_the_tasks_retry(clock: Clock) -> None:
+    hook = ScriptedHook(throttled(40), throttled(40))
+    with pytest.raises(TwilioCallNotPlacedError):
+        place(hook)
+    assert (hook.posts, clock.slept) == (2, [40])
+
+
+@pytest.mark.parametrize("code", [10004, 22005])
+@pytest.mark.parametrize("http_status", [400, 429])
+def test_too_many_calls_at_once_are_left_to_the_tasks_retry(code: int, http_status: int) -> None:
+    hook = ScriptedHook(throttled(1, code=code, http_status=http_status))
+    with pytest.raises(TwilioCallNotPlacedError):
+        place(hook)
+    assert hook.posts == 1
+
+
+def test_twilio_out_of_reach_is_left_to_the_tasks_retry() -> None:
+    hook = ScriptedHook(TwilioUnreachableError("no route"))
+    with pytest.raises(TwilioCallNotPlacedError, match="was not placed: no route"):
+        place(hook)
+    assert hook.posts == 1
+
+
+@pytest.mark.parametrize("error", [TwilioRejectedError("no"), TwilioNotFoundError("no"), TwilioError("no")])
+def test_a_refused_call_fails_for_good(error: TwilioError) -> None:
+    hook = ScriptedHook(error)
+    with pytest.raises(TwilioCallRefusedError, match="was not placed: no"):
+        place(hook)
+    assert hook.posts == 1
+
+
+def test_an_unknown_fate_fails_for_good_and_says_where_to_look() -> None:
+    hook = ScriptedHook(TwilioAmbiguousError("reset"))
+    with pytest.raises(TwilioCallFateUnknownError) as failed:
+        place(hook)
+    assert "Look in Twilio's call log for a call to +1*******4567" in str(failed.value)
+    assert "if there is none, clear this task to dial" in str(failed.value)
+    assert NUMBER not in str(failed.value)
+    assert hook.posts == 1
+
+
+def test_an_unknown_fate_is_left_to_the_tasks_retry_where_two_rings_are_better_than_none() -> None:
+    hook = ScriptedHook(TwilioAmbiguousError("reset"))
+    with pytest.raises(TwilioCallNotPlacedError, match="a retry of this task dials again"):
+        place(hook, delivery="at_least_once")
+    assert hook.posts == 1
