@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+try:
+    from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
+except ImportError:  # Airflow 3.1
+    from airflow.exceptions import TaskDeferralError, TaskDeferralTimeout  # type: ignore[no-redef]
+
+__all__ = [
+    "TaskDeferralError",
+    "TaskDeferralTimeout",
+    "TwilioCallEndedForGoodError",
+    "TwilioCallFateUnknownError",
+    "TwilioCallNotPlacedError",
+    "TwilioCallRefusedError",
+    "TwilioCallUnansweredError",
+    "TwilioConnectionError",
+]
+
 
 class TwilioConnectionError(AirflowFailException):
     """The Airflow connection cannot be used as it is; the message says which field to mend. Not retried."""

@@ -222,7 +222,7 @@ def colour(word: str) -> str:
 
 
 def say(sentence: str) -> None:
-    console.print(f"[dim]{elapsed():5.1f} s[/]  {sentence}")
+    console.print(f"[dim]{elapsed():5.1f} s[/]  {sentence}", soft_wrap=True)
 
 
 if __name__ == "__main__":

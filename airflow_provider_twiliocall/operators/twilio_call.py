@@ -232,6 +232,24 @@ class CreateCallOperator(BaseOperator):
         wait = self._wait_for(event["call_sid"], deadline=event["deadline"])
         return self._settle(context, wait, WaitResult.from_event(event))
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume as Airflow does, but a wait that broke off is no reason to dial again."""
+        from airflow_provider_twiliocall.exceptions import (
+            TaskDeferralError,
+            TaskDeferralTimeout,
+            TwilioCallFateUnknownError,
+        )
+
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except (TaskDeferralError, TaskDeferralTimeout) as error:
+            ti = context["ti"]
+            call_sid = ti.xcom_pull(task_ids=ti.task_id, key="call_sid", map_indexes=ti.map_index)
+            raise TwilioCallFateUnknownError(
+                f"Call {call_sid} was placed, but the wait for it broke off ({error}), so how it ended is not known. "
+                "It is not dialled again. Look it up in Twilio's call log, and look at the triggerer"
+            ) from None
+
     # Asking -----------------------------------------------------------------------------------------------
 
     def _call_params(self) -> CreateCallParams:

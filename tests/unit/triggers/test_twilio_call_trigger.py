@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 from airflow.sdk import Connection
 from airflow.sdk.bases.hook import BaseHook
-from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_twiliocall.triggers import twilio_call
 from airflow_provider_twiliocall.triggers.twilio_call import SHORTEST_DEFERRAL_S, TwilioCallTrigger
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.client import TwilioClient
+
+try:
+    from airflow.sdk.serde import deserialize, serialize
+except ImportError:  # Airflow 3.1
+    from airflow.serialization.serde import deserialize, serialize
 
 SID = "CA" + "1" * 32
 ACCOUNT = "AC" + "a" * 32

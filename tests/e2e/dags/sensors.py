@@ -1,0 +1,37 @@
+"""The sensor in its three modes: the same three calls, judged alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG
+
+from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
+from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor
+
+ANSWERED, BUSY, ENDLESS = "+15005552201", "+15005552202", "+15005552203"
+
+
+def sensor(task_id: str, ring: CreateCallOperator, **more: Any) -> TwilioCallSensor:
+    return TwilioCallSensor(task_id=task_id, call_sid=ring.output, poke_interval=2, **more)
+
+
+for name, how in (
+    ("poke", {"mode": "poke"}),
+    ("reschedule", {"mode": "reschedule"}),
+    ("deferred", {"deferrable": True}),
+):
+    with DAG(dag_id=f"sensor_{name}", schedule=None):
+        answered = CreateCallOperator(task_id="ring_answered", to=ANSWERED, message="hello")
+        busy = CreateCallOperator(task_id="ring_busy", to=BUSY, message="hello")
+        endless = CreateCallOperator(task_id="ring_endless", to=ENDLESS, message="hello")
+        sensor("answered", answered, **how)
+        sensor("busy", busy, retries=1, **how)
+        sensor("busy_soft", busy, soft_fail=True, **how)
+        sensor("timed_out", endless, timeout=8, **how)
+        sensor("timed_out_soft", endless, timeout=8, soft_fail=True, **how)
+
+for name, how in (("poke", {"mode": "poke"}), ("deferred", {"deferrable": True})):
+    with DAG(dag_id=f"killed_sensor_{name}", schedule=None):
+        ring = CreateCallOperator(task_id="ring", to=ENDLESS, message="hello")
+        sensor("killed", ring, **how)
