@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_twiliocall.outcome import answerers
+from airflow_provider_twiliocall.twilio.call import AnsweredBy
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
 from airflow_provider_twiliocall.twilio.twiml import message_to_twiml
 
@@ -52,7 +53,9 @@ def params_from_arguments(
                 "send_digits: drop one of the two"
             )
         if _is_unset(fields["machine_detection"]):
-            fields["machine_detection"] = "DetectMessageEnd"
+            # Only Enable reports a machine at its first word; the other leaves the message after the beep.
+            wants_start = AnsweredBy.MACHINE_START in accepted
+            fields["machine_detection"] = "Enable" if wants_start else "DetectMessageEnd"
     try:
         params = CreateCallParams(**fields)
     except CallParamsError as error:

@@ -92,7 +92,8 @@ def _judge_failed(call: Call, notifications: Collection[Mapping[str, Any]]) -> O
     reasons: list[str] = []
     hopeless = False
     for notification in notifications:
-        code = int(notification.get("error_code") or 0)
+        said_code = str(notification.get("error_code"))
+        code = int(said_code) if said_code.isdecimal() else 0
         hopeless = hopeless or code in GEO_PERMISSION_CODES
         said = redact_phone_numbers_in(str(notification.get("message_text") or "")).strip()
         reasons.append(f"{code} {said} {ADVICE.get(code, '')}".strip())
@@ -105,7 +106,7 @@ def answerers(accept_answered_by: Any) -> frozenset[str] | None:
 
     :raises ValueError: a word that Twilio never says in ``answered_by``, or none at all
     """
-    if accept_answered_by is None or accept_answered_by in ("", "None"):
+    if accept_answered_by is None:
         return None
     words = accept_answered_by
     if isinstance(words, str):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import pendulum
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
     TwilioCallNotPlacedError,
     TwilioCallRefusedError,
+    TwilioCallUnansweredError,
 )
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -69,6 +73,23 @@ def place_call(
         raise TwilioCallRefusedError(f"The call to {callee} was not placed: {error}") from None
     logger.info("Placed call %s to %s.", call.sid, callee)
     return call
+
+
+@contextmanager
+def no_redial_of(call_sid: str | None) -> Iterator[None]:
+    """Let no error of another kind, an API server that is away say, pass as a reason to dial again.
+
+    :raises TwilioCallFateUnknownError: in place of any error that is not a judgement of the call
+    """
+    try:
+        yield
+    except (TwilioCallUnansweredError, AirflowFailException):
+        raise
+    except Exception as error:
+        raise TwilioCallFateUnknownError(
+            f"Call {call_sid} was placed, but what became of it could not be seen to the end "
+            f"({type(error).__name__}: {error}). It is not dialled again. Look it up in Twilio's call log"
+        ) from error
 
 
 def _send(hook: TwilioCallHook, params: CreateCallParams) -> Call:

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 # A fresh SID may be unknown to some of Twilio's servers for a moment. One still unknown after this was
 # mistyped, deleted, or belongs to another account.
 NOT_FOUND_PATIENCE_S = 300.0
+NOT_FOUND_LOOKS = 3
 
 LONGEST_BACKOFF_S = 60.0
 
@@ -123,6 +124,11 @@ class CallWait:
         # Since when the call has not been found; whoever has looked before, in another process, may set it.
         self.unknown_since: float | None = None
 
+    @property
+    def unknown_for_long(self) -> bool:
+        """Whether the call has not been found for longer than a fresh one may stay unknown."""
+        return self.unknown_since is not None and time.time() - self.unknown_since >= NOT_FOUND_PATIENCE_S
+
     def look(self) -> WaitResult | None:
         """Look at the call once; return how the wait ended, or None while it goes on.
 
@@ -131,6 +137,9 @@ class CallWait:
         try:
             call = self._get_call(self.call_sid)
         except TwilioRejectedError as error:
+            if error.code is None:
+                # Not Twilio's word, but that of something on the way: a proxy's page, say.
+                return self._weather(error)
             return WaitResult(WaitEnd.REFUSED, self._last_seen, str(error))
         except TwilioError as fault:
             return self._weather(fault)
@@ -163,7 +172,7 @@ class CallWait:
         now = time.time()
         if isinstance(fault, TwilioNotFoundError):
             self.unknown_since = self.unknown_since or now
-            if now - self.unknown_since >= NOT_FOUND_PATIENCE_S:
+            if self._faults_in_a_row >= NOT_FOUND_LOOKS and self.unknown_for_long:
                 return WaitResult(WaitEnd.REFUSED, self._last_seen, str(fault))
         else:
             self.unknown_since = None

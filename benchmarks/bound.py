@@ -19,4 +19,4 @@ class Bound:
 
     def __str__(self) -> str:
         mark = "[green]kept[/]" if self.is_kept else "[bold red]MISSED[/]"
-        return f"{mark}  {self.figure}: {self.measured:.3g} (at most {self.allowed:g})"
+        return f"{mark}  {self.figure}: {self.measured:.4g} (at most {self.allowed:g})"

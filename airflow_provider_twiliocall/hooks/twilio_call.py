@@ -32,6 +32,7 @@ class TwilioCallHook(BaseHook):
 
     :param twilio_conn_id: the connection, of type ``twilio``
     :param account_sid: the account whose calls these are; default: the connection's. For subaccounts.
+        What a template makes of a missing value, blank or ``"None"``, means the default too.
     """
 
     conn_name_attr = "twilio_conn_id"
@@ -47,7 +48,7 @@ class TwilioCallHook(BaseHook):
     ) -> None:
         super().__init__(**kwargs)
         self.twilio_conn_id = twilio_conn_id
-        self.account_sid = account_sid
+        self.account_sid = _given_account(account_sid)
 
     @cached_property
     def connection(self) -> Connection:
@@ -78,6 +79,16 @@ class TwilioCallHook(BaseHook):
     @cached_property
     def client(self) -> TwilioClient:
         """The client: one session, kept alive for the life of the hook."""
+        return self._client()
+
+    @cached_property
+    def watcher(self) -> TwilioClient:
+        """A client that reads without repeating: who waits for a call has a rhythm of its own."""
+        from airflow_provider_twiliocall.twilio.transport import WRITE_RETRY
+
+        return self._client(reads=WRITE_RETRY)
+
+    def _client(self, **options: Any) -> TwilioClient:
         from airflow import __version__ as airflow_version
 
         settings = self.settings
@@ -89,6 +100,7 @@ class TwilioCallHook(BaseHook):
             connect_timeout=settings.connect_timeout,
             read_timeout=settings.read_timeout,
             airflow_version=airflow_version,
+            **options,
         )
 
     def get_conn(self) -> TwilioClient:
@@ -166,6 +178,11 @@ class TwilioCallHook(BaseHook):
         if status == "active":
             return f"{reached}status active", True
         return f"{reached}status {status}: it cannot place calls. Settle this in the Twilio console", False
+
+
+def _given_account(account_sid: str | None) -> str | None:
+    given = (account_sid or "").strip()
+    return given if given not in ("", "None") else None
 
 
 def _missing(conn_id: str) -> TwilioConnectionError:

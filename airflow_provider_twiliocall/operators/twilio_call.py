@@ -214,41 +214,40 @@ class CreateCallOperator(BaseOperator):
 
         :raises TwilioCallRefusedError: before or instead of dialling, not to be retried
         """
-        from airflow_provider_twiliocall.placement import place_call
+        from airflow_provider_twiliocall.placement import no_redial_of, place_call
 
         params = self._call_params()
         call = place_call(self.hook, params, delivery=self.delivery)
-        self._push(context, call_sid=call.sid, call=call.to_dict())
-        if not self.wait_for_completion:
-            return call.sid
-        return self._wait(context, self._first_wait(call, params))
+        with no_redial_of(call.sid):
+            self._push(context, call_sid=call.sid, call=call.to_dict())
+            if not self.wait_for_completion:
+                return call.sid
+            return self._wait(context, self._first_wait(call, params))
 
     def resume(self, context: Context, event: dict[str, Any] | None = None, **_: Any) -> str:
         """Go on after the trigger has fired."""
+        from airflow_provider_twiliocall.placement import no_redial_of
         from airflow_provider_twiliocall.waiting import WaitResult
 
-        if event is None:
-            raise ValueError("a call's task resumes with its trigger's event, and there is none")
-        wait = self._wait_for(event["call_sid"], deadline=event["deadline"])
-        return self._settle(context, wait, WaitResult.from_event(event))
+        event = event or {}
+        with no_redial_of(event.get("call_sid", "(the trigger's event does not say which)")):
+            wait = self._wait_for(event["call_sid"], deadline=event["deadline"])
+            return self._settle(context, wait, WaitResult.from_event(event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume as Airflow does, but a wait that broke off is no reason to dial again."""
-        from airflow_provider_twiliocall.exceptions import (
-            TaskDeferralError,
-            TaskDeferralTimeout,
-            TwilioCallFateUnknownError,
-        )
+        from airflow_provider_twiliocall.exceptions import TaskDeferralError, TaskDeferralTimeout
+        from airflow_provider_twiliocall.placement import no_redial_of
 
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except (TaskDeferralError, TaskDeferralTimeout) as error:
             ti = context["ti"]
             call_sid = ti.xcom_pull(task_ids=ti.task_id, key="call_sid", map_indexes=ti.map_index)
-            raise TwilioCallFateUnknownError(
-                f"Call {call_sid} was placed, but the wait for it broke off ({error}), so how it ended is not known. "
-                "It is not dialled again. Look it up in Twilio's call log, and look at the triggerer"
-            ) from None
+            self.log.warning("The wait for call %s broke off (%s): looking a last time.", call_sid, error)
+            with no_redial_of(call_sid):
+                wait = self._wait_for(call_sid, deadline=time.time())
+                return self._settle(context, wait, self._sit_out(wait))
 
     # Asking -----------------------------------------------------------------------------------------------
 
@@ -292,7 +291,7 @@ class CreateCallOperator(BaseOperator):
 
         return CallWait(
             call_sid,
-            self.hook.get_call,
+            self.hook.watcher.get_call,
             poll_interval=self.poll_interval,
             deadline=deadline,
             queue_deadline=queue_deadline,
@@ -303,10 +302,15 @@ class CreateCallOperator(BaseOperator):
         result = wait.look()
         if result is None and self.deferrable:
             self._defer(wait)
-        while result is None:
+        if result is None:
             time.sleep(wait.pause())
-            result = wait.look()
-        return self._settle(context, wait, result)
+        return self._settle(context, wait, result or self._sit_out(wait))
+
+    @staticmethod
+    def _sit_out(wait: CallWait) -> WaitResult:
+        while (result := wait.look()) is None:
+            time.sleep(wait.pause())
+        return result
 
     def _defer(self, wait: CallWait) -> NoReturn:
         from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
@@ -328,9 +332,7 @@ class CreateCallOperator(BaseOperator):
     def _settle(self, context: Context, wait: CallWait, result: WaitResult) -> str:
         from airflow_provider_twiliocall.exceptions import (
             TwilioCallFateUnknownError,
-            TwilioCallUnansweredError,
         )
-        from airflow_provider_twiliocall.twilio.call import CallStatus
         from airflow_provider_twiliocall.waiting import WaitEnd
 
         if result.call:
@@ -338,25 +340,39 @@ class CreateCallOperator(BaseOperator):
         if result.end is WaitEnd.OVER and result.call:
             return self._judge(result.call)
         if result.end is WaitEnd.QUEUED_TOO_LONG:
-            call = self._cancel(wait)
-            if call.status is CallStatus.CANCELED:
-                self._push(context, call=call.to_dict())
-                raise TwilioCallUnansweredError(
-                    f"Call {call.sid} was still in Twilio's queue after {_seconds(self.queue_timeout):.0f} s "
-                    "(queue_timeout) and was canceled: it never rang. More calls per second, or a longer "
-                    "queue_timeout, help"
-                )
-            self.log.info("Call %s left the queue at the last moment: waiting for it.", call.sid)
-            return self._wait(context, self._wait_for(wait.call_sid, deadline=wait.deadline or time.time()))
+            return self._give_up_queued(context, wait)
         raise TwilioCallFateUnknownError(
             f"Call {wait.call_sid} was placed, but how it ended cannot be told: {result.problem}. It is not "
             "dialled again. Look it up in Twilio's call log"
         )
 
-    def _cancel(self, wait: CallWait) -> Call:
-        """Take the call out of the queue, through weather too: a retry dials while this one may still ring."""
+    def _give_up_queued(self, context: Context, wait: CallWait) -> str:
+        from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
+        from airflow_provider_twiliocall.twilio.call import CallStatus
+
+        wait_on = self._wait_for(wait.call_sid, deadline=wait.deadline or time.time())
+        if not self._cancel_if_queued(wait):
+            self.log.info("Call %s left the queue at the last moment: waiting for it.", wait.call_sid)
+            return self._wait(context, wait_on)
+        result = self._sit_out(wait_on)
+        if result.call and result.call.status is CallStatus.CANCELED:
+            self._push(context, call=result.call.to_dict())
+            raise TwilioCallUnansweredError(
+                f"Call {wait.call_sid} was still in Twilio's queue after {_seconds(self.queue_timeout):.0f} s "
+                "(queue_timeout) and was canceled. More calls per second, or a longer queue_timeout, help"
+            )
+        return self._settle(context, wait_on, result)
+
+    def _cancel_if_queued(self, wait: CallWait) -> bool:
+        """Take the call out of the queue, through weather too: a retry dials while this one may still ring.
+
+        :return: whether it was canceled here; False where it has left the queue by itself
+        """
         from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError
+        from airflow_provider_twiliocall.twilio.call import CallStatus
         from airflow_provider_twiliocall.twilio.errors import (
+            CALL_IS_OVER,
+            TwilioAmbiguousError,
             TwilioError,
             TwilioNotFoundError,
             TwilioRejectedError,
@@ -364,16 +380,26 @@ class CreateCallOperator(BaseOperator):
         from airflow_provider_twiliocall.waiting import LONGEST_BACKOFF_S
 
         pause = self.poll_interval
+        # An answer that was lost may have told of a cancellation: that one was not somebody else's.
+        may_be_ours = False
         while True:
             try:
-                return self.hook.cancel_call(wait.call_sid)
+                # Looked at anew: the trigger's word may be minutes old, and a ringing phone is not to be cut off.
+                status = self.hook.get_call(wait.call_sid).status
+                if status is not CallStatus.QUEUED:
+                    return may_be_ours and status is CallStatus.CANCELED
+                self.hook.update_call(wait.call_sid, status=CallStatus.CANCELED)
+                return True
             except TwilioError as fault:
+                if fault.code == CALL_IS_OVER:
+                    return may_be_ours
+                may_be_ours = may_be_ours or isinstance(fault, TwilioAmbiguousError)
                 hopeless = isinstance(fault, (TwilioRejectedError, TwilioNotFoundError))
                 if hopeless or time.time() >= (wait.deadline or 0):
                     raise TwilioCallFateUnknownError(
                         f"Call {wait.call_sid} stayed in Twilio's queue for too long (queue_timeout) and could "
                         f"not be canceled: {fault}. It is not dialled again. Look it up in Twilio's call log"
-                    ) from fault
+                    ) from None
                 self.log.warning("Cannot cancel call %s for now: %s", wait.call_sid, fault)
                 time.sleep(pause)
                 pause = min(pause * 2, max(LONGEST_BACKOFF_S, self.poll_interval))
@@ -395,7 +421,10 @@ class CreateCallOperator(BaseOperator):
 
     def _push(self, context: Context, **values: Any) -> None:
         for key, value in values.items():
-            context["ti"].xcom_push(key=key, value=value)
+            try:
+                context["ti"].xcom_push(key=key, value=value)
+            except Exception as error:  # the call matters more than the note about it
+                self.log.warning("Could not keep XCom %r: %s", key, error)
 
 
 def _seconds(queue_timeout: float | timedelta | None) -> float:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Airflow's timeout is only for a triggerer that is gone: the trigger keeps the sensor's own.
 _DEFERRAL_SLACK_S = 120.0
 
+_LONGEST_SECOND_LOOK_S = 2.0
+
 
 class TwilioCallSensor(BaseSensorOperator):
     """Wait until a call is over; succeed if it completed, by the same judgement as :class:`.CreateCallOperator`.
@@ -100,6 +102,10 @@ class TwilioCallSensor(BaseSensorOperator):
             # Each poke is another process, and none alone would see for how long a call stays unknown.
             self._wait.unknown_since = first_poke.timestamp()
         result = self._wait.look()
+        while result is None and self.reschedule and self._wait.unknown_for_long:
+            # One 404 may be a slip of Twilio's, and the next process would not know that this one had seen it.
+            time.sleep(min(self._wait.pause(), _LONGEST_SECOND_LOOK_S))
+            result = self._wait.look()
         if result is None:
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._settle(context, result))

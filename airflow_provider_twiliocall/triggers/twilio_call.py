@@ -20,6 +20,8 @@ from airflow_provider_twiliocall.waiting import LONGEST_BACKOFF_S, CallWait, Wai
 # that event for the death of the resumed task and fails it. Measured: 0 to 2 s fail often, 5 s never did.
 SHORTEST_DEFERRAL_S = 6.0
 
+MISSING_CONNECTION_PATIENCE_S = 120.0
+
 
 @cache
 def _threads() -> ThreadPoolExecutor:
@@ -93,7 +95,7 @@ class TwilioCallTrigger(BaseTrigger):
             wait = CallWait(
                 self.call_sid,
                 # The client is built in the thread too: a TLS context takes a while.
-                lambda sid: hook.client.get_call(sid),
+                lambda sid: hook.watcher.get_call(sid),
                 poll_interval=self.poll_interval,
                 deadline=self.deadline,
                 queue_deadline=self.queue_deadline,
@@ -113,14 +115,16 @@ class TwilioCallTrigger(BaseTrigger):
         Returns how the wait ended if it did: a trigger that raises fails its task as if the call had never
         been placed, and a retry would dial again.
         """
-        pause = self.poll_interval
+        started, pause = time.monotonic(), self.poll_interval
         while True:
             try:
                 await hook.fetch_connection()
                 return None
-            except TwilioConnectionError:
-                raise
             except Exception as fault:
+                # Airflow calls a connection missing also while its API server is away.
+                missing = isinstance(fault, TwilioConnectionError)
+                if missing and time.monotonic() >= started + MISSING_CONNECTION_PATIENCE_S:
+                    raise
                 if self.deadline and time.time() >= self.deadline:
                     problem = f"connection {self.twilio_conn_id!r} could not be fetched ({fault})"
                     return WaitResult(WaitEnd.DEADLINE, None, problem)

@@ -10,12 +10,18 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from pydantic import ValidationError
 from requests.auth import HTTPBasicAuth
+from urllib3.util import Retry
 
 from airflow_provider_twiliocall import __version__
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
-from airflow_provider_twiliocall.twilio.errors import CALL_IS_OVER, TwilioRejectedError
+from airflow_provider_twiliocall.twilio.errors import (
+    CALL_IS_OVER,
+    TwilioRejectedError,
+    TwilioUnreachableError,
+)
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from airflow_provider_twiliocall.twilio.transport import (
+    READ_RETRY,
     RetryByMethod,
     error_from_answer,
     error_from_fault,
@@ -53,6 +59,7 @@ class TwilioClient:
     :param base_url: where the API is, see :func:`api_url`
     :param connect_timeout: seconds to wait for a connection
     :param read_timeout: seconds to wait for an answer
+    :param reads: how reads are repeated
     :param airflow_version: for the User-Agent
     """
 
@@ -65,6 +72,7 @@ class TwilioClient:
         base_url: str = "https://api.twilio.com",
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT_S,
         read_timeout: float = DEFAULT_READ_TIMEOUT_S,
+        reads: Retry = READ_RETRY,
         airflow_version: str | None = None,
     ) -> None:
         self.account_sid = account_sid
@@ -73,8 +81,12 @@ class TwilioClient:
         self._session = requests.Session()
         # As bytes: requests takes text for Latin-1, and fails over a character beyond it.
         self._session.auth = HTTPBasicAuth(username.encode(), password.encode())
-        self._session.mount("https://", RetryByMethod())
-        self._session.mount("http://", RetryByMethod())
+        self._session.mount("https://", RetryByMethod(reads))
+        self._session.mount("http://", RetryByMethod(reads))
+        # Proxies and CA bundle, read once: requests would read the environment anew for every request.
+        environment = self._session.merge_environment_settings(self.base_url, {}, None, None, None)
+        self._session.proxies, self._session.verify = environment["proxies"], environment["verify"]
+        self._session.trust_env = False
         host = f"apache-airflow/{airflow_version} " if airflow_version else ""
         self._session.headers.update(
             {
@@ -141,7 +153,11 @@ class TwilioClient:
         }
         given = {name: value for name, value in filters.items() if value is not None}
         for body in self._pages(self._calls(), "calls", given):
-            yield Call.model_validate(body)
+            try:
+                call = Call.model_validate(body)
+            except ValidationError:
+                raise TwilioUnreachableError("A call in the list could not be read") from None
+            yield call
 
     def update_call(
         self,
@@ -186,9 +202,14 @@ class TwilioClient:
 
     def hang_up(self, sid: str) -> Call:
         """End a call in whatever state it is; return it as it stands then. One already over is no error."""
-        call = self.cancel_call(sid)
-        if call.status.is_terminal:
-            return call
+        try:
+            call = self.update_call(sid, status=CallStatus.CANCELED)
+        except TwilioRejectedError as error:
+            if error.code != CALL_IS_OVER:
+                raise
+        else:
+            if call.status.is_terminal:
+                return call
         try:
             return self.update_call(sid, status=CallStatus.COMPLETED)
         except TwilioRejectedError as error:
@@ -235,7 +256,7 @@ class TwilioClient:
             if not following:
                 return
             # The URI carries a token and is to be followed as it is, but never to another host.
-            if urlsplit(self._url(following)).netloc != urlsplit(self.base_url).netloc:
+            if urlsplit(self._url(following))[:2] != urlsplit(self.base_url)[:2]:
                 raise TwilioRejectedError(f"A page of {key} points to another host than {self.base_url}")
             page = self._json("GET", following)
 

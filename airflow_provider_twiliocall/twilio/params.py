@@ -239,7 +239,7 @@ def _sorted_out(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
         if field not in fields:
             problems.append(unknown_argument(field, fields))
             continue
-        if isinstance(value, str) and not rule_of(fields[field]).secret:
+        if isinstance(value, str) and value != value.strip() and not rule_of(fields[field]).secret:
             value = value.strip()
         if _is_unset(value):
             continue

@@ -12,6 +12,7 @@ EMERGENCY_NUMBERS = frozenset([
 ])  # fmt: skip
 
 _SEPARATORS = frozenset("()./·•\N{MINUS SIGN}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _REDACTED = re.compile(r"\+?\d?\*{7}\d{0,4}|\D?\*{4}")
 _FULL_NUMBER = re.compile(
     r"(?:[+＋]|%2[Bb])"
@@ -32,6 +33,8 @@ def normalize_phone_number(value: str) -> str:
         raise ValueError(
             f"{show_address(value)} is not text: give the number as a string, e.g. '+15551234567'"
         )
+    if _E164.fullmatch(value):
+        return value
     compact = "".join(character for character in value if not _is_separator(character))
     digits = compact.removeprefix("+")
     shown = show_address(value)

@@ -7,6 +7,7 @@ was made, because Twilio knows no idempotency key and a second POST is a second 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,6 +17,7 @@ import pendulum
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, MaxRetryError, ProxyError
+from urllib3.exceptions import InvalidHeader as UnreadableHeader
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
@@ -28,6 +30,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioThrottledError,
     TwilioUnreachableError,
 )
+from airflow_provider_twiliocall.twilio.phone_number import redact_phone_numbers_in
 
 # A polite server may ask for a pause of hours; a caller that waits has a deadline of its own.
 LONGEST_PAUSE_S = 30.0
@@ -43,6 +46,16 @@ class _CappedRetry(Retry):
             return None
         return None if pause is None else min(pause, LONGEST_PAUSE_S)
 
+
+class _RedactedLog(logging.Filter):
+    """urllib3 logs the URL of what it repeats, and with it the numbers a list of calls is filtered by."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact_phone_numbers_in(record.getMessage()), ()
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_RedactedLog())
 
 # Reading twice does no harm: four tries more, 0.5 to 8 seconds apart with jitter.
 READ_RETRY = _CappedRetry(
@@ -123,13 +136,22 @@ def error_from_fault(fault: OSError, *, changes_something: bool, url: str) -> Tw
     return kind(f"The request to {host} went out, but no whole answer came back: {cause}")
 
 
+# requests' words for a URL, ours or a proxy's, that it does not even try.
+_REFUSED_BEFORE_SENDING = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
+
 # How http.client begins the one error by which it says that a proxy would not connect it.
 _TUNNEL_REFUSED = "Tunnel connection failed"
 
 
 def _was_never_sent(fault: OSError) -> bool:
-    # requests refuses a URL, a proxy's too, with errors that are ValueErrors as well.
-    if isinstance(fault, (requests.ConnectTimeout, ValueError)):
+    if isinstance(fault, requests.exceptions.InvalidHeader):
+        # Ours is refused before it is sent; urllib3's word inside is about a header of the answer.
+        return not isinstance(fault.args[0] if fault.args else None, UnreadableHeader)
+    if isinstance(fault, (requests.ConnectTimeout, *_REFUSED_BEFORE_SENDING)):
         return True
     cause = fault.args[0] if fault.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None

@@ -98,9 +98,17 @@ def test_another_detection_the_author_chose_is_kept() -> None:
     assert chosen.machine_detection == "Enable"
 
 
-@pytest.mark.parametrize("unset", [None, "", "None"])
-def test_no_wish_turns_on_no_detection(unset: str | None) -> None:
-    assert params(message="hi", accept_answered_by=unset).machine_detection is None
+def test_no_wish_turns_on_no_detection() -> None:
+    assert params(message="hi", accept_answered_by=None).machine_detection is None
+
+
+@pytest.mark.parametrize("blank", ["", "None"])
+def test_a_wish_that_rendered_to_nothing_is_refused_and_not_taken_for_anybody(blank: str) -> None:
+    assert "names nobody" in problems(message="hi", accept_answered_by=blank)[0]
+
+
+def test_a_wish_for_a_machines_first_word_turns_on_the_detection_that_reports_it() -> None:
+    assert params(message="hi", accept_answered_by={"machine_start"}).machine_detection == "Enable"
 
 
 def test_digits_to_send_and_a_wish_about_the_answerer_contradict_each_other() -> None:

@@ -196,8 +196,9 @@ def test_a_call_unknown_now_and_then_is_waited_for(clock: Clock, between: str | 
 
 
 def test_a_call_that_another_process_did_not_find_for_long_ends_the_wait(clock: Clock) -> None:
-    wait = wait_seeing(UNKNOWN)
+    wait = wait_seeing(UNKNOWN, UNKNOWN, UNKNOWN)
     wait.unknown_since = START - 300
+    assert [wait.look(), wait.look()] == [None, None]
     assert wait.look() == WaitResult(WaitEnd.REFUSED, None, str(UNKNOWN))
 
 

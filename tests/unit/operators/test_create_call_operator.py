@@ -14,7 +14,7 @@ import airflow.serialization.serialized_objects as serialization
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallRefusedError
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -211,8 +211,8 @@ def test_what_is_secret_in_a_call_is_masked_before_anything_else(monkeypatch: py
     assert "open-sesame" not in str(refused.value) and "a-call-token" not in str(refused.value)
 
 
-def test_resuming_without_an_event_is_an_error_that_says_so() -> None:
-    with pytest.raises(ValueError, match="resumes with its trigger's event"):
+def test_resuming_without_an_event_fails_for_good_because_a_retry_would_dial_again() -> None:
+    with pytest.raises(TwilioCallFateUnknownError, match="was placed"):
         operator(wait_for_completion=True).resume({})
 
 
