@@ -358,7 +358,7 @@ class CreateCallOperator(BaseOperator):
         if result.call and result.call.status is CallStatus.CANCELED:
             self._push(context, call=result.call.to_dict())
             raise TwilioCallUnansweredError(
-                f"Call {wait.call_sid} was still in Twilio's queue after {_seconds(self.queue_timeout):.0f} s "
+                f"Call {wait.call_sid} was still in Twilio's queue after {_seconds(self.queue_timeout):g} s "
                 "(queue_timeout) and was canceled. More calls per second, or a longer queue_timeout, help"
             )
         return self._settle(context, wait_on, result)

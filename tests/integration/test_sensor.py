@@ -8,13 +8,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseOperator
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferred,
 )
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_twiliocall import waiting
@@ -146,9 +146,7 @@ def test_call_that_ended_badly_fails_for_good_and_is_handed_on(
 
 @in_each_way
 @BAD_ENDS
-def test_call_that_ended_badly_skips_a_soft_sensor(
-    wait: Wait, way: Way, outcome: str, sentence: str
-) -> None:
+def test_call_that_ended_badly_skips_a_soft_sensor(wait: Wait, way: Way, outcome: str, sentence: str) -> None:
     with pytest.raises(AirflowSkipException):
         way(wait, call_sid=wait.place_to_end(outcome), soft_fail=True)
 

@@ -195,6 +195,13 @@ def test_a_call_unknown_now_and_then_is_waited_for(clock: Clock, between: str | 
     assert wait.look() is None
 
 
+def test_a_refusal_that_is_not_twilios_own_word_does_not_end_the_wait(clock: Clock) -> None:
+    page_of_a_proxy = TwilioRejectedError("Forbidden", http_status=403)
+    wait = wait_seeing(page_of_a_proxy, "completed")
+    assert wait.look() is None
+    assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
+
+
 def test_a_call_that_another_process_did_not_find_for_long_ends_the_wait(clock: Clock) -> None:
     wait = wait_seeing(UNKNOWN, UNKNOWN, UNKNOWN)
     wait.unknown_since = START - 300

@@ -13,7 +13,11 @@ from airflow.sdk.bases.hook import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_twiliocall.triggers import twilio_call
-from airflow_provider_twiliocall.triggers.twilio_call import MISSING_CONNECTION_PATIENCE_S, SHORTEST_DEFERRAL_S, TwilioCallTrigger
+from airflow_provider_twiliocall.triggers.twilio_call import (
+    MISSING_CONNECTION_PATIENCE_S,
+    SHORTEST_DEFERRAL_S,
+    TwilioCallTrigger,
+)
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 

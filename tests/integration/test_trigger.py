@@ -1,0 +1,231 @@
+"""The trigger against the simulator: one event for one call, whatever the weather, and a loop left free."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
+from airflow_provider_twiliocall.triggers import twilio_call
+from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
+from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+try:
+    from airflow.sdk.serde import deserialize, serialize
+except ImportError:  # Airflow 3.1
+    from airflow.serialization.serde import deserialize, serialize
+
+VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
+ANSWERS = "+15005551000"
+STAYS_QUEUED = "+15005551105"
+UNKNOWN_SID = "CA" + "0" * 32
+SHORTEST_DEFERRAL_S = twilio_call.SHORTEST_DEFERRAL_S
+
+BOUND = 20
+TICK = 0.01
+
+
+@pytest.fixture(autouse=True)
+def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
+    monkeypatch.setattr(twilio_call, "SHORTEST_DEFERRAL_S", 0)
+
+
+def placed(to: str = ANSWERS) -> str:
+    return TwilioCallHook().create_call(CreateCallParams(to=to, twiml="<Response/>")).sid
+
+
+def finished(simulator: TwilioSimulator) -> str:
+    sid = placed()
+    simulator.wait_for(sid)
+    return sid
+
+
+def trigger(sid: str, **arguments: Any) -> TwilioCallTrigger:
+    return TwilioCallTrigger(
+        **{"twilio_conn_id": "twilio_default", "call_sid": sid, "poll_interval": 0.02} | arguments
+    )
+
+
+async def fired(waiting: TwilioCallTrigger) -> list[dict[str, Any]]:
+    async def all_of_them() -> list[dict[str, Any]]:
+        return [event.payload async for event in waiting.run()]
+
+    return await asyncio.wait_for(all_of_them(), BOUND)
+
+
+def payload_of(waiting: TwilioCallTrigger) -> dict[str, Any]:
+    [payload] = asyncio.run(fired(waiting))
+    return payload
+
+
+# The event -----------------------------------------------------------------------------------------------------
+
+
+def test_call_that_ends_fires_once_with_the_whole_call() -> None:
+    sid = placed()
+    [payload] = asyncio.run(fired(trigger(sid)))
+    assert (payload["phase"], payload["call_sid"], payload["end"]) == ("wait", sid, "over")
+    assert payload["problem"] is None
+    assert payload["call"] == TwilioCallHook().get_call(sid).to_dict()
+    assert payload["call"]["status"] == "completed"
+
+
+def test_event_holds_no_whole_number_and_no_secret(twilio_simulator: TwilioSimulator) -> None:
+    text = json.dumps(payload_of(trigger(placed())))
+    assert "+1*******1000" in text
+    assert ANSWERS not in text
+    assert twilio_simulator.from_number not in text
+    assert twilio_simulator.auth_token not in text
+
+
+def test_call_that_is_over_already_fires_no_sooner_than_the_scheduler_can_bear(
+    twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(twilio_call, "SHORTEST_DEFERRAL_S", SHORTEST_DEFERRAL_S)
+    over = trigger(finished(twilio_simulator))
+    started = time.monotonic()
+    assert payload_of(over)["end"] == "over"
+    assert time.monotonic() - started >= 6
+
+
+def test_trigger_made_again_from_what_airflow_stored_waits_for_the_same_call(
+    twilio_simulator: TwilioSimulator,
+) -> None:
+    sid = placed()
+    path, arguments = trigger(sid, deadline=4e9, account_sid=twilio_simulator.account_sid).serialize()
+    stored = json.loads(json.dumps(serialize(arguments)))
+    module, _, name = path.rpartition(".")
+    again = getattr(import_module(module), name)(**deserialize(stored))
+    assert again.serialize() == (path, arguments)
+    assert payload_of(again)["call"]["sid"] == sid
+
+
+# Ends without an end of the call -------------------------------------------------------------------------------
+
+
+def test_call_that_goes_on_at_the_deadline_is_handed_on_as_it_is() -> None:
+    payload = payload_of(trigger(placed(STAYS_QUEUED), deadline=time.time() + 0.2))
+    assert (payload["end"], payload["call"]["status"]) == ("deadline", "queued")
+    assert payload["problem"] == "it is still queued"
+
+
+def test_weather_that_lasts_until_the_deadline_is_the_problem() -> None:
+    payload = payload_of(trigger(UNKNOWN_SID, deadline=time.time() + 0.2))
+    assert (payload["end"], payload["call"]) == ("deadline", None)
+    assert "Twilio does not know it" in payload["problem"]
+
+
+def test_call_that_does_not_leave_the_queue_in_time_ends_the_wait() -> None:
+    payload = payload_of(trigger(placed(STAYS_QUEUED), queue_deadline=time.time() + 0.2))
+    assert (payload["end"], payload["call"]["status"]) == ("queued_too_long", "queued")
+
+
+def test_wrong_credentials_end_the_wait(
+    twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sid = placed()
+    wrong = json.loads(twilio_simulator.airflow_connection) | {"password": "not-the-token"}
+    monkeypatch.setenv(VARIABLE, json.dumps(wrong))
+    payload = payload_of(trigger(sid))
+    assert payload["end"] == "refused"
+    assert "Check login" in payload["problem"]
+    assert "not-the-token" not in json.dumps(payload)
+
+
+def test_missing_connection_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    sid = placed()
+    monkeypatch.delenv(VARIABLE)
+    payload = payload_of(trigger(sid))
+    assert (payload["end"], payload["call"]) == ("refused", None)
+    assert "There is no connection 'twilio_default'" in payload["problem"]
+
+
+# Weather -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="not-found", times=3),
+        Fault(kind="status", status=429, operations={"get"}),
+        Fault(kind="status", status=429, headers={"Retry-After": "1"}, operations={"get"}),
+        Fault(kind="status", status=400, code=20429, headers={"Retry-After": "1"}, operations={"get"}),
+        Fault(kind="status", status=503, operations={"get"}),
+        Fault(kind="drop", operations={"get"}),
+        Fault(kind="cut", operations={"get"}),
+        Fault(kind="html", operations={"get"}),
+        Fault(kind="html", status=200, operations={"get"}, times=3),
+        Fault(kind="truncated", operations={"get"}, times=3),
+        Fault(kind="stale", times=3),
+        Fault(kind="delay", seconds=0.3, operations={"get"}),
+    ],
+    ids=lambda fault: f"{fault.kind.value}-{fault.status}-{fault.headers}",
+)
+def test_weather_is_waited_out(twilio_simulator: TwilioSimulator, fault: Fault) -> None:
+    sid = finished(twilio_simulator)
+    twilio_simulator.inject(fault)
+    payload = payload_of(trigger(sid))
+    assert (payload["end"], payload["call"]["status"]) == ("over", "completed")
+    assert [struck["struck"] for struck in twilio_simulator.faults] == [fault.times]
+
+
+def test_weather_that_outlasts_the_clients_own_patience_is_waited_out(
+    twilio_simulator: TwilioSimulator,
+) -> None:
+    sid = finished(twilio_simulator)
+    twilio_simulator.inject(Fault(kind="status", status=503, operations={"get"}, times=6))
+    assert payload_of(trigger(sid))["end"] == "over"
+
+
+# The event loop and the log ------------------------------------------------------------------------------------
+
+
+def test_loop_is_left_free_while_twilio_takes_its_time(twilio_simulator: TwilioSimulator) -> None:
+    sid = finished(twilio_simulator)
+    twilio_simulator.inject(Fault(kind="delay", seconds=0.5, operations={"get"}))
+    ticks: list[float] = []
+
+    async def heartbeat() -> None:
+        while True:
+            ticks.append(time.monotonic())
+            await asyncio.sleep(TICK)
+
+    async def both() -> None:
+        beating = asyncio.create_task(heartbeat())
+        await fired(trigger(sid))
+        beating.cancel()
+
+    asyncio.run(both())
+    lasted = ticks[-1] - ticks[0]
+    assert lasted >= 0.45
+    assert len(ticks) >= lasted / TICK / 2
+
+
+def test_each_status_is_logged_once(
+    twilio_simulator: TwilioSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    sid = finished(twilio_simulator)
+    twilio_simulator.inject(Fault(kind="stale", times=4))
+    with caplog.at_level("INFO", logger="airflow_provider_twiliocall.waiting"):
+        payload_of(trigger(sid))
+    assert caplog.messages == [f"Call {sid} is queued.", f"Call {sid} is completed."]
+
+
+def test_weather_is_logged_once_and_so_is_its_end(
+    twilio_simulator: TwilioSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    sid = finished(twilio_simulator)
+    twilio_simulator.inject(Fault(kind="not-found", times=3))
+    with caplog.at_level("INFO", logger="airflow_provider_twiliocall.waiting"):
+        payload_of(trigger(sid))
+    unseen, seen, over = caplog.messages
+    assert unseen.startswith(f"Cannot see call {sid} for now, and go on waiting: ")
+    assert seen == f"Call {sid} can be seen again."
+    assert over == f"Call {sid} is completed."
