@@ -73,7 +73,7 @@ def _judge_completed(call: Call, accept_answered_by: Collection[str] | None) -> 
         return Outcome(Verdict.DONE, f"{spoke}.")
     if call.answered_by in accept_answered_by:
         return Outcome(Verdict.DONE, f"{spoke}, answered by {call.answered_by}.")
-    wanted = ", ".join(sorted(accept_answered_by))
+    wanted = " or ".join(sorted(accept_answered_by))
     if call.answered_by is None:
         return Outcome(
             Verdict.REDIAL,
@@ -96,7 +96,7 @@ def _judge_failed(call: Call, notifications: Collection[Mapping[str, Any]]) -> O
         code = int(said_code) if said_code.isdecimal() else 0
         hopeless = hopeless or code in GEO_PERMISSION_CODES
         said = redact_phone_numbers_in(str(notification.get("message_text") or "")).strip()
-        reasons.append(f"{code} {said} {ADVICE.get(code, '')}".strip())
+        reasons.append(f"{code} {said.rstrip('.')}. {ADVICE.get(code, '')}".strip())
     why = "; ".join(reasons) or "Twilio's notifications do not say why (a wrong number, often)"
     return Outcome(Verdict.GIVE_UP if hopeless else Verdict.REDIAL, f"Call {call.sid} failed: {why}")
 

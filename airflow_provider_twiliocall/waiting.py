@@ -165,7 +165,7 @@ class CallWait:
         return min([pause, *ahead])
 
     def _weather(self, fault: TwilioError) -> WaitResult | None:
-        if self._fault is None or str(fault) != str(self._fault):
+        if self._fault is None or _kind_of(fault) != _kind_of(self._fault):
             logger.warning("Cannot see call %s for now, and go on waiting: %s", self.call_sid, fault)
         self._fault = fault
         self._faults_in_a_row += 1
@@ -187,3 +187,8 @@ class CallWait:
         if self._last_seen is None or call.status != self._last_seen.status:
             logger.info("Call %s is %s.", self.call_sid, call.status)
         self._last_seen = call
+
+
+def _kind_of(fault: TwilioError) -> tuple[object, ...]:
+    """Tell faults apart, but for what differs each time: the text has the request's id."""
+    return type(fault), fault.http_status, fault.code

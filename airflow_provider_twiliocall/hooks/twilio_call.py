@@ -70,6 +70,13 @@ class TwilioCallHook(BaseHook):
         """What the connection says, checked; its secret is masked in logs from here on."""
         settings = ConnectionSettings.of(self.connection)
         mask_secret(settings.password)
+        if self.connection.conn_type != self.conn_type:
+            self.log.warning(
+                "The connection %r is of type %r, not %r.",
+                self.twilio_conn_id,
+                self.connection.conn_type,
+                self.conn_type,
+            )
         for name in ConnectionSettings.unknown_extras(self.connection):
             self.log.warning(
                 "The connection %r has an extra %r that means nothing here.", self.twilio_conn_id, name
@@ -84,9 +91,9 @@ class TwilioCallHook(BaseHook):
     @cached_property
     def watcher(self) -> TwilioClient:
         """A client that reads without repeating: who waits for a call has a rhythm of its own."""
-        from airflow_provider_twiliocall.twilio.transport import WRITE_RETRY
+        from airflow_provider_twiliocall.twilio.transport import SINGLE_TRY
 
-        return self._client(reads=WRITE_RETRY)
+        return self._client(reads=SINGLE_TRY)
 
     def _client(self, **options: Any) -> TwilioClient:
         from airflow import __version__ as airflow_version

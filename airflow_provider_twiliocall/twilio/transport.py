@@ -85,6 +85,10 @@ WRITE_RETRY = _CappedRetry(
 )
 
 
+# For who waits and looks again anyway.
+SINGLE_TRY = _CappedRetry(total=0, read=False)
+
+
 class RetryByMethod(BaseAdapter):
     """An adapter that repeats GETs by one rule and everything else by another."""
 

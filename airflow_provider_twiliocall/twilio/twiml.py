@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from bisect import bisect_right
 from itertools import accumulate
@@ -14,6 +15,8 @@ TWIML_MAX_CHARACTERS = 4000
 
 CUT_ENDING = " … The rest of this message was cut."
 """What is said at the end of a message that was too long, so that the callee knows that there was more."""
+
+logger = logging.getLogger(__name__)
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _LONGEST_WORD = 100
@@ -89,6 +92,7 @@ def _cut(words: str, room: int) -> str:
         whole_words = re.sub(r"\S+\Z", "", kept)
         if len(kept) - len(whole_words) <= _LONGEST_WORD:
             kept = whole_words
+    logger.warning("The message has %d characters, of which the first %d are said.", len(words), len(kept))
     return kept.rstrip() + CUT_ENDING
 
 

@@ -48,7 +48,7 @@ def test_a_voicemail_is_redialled_when_a_human_was_wanted(answered_by: AnsweredB
     outcome = judged("completed", answered_by=answered_by, accept_answered_by={"unknown", "human"})
     assert outcome.verdict is Verdict.REDIAL
     assert f"a voicemail or another machine answered ({answered_by})" in outcome.sentence
-    assert "only human, unknown counts" in outcome.sentence
+    assert "only human or unknown counts" in outcome.sentence
 
 
 def test_a_fax_is_redialled_when_a_human_was_wanted() -> None:
@@ -95,7 +95,7 @@ def test_a_call_failed_for_geo_permission_is_given_up_and_says_what_to_allow(cod
 
 def test_a_call_failed_for_another_reason_is_redialled_and_names_it() -> None:
     outcome = judged("failed", notifications=noted(13224))
-    assert outcome == Outcome(Verdict.REDIAL, f"Call {SID} failed: 13224 said by Twilio")
+    assert outcome == Outcome(Verdict.REDIAL, f"Call {SID} failed: 13224 said by Twilio.")
 
 
 def test_one_hopeless_reason_among_several_is_enough_to_give_up() -> None:
