@@ -15,7 +15,6 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_twiliocall import waiting
 from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError, TwilioConnectionError
@@ -25,6 +24,11 @@ from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
 from airflow_provider_twiliocall.triggers import twilio_call
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.integration.task_context import RecordingTaskInstance
+
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:  # Airflow 3.1
+    from airflow.exceptions import AirflowRescheduleException
 
 VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 CALLEE = "+15551230001"
@@ -260,6 +264,7 @@ def test_connection_that_goes_missing_during_the_deferral_fails_for_good(
     with pytest.raises(TaskDeferred) as deferral:
         sensor.execute(wait.context)
     monkeypatch.delenv(VARIABLE)
+    monkeypatch.setattr(twilio_call, "MISSING_CONNECTION_PATIENCE_S", 0.1)
     event = wait.event_of(deferral.value.trigger)
     with pytest.raises(AirflowFailException, match="There is no connection 'twilio_default'"):
         sensor.resume_execution("resume", {"event": event}, wait.context)

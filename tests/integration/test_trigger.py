@@ -142,6 +142,7 @@ def test_wrong_credentials_end_the_wait(
 def test_missing_connection_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     sid = placed()
     monkeypatch.delenv(VARIABLE)
+    monkeypatch.setattr(twilio_call, "MISSING_CONNECTION_PATIENCE_S", 0.1)
     payload = payload_of(trigger(sid))
     assert (payload["end"], payload["call"]) == ("refused", None)
     assert "There is no connection 'twilio_default'" in payload["problem"]

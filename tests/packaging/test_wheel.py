@@ -97,13 +97,17 @@ def test_wheel_has_every_module_of_the_package(contents: list[str]) -> None:
     assert {name for name in contents if name.endswith(".py")} == modules
 
 
-def test_wheel_asks_for_no_more_than_the_design_names(metadata: Message) -> None:
+def test_wheel_asks_for_what_is_imported_and_for_nothing_that_airflow_does_not_bring(
+    metadata: Message,
+) -> None:
     required = [line for line in metadata.get_all("Requires-Dist") or [] if "extra ==" not in line]
     assert sorted(line.partition(">")[0] for line in required) == [
         "apache-airflow",
+        "apache-airflow-providers-common-compat",
         "pendulum",
         "pydantic",
         "requests",
+        "urllib3",
     ]
     assert metadata["Requires-Python"] == ">=3.10"
 
