@@ -46,7 +46,8 @@ class TwilioCallSensor(BaseSensorOperator):
     :param accept_answered_by: who may have answered for the sensor to succeed, such as ``{"human", "unknown"}``;
         the call must have been placed with ``machine_detection``
     :param account_sid: the account whose call it is, where it is not the connection's
-    :param poke_interval: seconds, or a timedelta, between two looks at the call
+    :param poke_interval: seconds, or a timedelta, between two looks at the call. With ``mode="reschedule"`` give
+        6 or more: Airflow now and then takes a task that is rescheduled for less for a dead one
     """
 
     template_fields: Sequence[str] = ("call_sid", "twilio_conn_id", "accept_answered_by", "account_sid")
