@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
 import requests
 
 START_LIMIT_S = 180.0
@@ -179,6 +180,8 @@ class Airflow:
 
     def stop(self) -> None:
         """End all processes, with all they have started, and remove the home."""
+        # The scheduler's workers have groups of their own, and one in the middle of a task outlives it.
+        started = [child for process in self._processes.values() for child in _children_of(process.pid)]
         for process in self._processes.values():
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
@@ -189,6 +192,9 @@ class Airflow:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        for child in started:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
         self._http.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
@@ -233,3 +239,9 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+def _children_of(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
