@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 from pydantic import ValidationError
@@ -32,6 +34,7 @@ from airflow_provider_twiliocall.twilio.transport import (
 DEFAULT_CONNECT_TIMEOUT_S = 5.0
 DEFAULT_READ_TIMEOUT_S = 15.0
 LARGEST_PAGE = 1000
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def api_url(*, region: str | None = None, edge: str | None = None) -> str:
@@ -87,6 +90,7 @@ class TwilioClient:
         environment = self._session.merge_environment_settings(self.base_url, {}, None, None, None)
         self._session.proxies, self._session.verify = environment["proxies"], environment["verify"]
         self._session.trust_env = False
+        self._date_seen: tuple[str | None, float] = (None, 0.0)
         host = f"apache-airflow/{airflow_version} " if airflow_version else ""
         self._session.headers.update(
             {
@@ -94,6 +98,16 @@ class TwilioClient:
                 "Accept": "application/json",
             }
         )
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds that Twilio's clock is ahead of ours, to about one, by its latest answer; None before any."""
+        date, seen_at = self._date_seen
+        try:
+            # The header has whole seconds: on average it is half a one behind.
+            return parsedate_to_datetime(date or "").timestamp() + 0.5 - seen_at
+        except ValueError:
+            return None
 
     def __repr__(self) -> str:
         return f"TwilioClient(account_sid={self.account_sid!r}, base_url={self.base_url!r})"
@@ -111,7 +125,7 @@ class TwilioClient:
         :raises TwilioThrottledError: when Twilio did nothing and asks to wait
         """
         path = self._calls(account_sid=params.account_sid)
-        return self._call("POST", path, data=params.to_form())
+        return self._call("POST", path, form=params.to_form())
 
     def get_call(self, sid: str) -> Call:
         """Fetch a call. A fresh one may not be found for a moment, or come with an older status."""
@@ -189,7 +203,7 @@ class TwilioClient:
             "TimeLimit": None if time_limit is None else str(time_limit),
         }
         form = [(name, value) for name, value in changes.items() if value is not None]
-        return self._call("POST", self._calls(sid), data=form)
+        return self._call("POST", self._calls(sid), form=form)
 
     def cancel_call(self, sid: str) -> Call:
         """End a call unless somebody is already on the line; return it as it stands then."""
@@ -274,9 +288,14 @@ class TwilioClient:
         except ValueError:
             raise error_from_garbage(response, changes_something=http_method != "GET") from None
 
-    def _send(self, http_method: str, path: str, **kwargs: Any) -> requests.Response:
+    def _send(
+        self, http_method: str, path: str, *, form: list[tuple[str, str]] | None = None, **kwargs: Any
+    ) -> requests.Response:
         changes_something = http_method != "GET"
         url = self._url(path)
+        if form:
+            # What requests would do with the pairs, in a fifth of the time.
+            kwargs |= {"data": urlencode(form), "headers": _FORM}
         try:
             response = self._session.request(
                 http_method, url, timeout=self._timeout, allow_redirects=False, **kwargs
@@ -284,6 +303,7 @@ class TwilioClient:
         except OSError as fault:  # requests' own errors are such; a missing CA bundle is a plain one
             # Not `from fault`: its text has the URL, and with it the numbers a list is filtered by.
             raise error_from_fault(fault, changes_something=changes_something, url=url) from None
+        self._date_seen = response.headers.get("Date"), time.time()
         if not response.ok or response.is_redirect:
             raise error_from_answer(response, changes_something=changes_something)
         return response

@@ -18,6 +18,8 @@ from airflow_provider_twiliocall.twilio.phone_number import (
 from airflow_provider_twiliocall.twilio.twiml import check_twiml
 
 _BOOLEAN: TypeAdapter[bool] = TypeAdapter(bool)
+_CLIENT_OR_SIP = re.compile(r"client:\S+|sip:[^@\s]+@[^@\s]+")
+_SIP_USER = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def _sendable(value: str) -> str:
@@ -81,7 +83,7 @@ def _twiml(value: str) -> str:
 
 
 def _is_client_or_sip(value: str) -> bool:
-    return re.fullmatch(r"client:\S+|sip:[^@\s]+@[^@\s]+", value) is not None
+    return _CLIENT_OR_SIP.fullmatch(value) is not None
 
 
 def _callee(value: str) -> str:
@@ -99,7 +101,7 @@ def _caller(value: str, info: ValidationInfo) -> str:
     if _is_client_or_sip(value):
         return value
     calls_sip = str(info.data.get("to")).startswith("sip:")
-    if re.fullmatch(r"[A-Za-z0-9._-]+", value) and (calls_sip or not is_phone_number(value)):
+    if _SIP_USER.fullmatch(value) and (calls_sip or not is_phone_number(value)):
         return value
     if not is_phone_number(value):
         raise ValueError(

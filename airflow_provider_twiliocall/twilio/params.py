@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -156,7 +157,7 @@ class CreateCallParams(BaseModel):
         if "from" in changes:
             changes.setdefault("from_", changes.pop("from"))
         changed = type(self).__new__(type(self))
-        changed._fill({**dict(self), **changes})
+        changed._fill({**dict(self._given()), **changes})
         for warning in changed._warnings():
             if warning not in self._warnings():
                 logger.warning(warning)
@@ -197,10 +198,10 @@ class CreateCallParams(BaseModel):
             raise CallParamsError(problems)
 
     def _given(self) -> Iterator[tuple[str, Any]]:
-        return ((field, value) for field, value in self if value is not None)
+        return ((field, value) for field, value in vars(self).items() if value is not None)
 
     def _warnings(self) -> list[str]:
-        given = {field for field, value in self._given() if value not in (False, "false")}
+        given = {field for field in self.model_fields_set if getattr(self, field) not in (False, "false")}
         warnings = []
         ignored = [field for field in _IGNORED_WITH_APPLICATION if field in given]
         if "application_sid" in given and ignored:
@@ -225,6 +226,7 @@ class CreateCallParams(BaseModel):
         return warnings
 
 
+@cache
 def _wire_name(field: str) -> str:
     return "".join(word.capitalize() for word in field.split("_"))
 
@@ -275,7 +277,7 @@ def _combination_problems(given: Mapping[str, Any]) -> list[str]:
             f"from_={redact_phone_number(from_)!r} cannot call a phone number: "
             "give a phone number of yours, e.g. +15551234567 (Twilio error 21212)"
         )
-    if to and _dialled(to) == _dialled(from_):
+    if to and from_ and _dialled(to) == _dialled(from_):
         problems.append(
             f"to and from_ are both {redact_phone_number(_dialled(to))!r}: "
             "call from another number than the one called (Twilio error 21211)"

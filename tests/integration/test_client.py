@@ -64,6 +64,20 @@ def test_create_goes_to_the_account_the_parameters_name(
     assert twilio_simulator.requests[-1].path == f"/2010-04-01/Accounts/{subaccount}/Calls.json"
 
 
+def test_create_carries_every_character_and_every_item_of_a_list(
+    client: TwilioClient, twilio_simulator: TwilioSimulator
+) -> None:
+    asked = params(
+        twilio_simulator,
+        status_callback="https://example.com/a?b=c&d=%20+é#f",
+        status_callback_event=["ringing", "completed"],
+        call_reason='Größe 10 % + 🎉 = a&b; "c"\nd',
+    )
+    client.create_call(asked)
+    assert list(twilio_simulator.requests[-1].form) == asked.to_form()
+    assert twilio_simulator.refused == []
+
+
 def test_create_is_refused_with_twilios_code(client: TwilioClient, twilio_simulator: TwilioSimulator) -> None:
     with pytest.raises(TwilioRejectedError) as raised:
         client.create_call(params(twilio_simulator, "+15005550003"))

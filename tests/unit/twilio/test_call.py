@@ -70,9 +70,12 @@ def test_times_are_pendulum_in_utc() -> None:
     assert start.timezone_name == "UTC"
 
 
-def test_times_of_another_zone_are_the_same_instant_in_utc() -> None:
-    moved = call(start_time="Fri, 18 Oct 2019 19:00:03 +0200").start_time
-    assert moved == call().start_time
+@pytest.mark.parametrize("time_and_zone", ["19:00:03 +0200", "12:30:03 -0430", "17:00:03 -0000", "17:00:03"])
+def test_times_of_another_zone_or_of_none_are_instants_in_utc(time_and_zone: str) -> None:
+    start = call(start_time=f"Fri, 18 Oct 2019 {time_and_zone}").start_time
+    assert isinstance(start, pendulum.DateTime)
+    assert start == call().start_time
+    assert start.timezone_name == "UTC"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,13 @@ def test_times_may_be_iso_8601_or_instants_already(written: object) -> None:
 
 @pytest.mark.parametrize(
     ("detail", "value"),
-    [("start_time", "yesterday"), ("duration", "12.5"), ("price", "free"), ("queue_time", "soon")],
+    [
+        ("start_time", "yesterday"),
+        ("end_time", "Fri, 31 Dec 9999 23:59:59 -0100"),  # in UTC this is past the last year there is
+        ("duration", "12.5"),
+        ("price", "free"),
+        ("queue_time", "soon"),
+    ],
 )
 def test_an_unreadable_detail_is_null_and_the_call_is_not_lost(detail: str, value: str) -> None:
     odd = call(**{detail: value})
