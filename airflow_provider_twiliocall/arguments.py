@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,12 @@ from airflow_provider_twiliocall.twilio.twiml import message_to_twiml
 _SAYS_WHAT = ("message", "url", "twiml", "application_sid")
 _SILENCE = "<Response/>"
 
+# Some 120 words a minute; Twilio's voices say 150 to 180.
+SLOW_SPEECH_CHARACTERS_PER_S = 10
+
+# How long answering machine detection listens, unless machine_detection_timeout says otherwise.
+DETECTION_S = 30
+
 
 def params_from_arguments(
     arguments: Mapping[str, Any], *, message: Any, accept_answered_by: Any
@@ -20,7 +27,7 @@ def params_from_arguments(
     """Turn an operator's arguments into parameters.
 
     :param arguments: Twilio's fields by name, as rendered
-    :param message: words that become TwiML
+    :param message: words that become TwiML; the call gets a ``time_limit`` from their length unless it has one
     :param accept_answered_by: as rendered; implies answering machine detection after the beep, so that a
         voicemail has the message too
     :raises CallParamsError: all mistakes at once
@@ -36,6 +43,8 @@ def params_from_arguments(
         try:
             # A template that finds nothing renders to "None", which nobody means to have said.
             fields["twiml"] = message_to_twiml("" if _is_unset(message) else message)
+            if _is_unset(fields["time_limit"]):
+                fields["time_limit"] = time_limit_for(message, fields["machine_detection_timeout"])
         except ValueError as error:
             problems.append(str(error))
     if problems:
@@ -63,6 +72,19 @@ def params_from_arguments(
     if problems:
         raise CallParamsError(problems)
     return params
+
+
+def time_limit_for(message: str, detection_timeout: Any = None) -> int:
+    """Return the seconds after which a call that says a message has long said it, and somebody forgot to hang up.
+
+    Twice the time a slow voice takes for it, after as long as Twilio may listen for who has answered, and a
+    minute for the rest.
+
+    :param detection_timeout: ``machine_detection_timeout`` as rendered
+    """
+    given = str(detection_timeout).strip()
+    listening = max(DETECTION_S, int(given) if given.isdecimal() else 0)
+    return math.ceil(listening + 2 * len(message) / SLOW_SPEECH_CHARACTERS_PER_S + 60)
 
 
 def _is_unset(value: Any) -> bool:

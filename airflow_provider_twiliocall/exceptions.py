@@ -5,17 +5,25 @@ from __future__ import annotations
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 try:
-    from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
+    from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError, TaskDeferralTimeout
 except ImportError:  # Airflow 3.1
-    from airflow.exceptions import TaskDeferralError, TaskDeferralTimeout  # type: ignore[no-redef]
+    from airflow.exceptions import (  # type: ignore[no-redef]
+        AirflowTaskTimeout,
+        TaskDeferralError,
+        TaskDeferralTimeout,
+    )
 
 __all__ = [
+    "AirflowTaskTimeout",
     "TaskDeferralError",
     "TaskDeferralTimeout",
     "TwilioCallEndedForGoodError",
     "TwilioCallFateUnknownError",
+    "TwilioCallInterruptedError",
+    "TwilioCallMaybePlacedError",
     "TwilioCallNotPlacedError",
     "TwilioCallRefusedError",
+    "TwilioCallSupersededError",
     "TwilioCallUnansweredError",
     "TwilioConnectionError",
 ]
@@ -43,3 +51,15 @@ class TwilioCallUnansweredError(AirflowException):
 
 class TwilioCallNotPlacedError(AirflowException):
     """Twilio provably did not place the call, for now. A retry of the task dials again."""
+
+
+class TwilioCallMaybePlacedError(AirflowException):
+    """It may have been placed, and the author would rather ring twice than not at all. A retry dials again."""
+
+
+class TwilioCallInterruptedError(AirflowException):
+    """The task was told to stop before its call was over. A retry goes on with the call, or dials anew if it ended."""
+
+
+class TwilioCallSupersededError(AirflowFailException):
+    """Another try of the same task has taken over; this one has no say any more. Not retried."""

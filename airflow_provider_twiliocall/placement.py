@@ -1,26 +1,37 @@
-"""Placing a call for a task: one ring at the most, and a failure that says whether a retry may dial."""
+"""Placing the call of a task: once, whatever an earlier try or a lost answer has left behind."""
 
 from __future__ import annotations
 
 import logging
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_provider_twiliocall.ending import Ending, HowToEnd, WhenKilled, end_call, through_weather
 from airflow_provider_twiliocall.exceptions import (
+    AirflowTaskTimeout,
+    TwilioCallEndedForGoodError,
     TwilioCallFateUnknownError,
+    TwilioCallInterruptedError,
+    TwilioCallMaybePlacedError,
     TwilioCallNotPlacedError,
     TwilioCallRefusedError,
-    TwilioCallUnansweredError,
+    TwilioCallSupersededError,
 )
+from airflow_provider_twiliocall.journal import CallJournal, Entry, State
+from airflow_provider_twiliocall.look_up import PATIENCE_S, SHORT_PATIENCE_S, CallLookUp, named
+from airflow_provider_twiliocall.outcome import Verdict, judge_with_reasons
+from airflow_provider_twiliocall.twilio.call import CallStatus
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
     TwilioError,
+    TwilioNotFoundError,
+    TwilioRejectedError,
     TwilioThrottledError,
     TwilioUnreachableError,
 )
@@ -39,74 +50,360 @@ Delivery = Literal["at_most_once", "at_least_once"]
 LONGEST_THROTTLE_S = 60.0
 _THROTTLED = 429
 
+# With at_least_once, how often one try dials when no answer comes back; the task's retries are beyond that.
+MOST_DIALS = 3
 
-def place_call(
-    hook: TwilioCallHook, params: CreateCallParams, *, delivery: Delivery = "at_most_once"
-) -> Call:
-    """Place one call, and return it as Twilio took it.
+# How long an answer of Twilio's may be behind, and how long one is waited for where no second look will come.
+STALE_FOR_S = 15.0
+PATIENCE_TO_SEE_S = 60.0
+_PAUSE_BETWEEN_LOOKS_S = 5.0
+
+# How long a new run tries to end the call of the run before.
+PATIENCE_TO_END_S = 60.0
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The call that a try is about.
+
+    :param call: as last seen; None where an earlier try's call cannot be seen now
+    """
+
+    call_sid: str
+    call: Call | None
+
+
+@dataclass
+class Placement:
+    """What one try of a task does to have its call placed, and placed once.
 
     :param params: complete, with the number to call from
+    :param journal: what earlier tries have written, and where this one writes
     :param delivery: what to do when nobody can say whether the phone rings: ``at_most_once`` fails for good,
-        ``at_least_once`` lets a retry of the task dial again
-    :raises TwilioCallRefusedError: Twilio will not place this call
-    :raises TwilioCallNotPlacedError: Twilio did not place it, for now
-    :raises TwilioCallFateUnknownError: it may have been placed, and ``delivery`` forbids a second one
+        ``at_least_once`` dials again
+    :param when_killed: what becomes of the call of a run that a person has cleared
+    :param accept_answered_by: for judging the call of an earlier try; None for anybody
+    :param is_judged: whether the task is about how the call ends; if not, a placed call is all it wants
+    :param others: gives the calls that other tasks of the run are known to have placed
+    :param claim: makes a call that was found known to them
+    :param is_stopped: whether the task was told to stop
     """
-    callee = redact_phone_number(params.to)
-    sent = pendulum.now("UTC")
-    try:
-        call = _send(hook, params)
-    except TwilioAmbiguousError as error:
-        if delivery == "at_least_once":
-            raise TwilioCallNotPlacedError(
-                f"The call to {callee} may have been placed or not ({error}). With delivery='at_least_once' a "
-                "retry of this task dials again"
-            ) from None
-        raise TwilioCallFateUnknownError(
-            f"Nobody can say whether the call to {callee} was placed ({error}). It is not dialled again, because "
-            f"that could ring twice. Look in Twilio's call log for a call to {callee} created at "
-            f"{sent.to_datetime_string()} UTC or shortly after: if there is none, clear this task to dial"
-        ) from None
-    except (TwilioThrottledError, TwilioUnreachableError) as error:
-        raise TwilioCallNotPlacedError(f"The call to {callee} was not placed: {error}") from None
-    except TwilioError as error:
-        raise TwilioCallRefusedError(f"The call to {callee} was not placed: {error}") from None
-    logger.info("Placed call %s to %s.", call.sid, callee)
-    return call
 
+    hook: TwilioCallHook
+    params: CreateCallParams
+    journal: CallJournal
+    delivery: Delivery = "at_most_once"
+    when_killed: WhenKilled = "cancel"
+    accept_answered_by: Collection[str] | None = None
+    is_judged: bool = True
+    others: Callable[[], Collection[str]] = frozenset
+    claim: Callable[[str], None] = lambda call_sid: None
+    is_stopped: Callable[[], bool] = lambda: False
 
-@contextmanager
-def no_redial_of(call_sid: str | None) -> Iterator[None]:
-    """Let no error of another kind, an API server that is away say, pass as a reason to dial again.
+    def __post_init__(self) -> None:
+        self._callee = redact_phone_number(self.params.to)
+        self._sent: Entry | None = None
+        # The call this try is about, as soon as it is known.
+        self.call_sid: str | None = None
 
-    :raises TwilioCallFateUnknownError: in place of any error that is not a judgement of the call
-    """
-    try:
-        yield
-    except (TwilioCallUnansweredError, AirflowFailException):
-        raise
-    except Exception as error:
-        raise TwilioCallFateUnknownError(
-            f"Call {call_sid} was placed, but what became of it could not be seen to the end "
-            f"({type(error).__name__}: {error}). It is not dialled again. Look it up in Twilio's call log"
-        ) from error
+    def place(self) -> Placed:
+        """Place the call, or take up the one that an earlier try has placed.
 
-
-def _send(hook: TwilioCallHook, params: CreateCallParams) -> Call:
-    """Send the one POST, again after each short pause that Twilio asks for with a 429."""
-    give_up = time.monotonic() + LONGEST_THROTTLE_S
-    guess = 1.0
-    while True:
+        :raises TwilioCallRefusedError: Twilio will not place this call
+        :raises TwilioCallNotPlacedError: it was not placed, for now
+        :raises TwilioCallFateUnknownError: it may have been placed, and ``delivery`` forbids a second one
+        :raises TwilioCallMaybePlacedError: it may have been placed, and ``delivery`` allows a second one
+        :raises TwilioCallEndedForGoodError: an earlier try's call ended so that dialling again is unwanted
+        :raises TwilioCallSupersededError: another try has taken over
+        """
         try:
-            return hook.create_call(params)
-        except TwilioThrottledError as error:
-            # Never less than our own guess: "Retry-After: 0" is no leave to hammer.
-            pause = max(error.retry_after or 0.0, guess * random.uniform(1.0, 1.5))
-            # A full queue or too many calls at once take longer than a worker should be held for.
-            if error.http_status != _THROTTLED or error.code in (10004, 22005):
+            return self._place()
+        except AirflowTaskTimeout:
+            if self._sent is None or self.call_sid or self.journal.is_kept:
                 raise
-            if time.monotonic() + pause > give_up:
-                raise
-            logger.warning("Twilio takes no more requests for now, next try in %.1f s: %s", pause, error)
-            time.sleep(pause)
-            guess *= 2
+            raise TwilioCallFateUnknownError(
+                f"The task's execution_timeout struck while the call to {self._callee} was being placed, and this "
+                "Airflow keeps no journal in which a retry would find it. It is not dialled again. Look for it in "
+                "Twilio's call log: if there is none, clear this task to dial"
+            ) from None
+
+    def find_lost_call(self) -> str | None:
+        """Return the SID of the call of a request that was interrupted; None where it is not certain which it is."""
+        if self._sent is None:
+            return None
+        try:
+            found = self._look_up(self._sent).find(patience=SHORT_PATIENCE_S, certain=True)
+        except Exception as error:
+            logger.warning("It cannot be seen what became of the request that was interrupted: %s", error)
+            return None
+        if len(found) != 1:
+            return None
+        self.journal.still_holds()
+        # Written down with its SID, so that a retry knows whose end it is that it then sees.
+        return self._keep(found[0]).call_sid if self._is_ours_alone(found[0]) else None
+
+    def _place(self) -> Placed:
+        earlier = self.journal.read()
+        if earlier is None or earlier.state is State.NOT_PLACED:
+            return self._dial()
+        if earlier.max_tries != self.journal.max_tries:
+            self._end_earlier_run(earlier)
+            return self._dial()
+        if not earlier.is_for(self.params):
+            logger.warning(
+                "An earlier try was about a call between two others (%s): it is left alone, and this one to %s "
+                "is placed.",
+                earlier.call_sid or "whose SID is not known",
+                self._callee,
+            )
+            return self._dial()
+        if earlier.call_sid is None:
+            logger.warning("An earlier try sent a call to %s and did not learn its SID.", self._callee)
+            return self._find(earlier, "the try before ended without Twilio's answer") or self._dial()
+        # Not yet one that may have been ended by us: what is over then is nothing to judge.
+        self.call_sid = None if earlier.ended_by_us else earlier.call_sid
+        if (taken_up := self._take_up(earlier, earlier.call_sid)) is not None:
+            return taken_up
+        self.call_sid = None
+        return self._dial()
+
+    # What an earlier try has left -------------------------------------------------------------------------
+
+    def _take_up(self, earlier: Entry, call_sid: str) -> Placed | None:
+        """Return an earlier try's call, or None where a new one is to be placed."""
+        try:
+            call = self._see(earlier, call_sid)
+        except TwilioError as error:
+            raise TwilioCallFateUnknownError(
+                f"An earlier try placed call {call_sid}, and Twilio refuses to say what became of it ({error}). It "
+                "is not dialled again. Look it up in Twilio's call log"
+            ) from None
+        if call is None:
+            return Placed(call_sid, None)
+        if not call.status.is_terminal:
+            self.call_sid = call_sid
+            logger.info("Call %s of an earlier try is %s: going on with it.", call_sid, call.status)
+            if earlier.ended_by_us:
+                self.journal.ended(None)
+            return Placed(call_sid, call)
+        if _was_ended_by_us(earlier, call):
+            logger.info("Call %s was ended by an earlier try: placing it anew.", call_sid)
+            return None
+        if not self.is_judged:
+            logger.info("Call %s was placed by an earlier try: nothing is dialled.", call_sid)
+            return Placed(call_sid, call)
+        outcome = judge_with_reasons(call, self.hook, accept_answered_by=self.accept_answered_by)
+        if outcome.verdict is Verdict.GIVE_UP:
+            raise TwilioCallEndedForGoodError(outcome.sentence)
+        if outcome.verdict is Verdict.REDIAL:
+            logger.info("%s This try dials again.", outcome.sentence)
+            return None
+        logger.info("Call %s was placed by an earlier try, and is over: nothing is dialled.", call_sid)
+        return Placed(call_sid, call)
+
+    def _see(self, earlier: Entry, call_sid: str) -> Call | None:
+        """Return an earlier try's call, or None where it cannot be seen now and whoever waits for it will.
+
+        One that this task has asked Twilio to end is looked at until it is certain whether that ended it: who
+        waits for it could not tell any more.
+        """
+        started = time.monotonic()
+        while True:
+            waited = time.monotonic() - started
+            try:
+                call = self.hook.get_call(call_sid)
+                if call.status.is_terminal or not earlier.ended_by_us or waited >= STALE_FOR_S:
+                    return call
+            except TwilioError as error:
+                if isinstance(error, TwilioRejectedError) and error.code is not None:
+                    raise
+                logger.warning("Call %s of an earlier try cannot be seen for now: %s", call_sid, error)
+                if not earlier.ended_by_us:
+                    return None
+                if waited >= PATIENCE_TO_SEE_S:
+                    raise TwilioCallNotPlacedError(
+                        f"An earlier try has asked Twilio to end call {call_sid}, and what came of that cannot be "
+                        f"seen now ({error}), so nothing was dialled. A retry looks again"
+                    ) from None
+            time.sleep(_PAUSE_BETWEEN_LOOKS_S)
+
+    def _end_earlier_run(self, earlier: Entry) -> None:
+        """Before a deliberate new run: end what the run before has left ringing."""
+        logger.info("The task was cleared, so this is a new run, and its call is placed anew.")
+        if self.when_killed == "leave":
+            return
+        try:
+            call_sid = earlier.call_sid or self._unknown_call_of(earlier)
+            if call_sid is not None:
+                logger.info("The run before: %s", self._end(call_sid, self.when_killed))
+        except TwilioNotFoundError as error:
+            logger.warning("Call %s of the run before is not there any more: %s", earlier.call_sid, error)
+        except TwilioError as error:
+            raise TwilioCallNotPlacedError(
+                f"The call of the run before ({earlier.call_sid or 'its SID is not known'}) may still ring and "
+                f"could not be ended ({error}), so nothing was dialled"
+            ) from None
+
+    def _unknown_call_of(self, earlier: Entry) -> str | None:
+        if not earlier.is_for(self.params):
+            return None
+        found = self._look_up(earlier).find(patience=SHORT_PATIENCE_S, certain=False)
+        if len(found) > 1:
+            logger.warning("The run before may have placed one of %s: they are left alone.", named(found))
+        return found[0].sid if len(found) == 1 else None
+
+    # Dialling ---------------------------------------------------------------------------------------------
+
+    def _dial(self) -> Placed:
+        for _ in range(MOST_DIALS):
+            try:
+                call = self._send()
+            except TwilioAmbiguousError as error:
+                logger.warning(
+                    "Nobody can say yet whether the call to %s was placed: %s", self._callee, error
+                )
+                if self._sent and (found := self._find(self._sent, str(error))):
+                    return found
+            except (TwilioThrottledError, TwilioUnreachableError) as error:
+                self.journal.not_placed()
+                raise TwilioCallNotPlacedError(
+                    f"The call to {self._callee} was not placed: {error}"
+                ) from None
+            except TwilioError as error:
+                self.journal.not_placed()
+                raise TwilioCallRefusedError(f"The call to {self._callee} was not placed: {error}") from None
+            else:
+                logger.info("Placed call %s to %s.", call.sid, self._callee)
+                return self._keep(call)
+        raise TwilioCallMaybePlacedError(
+            f"The call to {self._callee} was sent {MOST_DIALS} times, and no answer says whether it was placed. "
+            "With delivery='at_least_once' a retry of this task dials again"
+        )
+
+    def _send(self) -> Call:
+        """Send the one POST, again after each short pause that Twilio asks for with a 429."""
+        give_up = time.monotonic() + LONGEST_THROTTLE_S
+        guess = 1.0
+        while True:
+            # Before every POST: the store refuses a process that another try has replaced.
+            self._sent = self.journal.placing(self.params, clock_offset=self.hook.client.clock_offset)
+            if self.is_stopped():
+                self.journal.not_placed()
+                raise TwilioCallInterruptedError(
+                    "The task was told to stop before it dialled: nothing was dialled"
+                )
+            try:
+                return self.hook.create_call(self.params)
+            except TwilioThrottledError as error:
+                # Never less than our own guess: "Retry-After: 0" is no leave to hammer.
+                pause = max(error.retry_after or 0.0, guess * random.uniform(1.0, 1.5))
+                # A full queue or too many calls at once take longer than a worker should be held for.
+                if error.http_status != _THROTTLED or error.code in (10004, 22005):
+                    raise
+                if time.monotonic() + pause > give_up:
+                    raise
+                logger.warning("Twilio takes no more requests for now, next try in %.1f s: %s", pause, error)
+                # Should this try end in the pause, there is no call to look for.
+                self._sent = None
+                self.journal.not_placed()
+                time.sleep(pause)
+                guess *= 2
+
+    def _keep(self, call: Call) -> Placed:
+        self.call_sid = call.sid
+        try:
+            self.journal.placed(call.sid)
+        except TwilioCallSupersededError:
+            # Who has taken over cannot know of this call, and is about to place its own.
+            self._end_surplus(call.sid)
+            raise
+        return Placed(call.sid, call)
+
+    def _end_surplus(self, call_sid: str) -> None:
+        if self.when_killed == "leave":
+            return
+        try:
+            logger.warning("%s", self._end(call_sid, self.when_killed))
+        except TwilioError as error:
+            logger.error("Call %s could not be ended, and may ring: %s", call_sid, error)
+
+    def _end(self, call_sid: str, how: HowToEnd) -> Ending:
+        return through_weather(
+            lambda: end_call(self.hook.client, call_sid, how),
+            call_sid,
+            how=how,
+            until=time.time() + PATIENCE_TO_END_S,
+        )
+
+    # A lost answer ----------------------------------------------------------------------------------------
+
+    def _find(self, sent: Entry, why: str) -> Placed | None:
+        """Look for the call that a request may have placed; None where ``delivery`` wants a second one instead."""
+        at_most_once = self.delivery == "at_most_once"
+        try:
+            patience = PATIENCE_S if at_most_once else SHORT_PATIENCE_S
+            found = self._look_up(sent).find(patience=patience, certain=at_most_once)
+            if len(found) == 1:
+                # Before it is claimed: it may be the call of the try that has taken over, and then it is not ours.
+                self.journal.still_holds()
+            if len(found) == 1 and self._is_ours_alone(found[0]):
+                logger.info("Call %s to %s is the one: going on with it.", found[0].sid, self._callee)
+                return self._keep(found[0])
+        except TwilioCallSupersededError:
+            raise
+        except Exception as error:
+            if not at_most_once:
+                logger.warning("The call could not be looked for, so it is placed again: %s", error)
+                return None
+            raise self._cannot_look(why, error) from None
+        if not at_most_once:
+            logger.warning("%s: dialling again, better two rings than none.", _what_was_found(found))
+            return None
+        moment = pendulum.from_timestamp(sent.sent)
+        raise TwilioCallFateUnknownError(
+            f"Nobody can say whether the call to {self._callee} was placed ({why}). {_what_was_found(found)}. It "
+            "is not dialled again, because that could ring twice. Look in Twilio's call log for a call to "
+            f"{self._callee} created at {moment.to_datetime_string()} UTC or shortly after: if none is this "
+            "task's, clear this task to dial"
+        )
+
+    def _is_ours_alone(self, call: Call) -> bool:
+        """Claim a call, and see whether another task of the run did so at the same time."""
+        self.claim(call.sid)
+        return call.sid not in self.others()
+
+    def _cannot_look(self, why: str, error: Exception) -> AirflowException:
+        unclear = (
+            f"Nobody can say if the call to {self._callee} was placed ({why}), and Twilio cannot be asked"
+        )
+        if self.journal.is_kept:
+            return TwilioCallMaybePlacedError(
+                f"{unclear} now ({error}). A retry of this task asks again before it dials"
+            )
+        return TwilioCallFateUnknownError(
+            f"{unclear} ({error}). It is not dialled again. Look for it in Twilio's call log: if there is none, clear "
+            "this task to dial"
+        )
+
+    def _look_up(self, entry: Entry) -> CallLookUp:
+        return CallLookUp(
+            self.hook,
+            self.params,
+            entry,
+            taken_sids=lambda: {*self.journal.known_sids, *self.others()},
+        )
+
+
+def _was_ended_by_us(earlier: Entry, call: Call) -> bool:
+    # A cancellation never completes a call: one that completed was heard to its end.
+    if call.status is CallStatus.COMPLETED:
+        return earlier.ended_by_us == "hang_up"
+    return call.status is CallStatus.CANCELED and earlier.ended_by_us is not None
+
+
+def _what_was_found(calls: list[Call]) -> str:
+    if not calls:
+        return "Twilio's list of calls shows none that it could be"
+    if len(calls) == 1:
+        return f"Call {calls[0].sid} may be it, but another task of this run has found it too"
+    return f"It may be any of {named(calls)}"

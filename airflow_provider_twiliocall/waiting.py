@@ -65,6 +65,8 @@ class WaitEnd(str, Enum):
     """The call has not left Twilio's queue in time."""
     DEADLINE = "deadline"
     """The call must be over by now, but Twilio has not said so."""
+    TIMED_OUT = "timed_out"
+    """The task's own time is up (its execution_timeout); the call goes on."""
     REFUSED = "refused"
     """Twilio refuses to say, and asking again cannot help."""
 
@@ -73,7 +75,7 @@ class WaitEnd(str, Enum):
 class WaitResult:
     """How a wait ended, and the call as it was last seen.
 
-    :param problem: for :attr:`WaitEnd.DEADLINE` and :attr:`WaitEnd.REFUSED`, what kept us from knowing
+    :param problem: for every end but :attr:`WaitEnd.OVER`, what kept us from seeing the call's
     """
 
     end: WaitEnd
@@ -102,6 +104,7 @@ class CallWait:
     :param poll_interval: seconds between two looks while all is well
     :param deadline: Unix time at which to give up; None waits for ever
     :param queue_deadline: Unix time at which a call still queued ends the wait; None for no such time
+    :param timeout_at: Unix time at which whoever waits has no more time, whatever the call does; None for never
     """
 
     def __init__(
@@ -112,12 +115,14 @@ class CallWait:
         poll_interval: float,
         deadline: float | None = None,
         queue_deadline: float | None = None,
+        timeout_at: float | None = None,
     ) -> None:
         self.call_sid = call_sid
         self._get_call = get_call
         self._poll_interval = poll_interval
         self.deadline = deadline
         self.queue_deadline = queue_deadline
+        self.timeout_at = timeout_at
         self._last_seen: Call | None = None
         self._fault: TwilioError | None = None
         self._faults_in_a_row = 0
@@ -149,9 +154,7 @@ class CallWait:
         now = time.time()
         if self.queue_deadline and now >= self.queue_deadline and call.status is CallStatus.QUEUED:
             return WaitResult(WaitEnd.QUEUED_TOO_LONG, call)
-        if self.deadline and now >= self.deadline:
-            return WaitResult(WaitEnd.DEADLINE, call, f"it is still {call.status}")
-        return None
+        return self._out_of_time(now, call, f"it is still {call.status}")
 
     def pause(self) -> float:
         """Return the seconds until the next look: the poll interval, or more while there is weather."""
@@ -161,7 +164,8 @@ class CallWait:
             if isinstance(self._fault, TwilioThrottledError) and self._fault.retry_after:
                 pause = max(pause, min(self._fault.retry_after, LONGEST_BACKOFF_S))
         now = time.time()
-        ahead = [moment - now for moment in (self.deadline, self.queue_deadline) if moment and moment > now]
+        moments = (self.deadline, self.queue_deadline, self.timeout_at)
+        ahead = [moment - now for moment in moments if moment and moment > now]
         return min([pause, *ahead])
 
     def _weather(self, fault: TwilioError) -> WaitResult | None:
@@ -176,8 +180,13 @@ class CallWait:
                 return WaitResult(WaitEnd.REFUSED, self._last_seen, str(fault))
         else:
             self.unknown_since = None
+        return self._out_of_time(now, self._last_seen, str(fault))
+
+    def _out_of_time(self, now: float, call: Call | None, problem: str) -> WaitResult | None:
         if self.deadline and now >= self.deadline:
-            return WaitResult(WaitEnd.DEADLINE, self._last_seen, str(fault))
+            return WaitResult(WaitEnd.DEADLINE, call, problem)
+        if self.timeout_at and now >= self.timeout_at:
+            return WaitResult(WaitEnd.TIMED_OUT, call, problem)
         return None
 
     def _fair_weather(self, call: Call) -> None:

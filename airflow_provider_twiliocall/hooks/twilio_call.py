@@ -83,6 +83,11 @@ class TwilioCallHook(BaseHook):
             )
         return settings
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the connection was fetched, so that a new client needs nothing of Airflow."""
+        return "settings" in self.__dict__
+
     @cached_property
     def client(self) -> TwilioClient:
         """The client: one session, kept alive for the life of the hook."""
@@ -95,6 +100,10 @@ class TwilioCallHook(BaseHook):
 
         return self._client(reads=SINGLE_TRY)
 
+    def client_with(self, *, connect_timeout: float, read_timeout: float) -> TwilioClient:
+        """Return a new client that gives up sooner, or later; both in seconds."""
+        return self._client(connect_timeout=connect_timeout, read_timeout=read_timeout)
+
     def _client(self, **options: Any) -> TwilioClient:
         from airflow import __version__ as airflow_version
 
@@ -102,12 +111,14 @@ class TwilioCallHook(BaseHook):
         return TwilioClient(
             settings.login,
             settings.password,
-            account_sid=self.account_sid or settings.account_sid,
-            base_url=settings.base_url,
-            connect_timeout=settings.connect_timeout,
-            read_timeout=settings.read_timeout,
-            airflow_version=airflow_version,
-            **options,
+            **{
+                "account_sid": self.account_sid or settings.account_sid,
+                "base_url": settings.base_url,
+                "connect_timeout": settings.connect_timeout,
+                "read_timeout": settings.read_timeout,
+                "airflow_version": airflow_version,
+                **options,
+            },
         )
 
     def get_conn(self) -> TwilioClient:

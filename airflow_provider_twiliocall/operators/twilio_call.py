@@ -16,8 +16,10 @@ from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_twiliocall.following import CallFollower
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-    from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.journal import CallJournal
+    from airflow_provider_twiliocall.placement import Placement
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
     from airflow_provider_twiliocall.waiting import CallWait, WaitResult
 
@@ -59,8 +61,10 @@ class CreateCallOperator(BaseOperator):
         Turns on ``machine_detection="DetectMessageEnd"`` unless another is given. Only when waiting.
     :param queue_timeout: seconds, or a timedelta, that the call may stay in Twilio's queue before it is
         canceled; default one hour. Only when waiting.
-    :param delivery: what to do when Twilio's answer is lost and the phone may ring or not: ``"at_most_once"``
-        fails for good and says how to resolve it, ``"at_least_once"`` lets a retry of the task dial again
+    :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
+        ``"at_most_once"`` fails for good and says how to resolve it, ``"at_least_once"`` dials again
+    :param when_killed: what becomes of the call when the task is killed, evicted or out of time: ``"cancel"``
+        ends it unless somebody is on the line, ``"hang_up"`` ends it in any state, ``"leave"`` does not touch it
     :param account_sid: the account that calls, ``AC…``; default: the connection's
     :param url: where Twilio fetches the TwiML
     :param twiml: the TwiML itself, at most 4,000 characters
@@ -73,7 +77,8 @@ class CreateCallOperator(BaseOperator):
     :param status_callback_method: GET or POST
     :param send_digits: keys to press once connected, ``0-9 A-D # * w W``
     :param timeout: seconds to let it ring, 1 to 600
-    :param time_limit: seconds the call may last
+    :param time_limit: seconds the call may last; default: Twilio's own 14400, but for a ``message`` the time to say
+        it twice over and some two minutes. Give 14400 to have no such limit
     :param record: whether to record the call
     :param recording_channels: mono or dual
     :param recording_track: inbound, outbound or both
@@ -111,6 +116,10 @@ class CreateCallOperator(BaseOperator):
 
     account_sid: str | None
 
+    # Of one try: the call it follows, and whether it was told to stop.
+    _follower: CallFollower | None = None
+    _is_stopped = False
+
     def __init__(
         self,
         *,
@@ -124,6 +133,7 @@ class CreateCallOperator(BaseOperator):
         accept_answered_by: Collection[str] | str | None = None,
         queue_timeout: float | timedelta | None = None,
         delivery: Literal["at_most_once", "at_least_once"] = "at_most_once",
+        when_killed: Literal["cancel", "hang_up", "leave"] = "cancel",
         account_sid: str | None = None,
         url: str | None = None,
         twiml: str | None = None,
@@ -181,6 +191,7 @@ class CreateCallOperator(BaseOperator):
         )
         self.queue_timeout = queue_timeout
         self.delivery = delivery
+        self.when_killed = when_killed
         self._refuse_what_cannot_work()
 
     def _refuse_what_cannot_work(self) -> None:
@@ -192,6 +203,8 @@ class CreateCallOperator(BaseOperator):
                 )
         if self.delivery not in ("at_most_once", "at_least_once"):
             raise ValueError(f"delivery={self.delivery!r} is neither 'at_most_once' nor 'at_least_once'")
+        if self.when_killed not in ("cancel", "hang_up", "leave"):
+            raise ValueError(f"when_killed={self.when_killed!r} is none of 'cancel', 'hang_up' and 'leave'")
         if isinstance(self.poll_interval, bool) or not isinstance(self.poll_interval, (int, float)):
             raise ValueError(f"poll_interval={self.poll_interval!r} is not a number of seconds")
         if not 0 < self.poll_interval < math.inf:
@@ -210,46 +223,90 @@ class CreateCallOperator(BaseOperator):
         return TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
 
     def execute(self, context: Context) -> str:
-        """Place the call; wait for it if asked to.
+        """Place the call, or take up the one an earlier try has placed; wait for it if asked to.
 
         :raises TwilioCallRefusedError: before or instead of dialling, not to be retried
         """
-        from airflow_provider_twiliocall.placement import no_redial_of, place_call
+        from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
+        from airflow_provider_twiliocall.following import no_redial_of
+        from airflow_provider_twiliocall.journal import CallJournal
 
+        started = time.time()
         params = self._call_params()
-        call = place_call(self.hook, params, delivery=self.delivery)
-        with no_redial_of(call.sid):
-            self._push(context, call_sid=call.sid, call=call.to_dict())
-            if not self.wait_for_completion:
-                return call.sid
-            return self._wait(context, self._first_wait(call, params))
+        journal = CallJournal.of(context)
+        placement = self._placement(context, params, journal)
+        try:
+            placed = placement.place()
+            with no_redial_of(placed.call_sid, journal):
+                follower = self._follow(context, placed.call_sid, journal)
+                self._push(context, call_sid=placed.call_sid)
+                if placed.call:
+                    self._push(context, call=placed.call.to_dict())
+                if not self.wait_for_completion:
+                    self._let_go(follower)
+                    return placed.call_sid
+                wait = follower.first_wait(placed.call, params, timeout_at=self._timeout_at(started))
+                return self._wait(follower, wait)
+        except AirflowTaskTimeout:
+            return self._out_of_time(context, placement.call_sid or placement.find_lost_call(), journal)
 
     def resume(self, context: Context, event: dict[str, Any] | None = None, **_: Any) -> str:
         """Go on after the trigger has fired."""
-        from airflow_provider_twiliocall.placement import no_redial_of
+        from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
+        from airflow_provider_twiliocall.following import no_redial_of
+        from airflow_provider_twiliocall.journal import CallJournal
         from airflow_provider_twiliocall.waiting import WaitResult
 
         event = event or {}
-        with no_redial_of(event.get("call_sid", "(the trigger's event does not say which)")):
-            wait = self._wait_for(event["call_sid"], deadline=event["deadline"])
-            return self._settle(context, wait, WaitResult.from_event(event))
+        journal = CallJournal.of(context)
+        with no_redial_of(event.get("call_sid", "(the trigger's event does not say which)"), journal):
+            try:
+                follower = self._follow(context, event["call_sid"], journal)
+                wait = follower.wait(deadline=event["deadline"], timeout_at=event["timeout_at"])
+                return self._wait(follower, wait, WaitResult.from_event(event))
+            except AirflowTaskTimeout:
+                return self._out_of_time(context, event["call_sid"], journal)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume as Airflow does, but a wait that broke off is no reason to dial again."""
+        """Resume as Airflow does, but a wait that broke off is no reason to forget the call, or to dial again."""
         from airflow_provider_twiliocall.exceptions import TaskDeferralError, TaskDeferralTimeout
-        from airflow_provider_twiliocall.placement import no_redial_of
 
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except (TaskDeferralError, TaskDeferralTimeout) as error:
-            ti = context["ti"]
-            call_sid = ti.xcom_pull(task_ids=ti.task_id, key="call_sid", map_indexes=ti.map_index)
-            self.log.warning("The wait for call %s broke off (%s): looking a last time.", call_sid, error)
-            with no_redial_of(call_sid):
-                wait = self._wait_for(call_sid, deadline=time.time())
-                return self._settle(context, wait, self._sit_out(wait))
+            self.log.warning("The wait for the call broke off: %s", error)
+            return self._wait_anew(context, out_of_time=isinstance(error, TaskDeferralTimeout))
 
-    # Asking -----------------------------------------------------------------------------------------------
+    def _wait_anew(self, context: Context, *, out_of_time: bool) -> str:
+        from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
+        from airflow_provider_twiliocall.following import no_redial_of
+        from airflow_provider_twiliocall.journal import CallJournal
+
+        ti = context["ti"]
+        journal = CallJournal.of(context)
+        call_sid = None
+        with no_redial_of("of this task", journal):
+            try:
+                call_sid = journal.call_sid() or ti.xcom_pull(
+                    task_ids=ti.task_id, key="call_sid", map_indexes=ti.map_index
+                )
+                follower = self._follow(context, call_sid, journal)
+                if out_of_time:
+                    return follower.time_out("nobody took the trigger's event in time")
+                timeout_at = self._timeout_at(time.time())
+                return self._wait(
+                    follower, follower.first_wait(None, self._call_params(), timeout_at=timeout_at)
+                )
+            except AirflowTaskTimeout:
+                return self._out_of_time(context, call_sid, journal)
+
+    def on_kill(self) -> None:
+        """End the call as ``when_killed`` says; runs in a signal handler."""
+        self._is_stopped = True
+        if self._follower is not None:
+            self._follower.on_kill()
+
+    # Placing ----------------------------------------------------------------------------------------------
 
     def _call_params(self) -> CreateCallParams:
         from airflow.sdk.log import mask_secret
@@ -271,153 +328,99 @@ class CreateCallOperator(BaseOperator):
             listed = "\n".join(f"- {problem}" for problem in error.problems)
             raise TwilioCallRefusedError(f"Nothing was dialled; mend these arguments:\n{listed}") from None
 
+    def _placement(self, context: Context, params: CreateCallParams, journal: CallJournal) -> Placement:
+        from airflow_provider_twiliocall.claims import CallClaims
+        from airflow_provider_twiliocall.outcome import answerers
+        from airflow_provider_twiliocall.placement import Placement
+
+        dag = self.get_dag()
+        placing = [task.task_id for task in dag.tasks if _places_calls(task)] if dag else []
+        claims = CallClaims(context["ti"], placing)
+        return Placement(
+            self.hook,
+            params,
+            journal,
+            delivery=self.delivery,
+            when_killed=self.when_killed,
+            accept_answered_by=answerers(self.accept_answered_by),
+            is_judged=self.wait_for_completion,
+            others=claims.of_others,
+            claim=claims.claim,
+            is_stopped=lambda: self._is_stopped,
+        )
+
     # Waiting ----------------------------------------------------------------------------------------------
 
-    def _first_wait(self, call: Call, params: CreateCallParams) -> CallWait:
-        from airflow_provider_twiliocall.waiting import deadline_of_call
+    def _follow(self, context: Context, call_sid: str, journal: CallJournal) -> CallFollower:
+        from airflow_provider_twiliocall.following import CallFollower
+        from airflow_provider_twiliocall.outcome import answerers
 
-        placed_at = time.time()
-        queue_timeout = _seconds(self.queue_timeout)
-        deadline = deadline_of_call(
-            placed_at,
-            queue_timeout=queue_timeout,
-            ring_timeout=params.timeout,
-            time_limit=params.time_limit,
-        )
-        return self._wait_for(call.sid, deadline=deadline, queue_deadline=placed_at + queue_timeout)
-
-    def _wait_for(self, call_sid: str, *, deadline: float, queue_deadline: float | None = None) -> CallWait:
-        from airflow_provider_twiliocall.waiting import CallWait
-
-        return CallWait(
+        self._follower = CallFollower(
+            self.hook,
             call_sid,
-            self.hook.watcher.get_call,
+            journal,
+            when_killed=self.when_killed,
             poll_interval=self.poll_interval,
-            deadline=deadline,
-            queue_deadline=queue_deadline,
+            queue_timeout=_seconds(self.queue_timeout),
+            accept_answered_by=answerers(self.accept_answered_by),
+            tell=lambda call: self._push(context, call=call.to_dict()),
         )
+        return self._follower
 
-    def _wait(self, context: Context, wait: CallWait) -> str:
-        # What is over at once is settled here, also by a task that defers: see TwilioCallTrigger's first seconds.
-        result = wait.look()
-        if result is None and self.deferrable:
-            self._defer(wait)
-        if result is None:
-            time.sleep(wait.pause())
-        return self._settle(context, wait, result or self._sit_out(wait))
+    def _wait(self, follower: CallFollower, wait: CallWait, result: WaitResult | None = None) -> str:
+        while True:
+            # What is over at once is settled here, by a task that defers too: see TwilioCallTrigger.
+            result = result or wait.look()
+            if self._is_stopped:
+                follower.stop()
+            if result is None and self.deferrable:
+                self._defer(follower, wait)
+            call_sid = follower.conclude(wait, result or follower.sit_out(wait))
+            if call_sid is not None:
+                return call_sid
+            wait = follower.wait(deadline=wait.deadline or time.time(), timeout_at=wait.timeout_at)
+            result = None
 
-    @staticmethod
-    def _sit_out(wait: CallWait) -> WaitResult:
-        while (result := wait.look()) is None:
-            time.sleep(wait.pause())
-        return result
+    def _timeout_at(self, started: float) -> float | None:
+        # Airflow minds execution_timeout itself, but for a task that is deferred.
+        if self.deferrable and self.execution_timeout:
+            return started + self.execution_timeout.total_seconds()
+        return None
 
-    def _defer(self, wait: CallWait) -> NoReturn:
+    def _out_of_time(self, context: Context, call_sid: str | None, journal: CallJournal) -> str:
+        """End the call of a task whose execution_timeout has struck, which is the error being handled."""
+        if call_sid is None or (self._follower and self._follower.is_out_of_time):
+            raise
+        follower = self._follower or self._follow(context, call_sid, journal)
+        # Airflow's own on_kill comes after this, and could not write down what it does.
+        self._follower = None
+        return follower.time_out("the task's execution_timeout is over")
+
+    def _let_go(self, follower: CallFollower) -> None:
+        """Leave the call to others; the process lives on for a while, and a signal then is none of its business."""
+        self._follower = None
+        if self._is_stopped:
+            follower.stop()
+
+    def _defer(self, follower: CallFollower, wait: CallWait) -> NoReturn:
         from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
 
-        deadline = wait.deadline or time.time()
+        self._let_go(follower)
+        ends = min(moment for moment in (wait.deadline, wait.timeout_at) if moment)
         self.defer(
             trigger=TwilioCallTrigger(
                 self.twilio_conn_id,
                 wait.call_sid,
                 poll_interval=self.poll_interval,
-                deadline=deadline,
+                deadline=wait.deadline,
+                when_killed=self.when_killed,
                 queue_deadline=wait.queue_deadline,
+                timeout_at=wait.timeout_at,
                 account_sid=self.account_sid,
             ),
             method_name="resume",
-            timeout=timedelta(seconds=deadline - time.time() + _DEFERRAL_SLACK_S),
+            timeout=timedelta(seconds=max(0.0, ends - time.time()) + _DEFERRAL_SLACK_S),
         )
-
-    def _settle(self, context: Context, wait: CallWait, result: WaitResult) -> str:
-        from airflow_provider_twiliocall.exceptions import (
-            TwilioCallFateUnknownError,
-        )
-        from airflow_provider_twiliocall.waiting import WaitEnd
-
-        if result.call:
-            self._push(context, call=result.call.to_dict())
-        if result.end is WaitEnd.OVER and result.call:
-            return self._judge(result.call)
-        if result.end is WaitEnd.QUEUED_TOO_LONG:
-            return self._give_up_queued(context, wait)
-        raise TwilioCallFateUnknownError(
-            f"Call {wait.call_sid} was placed, but how it ended cannot be told: {result.problem}. It is not "
-            "dialled again. Look it up in Twilio's call log"
-        )
-
-    def _give_up_queued(self, context: Context, wait: CallWait) -> str:
-        from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
-        from airflow_provider_twiliocall.twilio.call import CallStatus
-
-        wait_on = self._wait_for(wait.call_sid, deadline=wait.deadline or time.time())
-        if not self._cancel_if_queued(wait):
-            self.log.info("Call %s left the queue at the last moment: waiting for it.", wait.call_sid)
-            return self._wait(context, wait_on)
-        result = self._sit_out(wait_on)
-        if result.call and result.call.status is CallStatus.CANCELED:
-            self._push(context, call=result.call.to_dict())
-            raise TwilioCallUnansweredError(
-                f"Call {wait.call_sid} was still in Twilio's queue after {_seconds(self.queue_timeout):g} s "
-                "(queue_timeout) and was canceled. More calls per second, or a longer queue_timeout, help"
-            )
-        return self._settle(context, wait_on, result)
-
-    def _cancel_if_queued(self, wait: CallWait) -> bool:
-        """Take the call out of the queue, through weather too: a retry dials while this one may still ring.
-
-        :return: whether it was canceled here; False where it has left the queue by itself
-        """
-        from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError
-        from airflow_provider_twiliocall.twilio.call import CallStatus
-        from airflow_provider_twiliocall.twilio.errors import (
-            CALL_IS_OVER,
-            TwilioAmbiguousError,
-            TwilioError,
-            TwilioNotFoundError,
-            TwilioRejectedError,
-        )
-        from airflow_provider_twiliocall.waiting import LONGEST_BACKOFF_S
-
-        pause = self.poll_interval
-        # An answer that was lost may have told of a cancellation: that one was not somebody else's.
-        may_be_ours = False
-        while True:
-            try:
-                # Looked at anew: the trigger's word may be minutes old, and a ringing phone is not to be cut off.
-                status = self.hook.get_call(wait.call_sid).status
-                if status is not CallStatus.QUEUED:
-                    return may_be_ours and status is CallStatus.CANCELED
-                self.hook.update_call(wait.call_sid, status=CallStatus.CANCELED)
-                return True
-            except TwilioError as fault:
-                if fault.code == CALL_IS_OVER:
-                    return may_be_ours
-                may_be_ours = may_be_ours or isinstance(fault, TwilioAmbiguousError)
-                hopeless = isinstance(fault, (TwilioRejectedError, TwilioNotFoundError))
-                if hopeless or time.time() >= (wait.deadline or 0):
-                    raise TwilioCallFateUnknownError(
-                        f"Call {wait.call_sid} stayed in Twilio's queue for too long (queue_timeout) and could "
-                        f"not be canceled: {fault}. It is not dialled again. Look it up in Twilio's call log"
-                    ) from None
-                self.log.warning("Cannot cancel call %s for now: %s", wait.call_sid, fault)
-                time.sleep(pause)
-                pause = min(pause * 2, max(LONGEST_BACKOFF_S, self.poll_interval))
-
-    def _judge(self, call: Call) -> str:
-        from airflow_provider_twiliocall.exceptions import (
-            TwilioCallEndedForGoodError,
-            TwilioCallUnansweredError,
-        )
-        from airflow_provider_twiliocall.outcome import Verdict, answerers, judge_with_reasons
-
-        outcome = judge_with_reasons(call, self.hook, accept_answered_by=answerers(self.accept_answered_by))
-        if outcome.verdict is Verdict.REDIAL:
-            raise TwilioCallUnansweredError(outcome.sentence)
-        if outcome.verdict is Verdict.GIVE_UP:
-            raise TwilioCallEndedForGoodError(outcome.sentence)
-        self.log.info(outcome.sentence)
-        return call.sid
 
     def _push(self, context: Context, **values: Any) -> None:
         for key, value in values.items():
@@ -425,6 +428,11 @@ class CreateCallOperator(BaseOperator):
                 context["ti"].xcom_push(key=key, value=value)
             except Exception as error:  # the call matters more than the note about it
                 self.log.warning("Could not keep XCom %r: %s", key, error)
+
+
+def _places_calls(task: Any) -> bool:
+    # What is mapped is of a class of Airflow's.
+    return issubclass(getattr(task, "operator_class", type(task)), CreateCallOperator)
 
 
 def _seconds(queue_timeout: float | timedelta | None) -> float:

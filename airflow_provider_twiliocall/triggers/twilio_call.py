@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_twiliocall.ending import HowToEnd, WhenKilled, end_call, through_weather
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.waiting import LONGEST_BACKOFF_S, CallWait, WaitEnd, WaitResult
@@ -21,6 +22,14 @@ from airflow_provider_twiliocall.waiting import LONGEST_BACKOFF_S, CallWait, Wai
 SHORTEST_DEFERRAL_S = 6.0
 
 MISSING_CONNECTION_PATIENCE_S = 120.0
+
+# Airflow gives on_kill 30 s ([triggerer] on_kill_timeout).
+PATIENCE_TO_END_S = 20.0
+
+Result = TypeVar("Result")
+
+# An event loop holds its tasks by a weak reference only.
+_endings: set[asyncio.Future[None]] = set()
 
 
 @cache
@@ -35,14 +44,21 @@ class TwilioCallTrigger(BaseTrigger):
     Its arguments and its event are kept in Airflow's database as plain text: they hold the connection's id and
     SIDs, never a secret or a whole phone number.
 
-    The event's payload is ``{"phase": "wait", "call_sid": …, "deadline": …, "end": …, "call": {…} | None,
-    "problem": str | None}``, with the last three as in :class:`.WaitResult`.
+    The event's payload is ``{"phase": "wait", "call_sid": …, "deadline": …, "timeout_at": …, "end": …,
+    "call": {…} | None, "problem": str | None}``, with the last three as in :class:`.WaitResult`.
+
+    When a person marks the deferred task failed or success, or clears it, the call is ended as ``when_killed``
+    says (Airflow 3.3 and later). A trigger that merely goes over to another triggerer leaves the call alone, and
+    so does one that cannot tell.
 
     :param twilio_conn_id: the connection, of type ``twilio``
     :param call_sid: the call to wait for
     :param poll_interval: seconds between two looks at the call
     :param deadline: Unix time at which to give up; None waits for ever
+    :param when_killed: ``cancel`` ends the call unless somebody is on the line, ``hang_up`` ends it in any state,
+        ``leave`` does not touch it
     :param queue_deadline: Unix time at which a call still queued ends the wait
+    :param timeout_at: Unix time at which the task's execution_timeout is over
     :param account_sid: the account whose call it is, where it is not the connection's
     """
 
@@ -52,8 +68,10 @@ class TwilioCallTrigger(BaseTrigger):
         call_sid: str,
         poll_interval: float = 5,
         deadline: float | None = None,
+        when_killed: WhenKilled = "leave",
         *,
         queue_deadline: float | None = None,
+        timeout_at: float | None = None,
         account_sid: str | None = None,
     ) -> None:
         super().__init__()
@@ -61,8 +79,11 @@ class TwilioCallTrigger(BaseTrigger):
         self.call_sid = call_sid
         self.poll_interval = poll_interval
         self.deadline = deadline
+        self.when_killed = when_killed
         self.queue_deadline = queue_deadline
+        self.timeout_at = timeout_at
         self.account_sid = account_sid
+        self._hook: TwilioCallHook | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments from which another triggerer makes this trigger again."""
@@ -73,7 +94,9 @@ class TwilioCallTrigger(BaseTrigger):
                 "call_sid": self.call_sid,
                 "poll_interval": self.poll_interval,
                 "deadline": self.deadline,
+                "when_killed": self.when_killed,
                 "queue_deadline": self.queue_deadline,
+                "timeout_at": self.timeout_at,
                 "account_sid": self.account_sid,
             },
         )
@@ -84,14 +107,76 @@ class TwilioCallTrigger(BaseTrigger):
         result = await self._wait()
         await asyncio.sleep(max(0.0, earliest - time.monotonic()))
         yield TriggerEvent(
-            {"phase": "wait", "call_sid": self.call_sid, "deadline": self.deadline, **result.to_event()}
+            {
+                "phase": "wait",
+                "call_sid": self.call_sid,
+                "deadline": self.deadline,
+                "timeout_at": self.timeout_at,
+                **result.to_event(),
+            }
         )
+
+    async def on_kill(self) -> None:
+        """End the call as ``when_killed`` says, where the task was killed in earnest."""
+        if self.when_killed == "leave":
+            return
+        # The triggerer cancels a trigger that takes its time once more every second, and that lands in here.
+        ending = asyncio.ensure_future(self._end_if_killed(self.when_killed))
+        _endings.add(ending)
+        ending.add_done_callback(_endings.discard)
+        await asyncio.shield(ending)
+
+    async def _end_if_killed(self, how: HowToEnd) -> None:
+        hook = self._hook or TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        try:
+            if self._hook is None:
+                await hook.fetch_connection()
+            if await self._is_still_waited_for():
+                self.log.info(
+                    "Call %s is left alone: another triggerer goes on waiting for it.", self.call_sid
+                )
+                return
+            end = partial(
+                through_weather,
+                lambda: end_call(hook.watcher, self.call_sid, how),
+                self.call_sid,
+                how=how,
+                until=time.time() + PATIENCE_TO_END_S,
+            )
+            ending = await self._in_thread(end)
+            self.log.info("The task was killed while it waited. %s", ending)
+        except Exception as error:
+            self.log.error("The task was killed, and call %s was left alone: %s", self.call_sid, error)
+
+    async def _is_still_waited_for(self) -> bool:
+        """Whether the task still waits for this very call: Airflow calls ``on_kill`` on a handover too.
+
+        The task's state alone misleads: after a Clear its next try may be deferred by now, for another call.
+        """
+        from airflow.sdk.execution_time import task_runner
+        from airflow.sdk.execution_time.comms import GetTaskStates
+        from airflow.sdk.execution_time.xcom import XCom
+
+        ti: Any = self.task_instance
+        whose = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+        answer: Any = await task_runner.SUPERVISOR_COMMS.asend(
+            GetTaskStates(
+                dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+            )
+        )
+        name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
+        if answer.task_states[ti.run_id][name] != "deferred":
+            return False
+        waited_for = await asyncio.to_thread(XCom.get_one, key="call_sid", **whose)
+        # Nothing there is no proof of another try.
+        return waited_for in (None, self.call_sid)
 
     async def _wait(self) -> WaitResult:
         hook = TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
         try:
             if (unfetched := await self._fetch_connection(hook)) is not None:
                 return unfetched
+            self._hook = hook
             wait = CallWait(
                 self.call_sid,
                 # The client is built in the thread too: a TLS context takes a while.
@@ -99,15 +184,19 @@ class TwilioCallTrigger(BaseTrigger):
                 poll_interval=self.poll_interval,
                 deadline=self.deadline,
                 queue_deadline=self.queue_deadline,
+                timeout_at=self.timeout_at,
             )
-            loop = asyncio.get_running_loop()
-            # A thread of ours has no context of its own, and the triggerer finds a line's task log by it.
-            look = partial(contextvars.copy_context().run, wait.look)
-            while (result := await loop.run_in_executor(_threads(), look)) is None:
+            while (result := await self._in_thread(wait.look)) is None:
                 await asyncio.sleep(wait.pause())
             return result
         except TwilioConnectionError as error:
             return WaitResult(WaitEnd.REFUSED, None, str(error))
+
+    @staticmethod
+    async def _in_thread(do: Callable[[], Result]) -> Result:
+        # A thread of ours has no context of its own, and the triggerer finds a line's task log by it.
+        run = partial(contextvars.copy_context().run, do)
+        return await asyncio.get_running_loop().run_in_executor(_threads(), run)
 
     async def _fetch_connection(self, hook: TwilioCallHook) -> WaitResult | None:
         """Fetch the connection once; an API server that is away for a while is weather too.

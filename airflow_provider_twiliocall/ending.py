@@ -1,0 +1,146 @@
+"""Ending a call: what ``when_killed`` means at Twilio, and whether it was us who ended it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.errors import (
+    CALL_IS_OVER,
+    TwilioAmbiguousError,
+    TwilioError,
+    TwilioRejectedError,
+    TwilioUnreachableError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.twilio.client import TwilioClient
+
+logger = logging.getLogger(__name__)
+
+HowToEnd = Literal["cancel", "hang_up"]
+WhenKilled = Literal["cancel", "hang_up", "leave"]
+
+LONGEST_PAUSE_S = 60.0
+
+_OVER = frozenset(status for status in CallStatus if status.is_terminal)
+_TOO_LATE_TO_CANCEL = _OVER | {CallStatus.IN_PROGRESS}
+
+# A cancellation never completes a call.
+_ENDS_IN: dict[WhenKilled, frozenset[CallStatus]] = {
+    "cancel": frozenset({CallStatus.CANCELED}),
+    "hang_up": frozenset({CallStatus.CANCELED, CallStatus.COMPLETED}),
+    "leave": frozenset(),
+}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What came of the wish to end a call.
+
+    :param call: as it stands then
+    :param by_us: whether the wish is what ended it
+    """
+
+    call: Call
+    by_us: bool
+
+    def __str__(self) -> str:
+        if self.by_us:
+            return f"Call {self.call.sid} was ended by this task, and is {self.call.status}."
+        if self.call.status.is_terminal:
+            return f"Call {self.call.sid} was over already: {self.call.status}."
+        return f"Call {self.call.sid} is {self.call.status} and goes on."
+
+
+def end_call(client: TwilioClient, call_sid: str, how: HowToEnd) -> Ending:
+    """End a call: with ``cancel`` unless somebody is already on the line, with ``hang_up`` in any state."""
+    try:
+        call = client.update_call(call_sid, status=CallStatus.CANCELED)
+        if call.status.is_terminal:
+            return Ending(call, by_us=True)
+    except TwilioRejectedError as error:
+        if error.code != CALL_IS_OVER:
+            raise
+        call = _as_it_stands(client, call_sid, may_be=_TOO_LATE_TO_CANCEL)
+        if call.status.is_terminal:
+            return Ending(call, by_us=False)
+    if how == "cancel":
+        return Ending(call, by_us=False)
+    try:
+        return Ending(client.update_call(call_sid, status=CallStatus.COMPLETED), by_us=True)
+    except TwilioRejectedError as error:
+        if error.code != CALL_IS_OVER:
+            raise
+        return Ending(_as_it_stands(client, call_sid, may_be=_OVER), by_us=False)
+
+
+def look_instead(client: TwilioClient, call_sid: str) -> Ending:
+    """Leave a call alone, and see how it stands."""
+    return Ending(client.get_call(call_sid), by_us=False)
+
+
+def cancel_queued_call(client: TwilioClient, call_sid: str) -> Ending:
+    """Take a call out of Twilio's queue; one that has left it by itself is let be, its phone may be ringing."""
+    call = client.get_call(call_sid)
+    if call.status is not CallStatus.QUEUED:
+        return Ending(call, by_us=False)
+    try:
+        return Ending(client.update_call(call_sid, status=CallStatus.CANCELED), by_us=True)
+    except TwilioRejectedError as error:
+        if error.code != CALL_IS_OVER:
+            raise
+        return Ending(_as_it_stands(client, call_sid, may_be=_TOO_LATE_TO_CANCEL), by_us=False)
+
+
+def _as_it_stands(client: TwilioClient, call_sid: str, *, may_be: Collection[CallStatus]) -> Call:
+    """Fetch a call that Twilio has refused to end, and see that the answer is no older than the refusal."""
+    call = client.get_call(call_sid)
+    if call.status not in may_be:
+        raise TwilioUnreachableError(
+            f"Twilio shows call {call_sid} as {call.status}, which it cannot be any more"
+        )
+    return call
+
+
+def through_weather(
+    end: Callable[[], Ending],
+    call_sid: str,
+    *,
+    until: float,
+    how: WhenKilled = "cancel",
+    pause: float = 1.0,
+    sleep: Callable[[float], object] | None = None,
+    may_be_ended: bool = False,
+) -> Ending:
+    """Go on with one of the above until it comes through; to ask twice does no harm here.
+
+    :param how: what it asks for
+    :param until: Unix time at which to give up
+    :param pause: seconds before the second attempt; the later ones come at growing distances
+    :param sleep: in place of ``time.sleep``
+    :param may_be_ended: whether it was asked for before, and no answer said what came of it
+    :raises TwilioAmbiguousError: where it did not, and yet may have been carried out
+    :raises TwilioError: the last one, where it provably was not
+    """
+    # An answer that was lost may have told of success: what is in such a status then was ended by us.
+    lost: TwilioAmbiguousError | None = None
+    while True:
+        try:
+            ending = end()
+            may_be_ours = (may_be_ended or lost is not None) and ending.call.status in _ENDS_IN[how]
+            return Ending(ending.call, ending.by_us or may_be_ours)
+        except TwilioError as fault:
+            if isinstance(fault, TwilioAmbiguousError):
+                lost = fault
+            # A fresh SID may be unknown for a moment, which TwilioNotFoundError says; that is weather too.
+            refused = isinstance(fault, TwilioRejectedError) and fault.code is not None
+            if refused or time.time() + pause > until:
+                raise lost or fault from None
+            logger.warning("Cannot end call %s for now: %s", call_sid, fault)
+            (sleep or time.sleep)(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)

@@ -1,0 +1,340 @@
+"""Following a placed call to its end for a task: waiting, giving up on a queue, ending the call, judging it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_twiliocall.ending import (
+    Ending,
+    WhenKilled,
+    cancel_queued_call,
+    end_call,
+    look_instead,
+    through_weather,
+)
+from airflow_provider_twiliocall.exceptions import (
+    AirflowTaskTimeout,
+    TwilioCallEndedForGoodError,
+    TwilioCallFateUnknownError,
+    TwilioCallInterruptedError,
+    TwilioCallUnansweredError,
+    TwilioConnectionError,
+)
+from airflow_provider_twiliocall.outcome import Verdict, judge_with_reasons
+from airflow_provider_twiliocall.twilio.call import Call
+from airflow_provider_twiliocall.twilio.errors import TwilioAmbiguousError, TwilioError
+from airflow_provider_twiliocall.waiting import CallWait, WaitEnd, WaitResult, deadline_of_call
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+    from airflow_provider_twiliocall.journal import CallJournal
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+logger = logging.getLogger(__name__)
+
+# What Airflow leaves a task between the signal and SIGKILL is 5 s, and the journal wants some of them. A connection
+# is tried three times.
+ON_KILL_CONNECT_S = 1.0
+ON_KILL_READ_S = 2.0
+
+# A task that is out of time may still end its call, through a little weather.
+PATIENCE_TO_END_S = 30.0
+
+# A signal handler cannot wake a thread that sleeps; it looks up this often.
+_NAP_S = 0.2
+
+_LOOK_IT_UP = "Look it up in Twilio's call log"
+_NOT_AGAIN = "It is not dialled again, because this Airflow keeps no journal in which a retry would find it"
+
+
+class CallFollower:
+    """One placed call of one task, from its SID to the verdict.
+
+    :param when_killed: what becomes of the call when the task has to go first
+    :param accept_answered_by: who may have answered for the task to succeed; None for anybody
+    :param queue_timeout: seconds the call may stay in Twilio's queue
+    :param tell: keeps what is known of the call where people see it
+    """
+
+    def __init__(
+        self,
+        hook: TwilioCallHook,
+        call_sid: str,
+        journal: CallJournal,
+        *,
+        when_killed: WhenKilled,
+        poll_interval: float,
+        queue_timeout: float,
+        accept_answered_by: Collection[str] | None,
+        tell: Callable[[Call], None],
+    ) -> None:
+        self.call_sid = call_sid
+        self._hook = hook
+        self._journal = journal
+        self._when_killed = when_killed
+        self._poll_interval = poll_interval
+        self._queue_timeout = queue_timeout
+        self._accept_answered_by = accept_answered_by
+        self._tell = tell
+        self.is_out_of_time = False
+        self._is_stopped = False
+        self._ending: Ending | None = None
+        # Asked for by on_kill, and perhaps carried out though no answer said so.
+        self._may_be_ended = False
+
+    # Waiting ----------------------------------------------------------------------------------------------
+
+    def first_wait(
+        self, call: Call | None, params: CreateCallParams, *, timeout_at: float | None
+    ) -> CallWait:
+        """Return the wait for a call that was placed just now, or taken up.
+
+        :param call: as Twilio has shown it; None where it could not be seen
+        :param params: what it was placed with
+        :param timeout_at: Unix time at which the task's own time is up
+        """
+        created = time.time()
+        if call and call.date_created:
+            # Whichever of the two has had an answer: where that of the placing was lost, the other has.
+            offset = self._hook.client.clock_offset
+            offset = self._hook.watcher.clock_offset if offset is None else offset
+            created = call.date_created.timestamp() - (offset or 0.0)
+        deadline = deadline_of_call(
+            created,
+            queue_timeout=self._queue_timeout,
+            ring_timeout=params.timeout,
+            time_limit=params.time_limit,
+        )
+        return self.wait(
+            deadline=deadline, queue_deadline=created + self._queue_timeout, timeout_at=timeout_at
+        )
+
+    def wait(
+        self, *, deadline: float, queue_deadline: float | None = None, timeout_at: float | None = None
+    ) -> CallWait:
+        """Return a wait for the call; all three are Unix times, as in :class:`.CallWait`."""
+        return CallWait(
+            self.call_sid,
+            # The connection is fetched at the first look: what a trigger has seen to its end needs none.
+            lambda call_sid: self._hook.watcher.get_call(call_sid),
+            poll_interval=self._poll_interval,
+            deadline=deadline,
+            queue_deadline=queue_deadline,
+            timeout_at=timeout_at,
+        )
+
+    def sit_out(self, wait: CallWait) -> WaitResult:
+        """Wait on this worker.
+
+        :raises TwilioCallInterruptedError: the task was told to stop
+        """
+        while (result := wait.look()) is None:
+            self._pause(wait.pause())
+        return result
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        self.leave_if_stopped()
+        while (rest := until - time.monotonic()) > 0:
+            time.sleep(min(rest, _NAP_S))
+            self.leave_if_stopped()
+
+    # The end ----------------------------------------------------------------------------------------------
+
+    def conclude(self, wait: CallWait, result: WaitResult) -> str | None:
+        """Return the SID of a call that ended well; None where the wait has to go on, without a queue's deadline.
+
+        :raises TwilioCallUnansweredError: nobody wanted was reached; a retry dials again
+        :raises TwilioCallEndedForGoodError: a retry would be in vain, or unwanted
+        :raises TwilioCallFateUnknownError: how it ended cannot be told
+        :raises AirflowTaskTimeout: the task's time is up
+        """
+        # A call that we ended has no outcome to judge, and one that goes on is none of a stopped task's business.
+        self.leave_if_stopped()
+        if result.call:
+            self._tell(result.call)
+        if result.end is WaitEnd.OVER and result.call:
+            return self._judge(result.call)
+        if result.end is WaitEnd.QUEUED_TOO_LONG:
+            self._give_up_queued(wait)
+            return None
+        if result.end is WaitEnd.TIMED_OUT:
+            return self.time_out("the task's execution_timeout is over")
+        if result.end is WaitEnd.DEADLINE and (
+            call := self._over_by_itself("it should have been over by now")
+        ):
+            return self._judge(call)
+        raise TwilioCallFateUnknownError(
+            f"Call {self.call_sid} was placed, but how it ended cannot be told: {result.problem}. It is not "
+            f"dialled again. {_LOOK_IT_UP}"
+        )
+
+    def _judge(self, call: Call) -> str:
+        outcome = judge_with_reasons(call, self._hook, accept_answered_by=self._accept_answered_by)
+        if outcome.verdict is Verdict.REDIAL:
+            raise TwilioCallUnansweredError(outcome.sentence)
+        if outcome.verdict is Verdict.GIVE_UP:
+            raise TwilioCallEndedForGoodError(outcome.sentence)
+        logger.info(outcome.sentence)
+        return call.sid
+
+    def _give_up_queued(self, wait: CallWait) -> None:
+        self._journal.ended("cancel")
+        try:
+            ending = through_weather(
+                lambda: cancel_queued_call(self._hook.client, self.call_sid),
+                self.call_sid,
+                until=wait.deadline or time.time(),
+                pause=self._poll_interval,
+                sleep=self._pause,
+            )
+        except TwilioError as error:
+            raise TwilioCallFateUnknownError(
+                f"Call {self.call_sid} stayed in Twilio's queue for too long (queue_timeout) and could not be "
+                f"canceled: {error}. It is not dialled again. {_LOOK_IT_UP}"
+            ) from None
+        self._tell(ending.call)
+        if ending.by_us:
+            raise TwilioCallUnansweredError(
+                f"Call {self.call_sid} was still in Twilio's queue after {self._queue_timeout:g} s "
+                "(queue_timeout) and was canceled. More calls per second, or a longer queue_timeout, help"
+            )
+        self._journal.ended(None)
+        logger.info("Call %s left the queue at the last moment: waiting for it.", self.call_sid)
+
+    def time_out(self, why: str) -> str:
+        """End the call of a task that is out of time; return the SID of one that had ended well by itself.
+
+        :raises AirflowTaskTimeout: otherwise; or what :meth:`conclude` raises of a call that had ended badly
+        """
+        if call := self._over_by_itself(why):
+            return self._judge(call)
+        ending = self._ending
+        fate = str(ending) if ending else f"Call {self.call_sid} may go on."
+        if not self._journal.is_kept and not (ending and ending.by_us):
+            raise TwilioCallFateUnknownError(
+                f"Out of time: {why}. {fate} {_NOT_AGAIN}. {_LOOK_IT_UP}"
+            ) from None
+        self.is_out_of_time = True
+        raise AirflowTaskTimeout(f"Out of time: {why}. {fate}") from None
+
+    # Ending -----------------------------------------------------------------------------------------------
+
+    def end(self, why: str) -> None:
+        """End the call as ``when_killed`` says, through a little weather, unless :meth:`on_kill` has done so.
+
+        Either way it is written down that we did, before the request where there still is one to send.
+        """
+        how = self._when_killed
+        if self._ending is None and how != "leave":
+            if not self._journal.ended(how) and how == "hang_up":
+                # A conversation that was cut short, and nobody could tell: better to let it go on.
+                how = "cancel"
+            self._ending = self._end_now(partial(end_call, self._hook.watcher, self.call_sid, how), how, why)
+        elif self._ending is None:
+            logger.info("Call %s is left alone (when_killed='leave'): %s.", self.call_sid, why)
+            self._ending = self._end_now(partial(look_instead, self._hook.watcher, self.call_sid), how, why)
+        elif self._ending.by_us and how != "leave":
+            self._journal.ended(how)
+        if self._ending and not self._ending.by_us:
+            self._journal.ended(None)
+
+    def _end_now(self, end: Callable[[], Ending], how: WhenKilled, why: str) -> Ending | None:
+        try:
+            ending = through_weather(
+                end,
+                self.call_sid,
+                how=how,
+                until=time.time() + PATIENCE_TO_END_S,
+                may_be_ended=self._may_be_ended,
+            )
+        except TwilioError as error:
+            logger.error("What becomes of call %s is not known (%s): %s", self.call_sid, why, error)
+            if not isinstance(error, TwilioAmbiguousError):
+                # It goes on by itself, and how it ends is its own.
+                self._journal.ended(None)
+            return None
+        logger.info("%s (%s)", ending, why)
+        self._tell(ending.call)
+        return ending
+
+    def _over_by_itself(self, why: str) -> Call | None:
+        """End the call; return it where it was over in that very moment: that is an outcome, and not to be lost."""
+        self.end(why)
+        if self._ending and self._ending.call.status.is_terminal and not self._ending.by_us:
+            return self._ending.call
+        return None
+
+    def on_kill(self) -> None:
+        """End the call from within a signal handler.
+
+        Neither Airflow's store, XCom nor connections can be used in here: the thread that was interrupted may
+        hold the lock they need. Hence a session of its own, too; and what came of it that thread writes down.
+        """
+        self._is_stopped = True
+        how = self._when_killed
+        # Twice, where both Airflow and the machine send a SIGTERM: the second finds the call over, and not by itself.
+        if how == "leave" or self._ending or not self._hook.is_ready:
+            return
+        try:
+            client = self._hook.client_with(connect_timeout=ON_KILL_CONNECT_S, read_timeout=ON_KILL_READ_S)
+            self._may_be_ended = True
+            self._ending = end_call(client, self.call_sid, how)
+            logger.info("The task was told to stop. %s", self._ending)
+        except Exception as error:  # one that escapes from a handler would surface anywhere
+            logger.error(
+                "The task was told to stop, and call %s could not be ended yet: %s", self.call_sid, error
+            )
+
+    def stop(self) -> None:
+        """Go, because the task was told to stop, as :meth:`leave_if_stopped` does."""
+        self._is_stopped = True
+        self.leave_if_stopped()
+
+    def leave_if_stopped(self) -> None:
+        """End the call, write that down and go; but stay to see a call that was over by itself.
+
+        :raises TwilioCallInterruptedError: the task was told to stop
+        :raises TwilioCallFateUnknownError: the same, where a retry would not know of the call
+        """
+        if not self._is_stopped or self._over_by_itself("the task was told to stop"):
+            return
+        told = f"The task was told to stop before call {self.call_sid} was over"
+        if self._ending and self._ending.by_us:
+            raise TwilioCallInterruptedError(f"{told}, and the call was ended. A retry dials anew")
+        if self._journal.is_kept:
+            raise TwilioCallInterruptedError(f"{told}, and the call may go on. A retry takes it up")
+        raise TwilioCallFateUnknownError(f"{told}, and the call may go on. {_NOT_AGAIN}. {_LOOK_IT_UP}")
+
+
+@contextmanager
+def no_redial_of(call_sid: str | None, journal: CallJournal) -> Iterator[None]:
+    """Let no error of another kind, an API server that is away say, pass as a reason to dial again.
+
+    Where a journal is kept it may pass: a retry takes up the call. So may a connection that cannot be fetched, which
+    Airflow says also where only its API server is away.
+
+    :raises TwilioCallFateUnknownError: in place of any error that is not a judgement of the call
+    """
+    try:
+        yield
+    except TwilioConnectionError as error:
+        if not journal.is_kept:
+            raise
+        raise TwilioCallInterruptedError(f"The wait for call {call_sid} broke off: {error}") from error
+    except (TwilioCallUnansweredError, TwilioCallInterruptedError, AirflowFailException):
+        raise
+    except Exception as error:
+        if journal.is_kept:
+            raise
+        raise TwilioCallFateUnknownError(
+            f"Call {call_sid} was placed, but what became of it could not be seen to the end "
+            f"({type(error).__name__}: {error}). {_NOT_AGAIN}. {_LOOK_IT_UP}"
+        ) from error

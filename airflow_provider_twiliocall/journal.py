@@ -1,0 +1,276 @@
+"""The journal of a task's call: what a try writes down before and after it dials, where its next try finds it.
+
+It lies in Airflow's task state store (Airflow 3.3), which survives tries and a user's Clear alike. Older
+Airflows have none: there the journal is blank at every try, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallSupersededError
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.ending import HowToEnd
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+logger = logging.getLogger(__name__)
+
+KEY = "twilio_call"
+
+# The store's answer to a process whose task instance another one has replaced.
+_SUPERSEDED = 404
+
+# A call was placed and its SID is to be kept: a write may take 20 s to fail while the API server is away.
+_WRITES_OF_A_SID = 4
+_PAUSE_BETWEEN_WRITES_S = 2.0
+
+# So that who reads the store cannot try all the numbers there are; some 10 ms.
+_DIGEST_ROUNDS = 20_000
+
+# Enough for any number of retries, and far below what the store takes.
+_LONGEST_MEMORY = 100
+
+
+class Store(Protocol):
+    """What of Airflow's ``context["task_state_store"]`` is used here."""
+
+    def get(self, key: str) -> Any:
+        """Return the value, or None."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Write the value."""
+
+
+class State(str, Enum):
+    """How far a placement has come."""
+
+    PLACING = "placing"
+    """A request is about to go out, or went out, and no answer is known."""
+    PLACED = "placed"
+    """Twilio has taken the call; its SID is known."""
+    NOT_PLACED = "not placed"
+    """Twilio provably has not taken it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the journal says.
+
+    :param max_tries: Airflow's count of tries; a retry keeps it, a person who clears the task raises it
+    :param digest: of whom the call is to and from, salted
+    :param sent: Unix time, by the clock of the machine that dialled, just before the request
+    :param clock_offset: seconds that Twilio's clock was ahead of that one, where that was known
+    :param ended_by_us: how this task asked Twilio to end the call, if it did
+    :param earlier_sids: the calls of earlier tries
+    """
+
+    state: State
+    max_tries: int
+    digest: str
+    salt: str
+    sent: float
+    clock_offset: float | None = None
+    call_sid: str | None = None
+    ended_by_us: HowToEnd | None = None
+    earlier_sids: tuple[str, ...] = ()
+
+    def is_for(self, params: CreateCallParams) -> bool:
+        """Whether it is about a call between the two that these parameters are about.
+
+        A mapped task may mean another person after a change of the list. Only account, callee and caller are
+        compared: a text that a template renders anew at every try is no reason to ring twice.
+        """
+        return hmac.compare_digest(self.digest, _digest(params, self.salt))
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Entry:
+        """Read what :meth:`to_json` wrote; what a later version added is ignored."""
+        known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
+        known |= {"state": State(value["state"]), "earlier_sids": tuple(value.get("earlier_sids", ()))}
+        return cls(**known)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for the store: no phone number in it."""
+        return asdict(self) | {"state": self.state.value, "earlier_sids": list(self.earlier_sids)}
+
+
+class CallJournal:
+    """The journal of one task instance.
+
+    :param store: Airflow's task state store; None where there is none
+    :param max_tries: of this try
+    """
+
+    def __init__(self, store: Store | None, max_tries: int) -> None:
+        self._store = store
+        self.max_tries = max_tries
+        self._entry: Entry | None = None
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any]) -> CallJournal:
+        """Open the journal of the task instance that a context is of."""
+        return cls(context.get("task_state_store"), getattr(context["ti"], "max_tries", 0))
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a next try will find it."""
+        return self._store is not None
+
+    @property
+    def known_sids(self) -> frozenset[str]:
+        """The calls that earlier tries have placed."""
+        return frozenset(self._entry.earlier_sids) if self._entry else frozenset()
+
+    def read(self) -> Entry | None:
+        """Return what an earlier try, or an earlier part of this one, has written; None for nothing.
+
+        :raises TwilioCallNotPlacedError: where it cannot be read now; nothing may be dialled then
+        """
+        if self._store is None:
+            return self._entry
+        try:
+            written = self._store.get(KEY)
+        except Exception as error:
+            raise TwilioCallNotPlacedError(
+                f"What earlier tries have dialled cannot be read from Airflow's task state store ({error}), so "
+                "nothing was dialled. A retry tries again"
+            ) from error
+        self._entry = Entry.from_json(written) if written else None
+        return self._entry
+
+    def call_sid(self) -> str | None:
+        """Return the SID of the call this task has placed last, as far as the journal knows.
+
+        :raises TwilioCallNotPlacedError: where it cannot be read now
+        """
+        entry = self.read()
+        return entry.call_sid if entry else None
+
+    def placing(self, params: CreateCallParams, *, clock_offset: float | None = None) -> Entry:
+        """Write down that a request is about to go out. To be called before every single one.
+
+        :raises TwilioCallSupersededError: another process runs this task by now: don't dial
+        :raises TwilioCallNotPlacedError: it could not be written: don't dial
+        """
+        salt = secrets.token_hex(8)
+        entry = Entry(
+            State.PLACING,
+            max_tries=self.max_tries,
+            digest=_digest(params, salt),
+            salt=salt,
+            sent=time.time(),
+            clock_offset=clock_offset,
+            earlier_sids=self._sids_so_far(),
+        )
+        try:
+            self._write(entry)
+        except Exception as error:
+            if _is_superseded(error):
+                raise TwilioCallSupersededError(
+                    "Another try of this task has taken over, so this one did not dial"
+                ) from None
+            raise TwilioCallNotPlacedError(
+                f"Airflow's task state store cannot be written ({error}), so nothing was dialled: without it a "
+                "retry could ring twice"
+            ) from error
+        return entry
+
+    def placed(self, call_sid: str) -> None:
+        """Write down the SID, and try again for a while where the API server is away.
+
+        :raises TwilioCallSupersededError: another process runs this task by now, and cannot know of this call
+        """
+        if self._entry is None:
+            return
+        entry = replace(self._entry, state=State.PLACED, call_sid=call_sid, ended_by_us=None)
+        # Known to this process whatever becomes of the writing: what is written next has it too, and where nothing
+        # is, a next try looks for it at Twilio.
+        self._entry = entry
+        for attempt in range(1, _WRITES_OF_A_SID + 1):
+            try:
+                self._write(entry)
+                return
+            except Exception as error:
+                if _is_superseded(error):
+                    raise TwilioCallSupersededError(
+                        f"Another try of this task has taken over while this one placed call {call_sid}"
+                    ) from None
+                logger.warning("Call %s could not be written down yet: %s", call_sid, error)
+                if attempt < _WRITES_OF_A_SID:
+                    time.sleep(_PAUSE_BETWEEN_WRITES_S)
+
+    def still_holds(self) -> None:
+        """See that what was written last is still this process's to go by: the store refuses one that was replaced.
+
+        :raises TwilioCallSupersededError: another process runs this task by now
+        """
+        if self._entry is None:
+            return
+        try:
+            self._write(self._entry)
+        except Exception as error:
+            if _is_superseded(error):
+                raise TwilioCallSupersededError(
+                    "Another try of this task has taken over while this one looked for the call it had sent"
+                ) from None
+            logger.warning("It cannot be seen whether another try has taken over: %s", error)
+
+    def not_placed(self) -> None:
+        """Write down that the request provably came to nothing, so that a next try need not look for a call."""
+        if self._entry is not None:
+            self._note(replace(self._entry, state=State.NOT_PLACED))
+
+    def ended(self, how: HowToEnd | None) -> bool:
+        """Write down that this task ends its call, or with None that the call ended without it after all.
+
+        :return: whether a next try will know; where there is no store, there is none that could
+        """
+        entry = self._entry
+        if entry is None:
+            try:
+                entry = self.read()
+            except TwilioCallNotPlacedError as error:
+                logger.warning("It could not be written down who ended the call: %s", error)
+                return False
+        if entry is None or entry.ended_by_us == how:
+            return True
+        return self._note(replace(entry, ended_by_us=how))
+
+    def _note(self, entry: Entry) -> bool:
+        try:
+            self._write(entry)
+        except Exception as error:
+            logger.warning("The journal of the call could not be written: %s", error)
+            return False
+        return True
+
+    def _write(self, entry: Entry) -> None:
+        if self._store is not None:
+            self._store.set(KEY, entry.to_json())
+        self._entry = entry
+
+    def _sids_so_far(self) -> tuple[str, ...]:
+        if self._entry is None:
+            return ()
+        latest = (self._entry.call_sid,) if self._entry.call_sid else ()
+        return (*self._entry.earlier_sids, *latest)[-_LONGEST_MEMORY:]
+
+
+def _digest(params: CreateCallParams, salt: str) -> str:
+    who = "|".join([params.account_sid or "", params.from_ or "", params.to])
+    return hashlib.pbkdf2_hmac("sha256", who.encode(), salt.encode(), _DIGEST_ROUNDS).hex()
+
+
+def _is_superseded(error: Exception) -> bool:
+    # airflow.sdk's AirflowRuntimeError carries the answer of the API server.
+    detail = getattr(getattr(error, "error", None), "detail", None)
+    return isinstance(detail, dict) and detail.get("status_code") == _SUPERSEDED

@@ -1,0 +1,143 @@
+"""Looking for a call at Twilio whose SID was lost: the answer never came, or the process died before it did.
+
+Calls carry no label of ours. What identifies one is account, callee, caller and the second of its creation by
+Twilio's clock, so what is found is "the calls it may be": one is it, several are nobody's to choose from.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_twiliocall.twilio.errors import TwilioError
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+    from airflow_provider_twiliocall.journal import Entry
+    from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+logger = logging.getLogger(__name__)
+
+# Lists may lag behind: a call that is not there yet is waited for, the longer the more a second ring matters.
+PATIENCE_S = 60.0
+SHORT_PATIENCE_S = 10.0
+
+# Dates are whole seconds, and the Date header by which the clocks are compared is too.
+EARLIEST_BEFORE_SENDING_S = 2.0
+# A request may be on its way until we stop reading, and Twilio may take its time to act on it.
+LATEST_AFTER_READING_S = 5.0
+
+_SHORTEST_PAUSE_S = 0.2
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """When, by Twilio's clock, the lost call was created if it was; Unix times."""
+
+    opens: float
+    closes: float
+
+    @classmethod
+    def of(cls, entry: Entry, *, clock_offset: float | None, read_timeout: float) -> Window:
+        """Reckon it from what was written down just before the request.
+
+        :param clock_offset: seconds Twilio's clock is ahead of this machine's; used where the machine that
+            dialled had not seen Twilio's clock, for most often it is this one
+        """
+        offset = entry.clock_offset if entry.clock_offset is not None else clock_offset or 0.0
+        sent = entry.sent + offset
+        return cls(sent - EARLIEST_BEFORE_SENDING_S, sent + read_timeout + LATEST_AFTER_READING_S)
+
+
+class CallLookUp:
+    """One search for one lost call.
+
+    :param entry: what was written down before the request
+    :param taken_sids: gives the calls that are known to be others'
+    """
+
+    def __init__(
+        self,
+        hook: TwilioCallHook,
+        params: CreateCallParams,
+        entry: Entry,
+        *,
+        taken_sids: Callable[[], Collection[str]],
+    ) -> None:
+        self._hook = hook
+        self._params = params
+        self._entry = entry
+        self._taken_sids = taken_sids
+
+    def find(self, *, patience: float, certain: bool) -> list[Call]:
+        """Return the calls it may be, oldest first.
+
+        A single one is returned as soon as no other can turn up any more. Otherwise it takes all the patience: where
+        there are several, other tasks may still say which are theirs.
+
+        :param patience: seconds
+        :param certain: whether to go on for longer where, by then, another could still turn up
+        :raises TwilioError: where Twilio's list could not be read even once
+        """
+        give_up = time.monotonic() + patience
+        # Clocks may be set while one waits.
+        at_last = give_up + self._hook.settings.read_timeout + LATEST_AFTER_READING_S
+        pause = _FIRST_PAUSE_S
+        found: list[Call] | None = None
+        fault: TwilioError | None = None
+        while True:
+            asked_at = time.time()
+            try:
+                found = self._look()
+            except TwilioError as error:
+                if type(error) is not type(fault):
+                    logger.warning("Cannot look for the call for now: %s", error)
+                fault = error
+            if found and len(found) == 1 and self._was_closed(asked_at):
+                return found
+            now = time.monotonic()
+            if now >= at_last or (now >= give_up and (self._was_closed(asked_at) or not certain)):
+                break
+            time.sleep(max(_SHORTEST_PAUSE_S, min(pause, give_up - time.monotonic())))
+            pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+        if found is None and fault is not None:
+            raise fault
+        return found or []
+
+    def _look(self) -> list[Call]:
+        # No filter on dates: a call in the queue has no start time, and there is none for the creation.
+        calls = list(self._hook.watcher.list_calls(to=self._params.to, from_=self._params.from_))
+        window = self._window()
+        fitting = [call for call in calls if _may_be_it(call, window)]
+        taken = self._taken_sids() if fitting else ()
+        return sorted(
+            (call for call in fitting if call.sid not in taken),
+            key=lambda call: (str(call.date_created), call.sid),
+        )
+
+    def _was_closed(self, at: float) -> bool:
+        return at + (self._hook.watcher.clock_offset or 0.0) >= self._window().closes
+
+    def _window(self) -> Window:
+        return Window.of(
+            self._entry,
+            clock_offset=self._hook.watcher.clock_offset,
+            read_timeout=self._hook.settings.read_timeout,
+        )
+
+
+def _may_be_it(call: Call, window: Window) -> bool:
+    if call.direction != "outbound-api" or call.date_created is None:
+        return False
+    return window.opens <= call.date_created.timestamp() <= window.closes
+
+
+def named(calls: Collection[Call]) -> str:
+    """List calls for a person who has to tell them apart."""
+    return ", ".join(f"{call.sid} (created {call.date_created}, {call.status})" for call in calls)
