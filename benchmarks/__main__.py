@@ -10,12 +10,13 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from benchmarks import import_cost, placing
+from benchmarks import import_cost, placing, ring_once
 from benchmarks.bound import Bound
 
 BENCHMARKS: dict[str, Callable[[Console], list[Bound]]] = {
     "import_cost": import_cost.run,
     "placing": placing.run,
+    "ring_once": ring_once.run,
 }
 
 

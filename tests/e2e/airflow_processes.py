@@ -1,4 +1,4 @@
-"""Airflow as it runs in earnest: its four processes, on SQLite and free ports, and its REST API."""
+"""Airflow as it runs in earnest: its processes on free ports, each of which can be stopped, killed and started."""
 
 from __future__ import annotations
 
@@ -6,141 +6,106 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import psutil
-import requests
+
+from tests.e2e.airflow_rest import AirflowRest, Run
+from tests.e2e.waiting import free_ports, wait_until
+from tests.e2e.worker import Worker, find_worker
+
+__all__ = ["QUICK_TO_NOTICE", "Airflow", "Run", "wait_until"]
 
 START_LIMIT_S = 180.0
 STOP_LIMIT_S = 15.0
-REQUEST_LIMIT_S = 60.0
-LOOK_AGAIN_S = 0.5
+WORKER_LIMIT_S = 30.0
 LOG_TAIL = 4000
 
-PROCESSES = ("api-server", "scheduler", "dag-processor", "triggerer")
-OVER = ("success", "failed")
+API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER = "api-server", "scheduler", "dag-processor", "triggerer"
 
-
-def wait_until(condition: Callable[[], Any], what: str, limit: float) -> Any:
-    """Return what a condition gives once it is true.
-
-    :raises TimeoutError: it was not within ``limit`` seconds
-    """
-    deadline = time.monotonic() + limit
-    never = threading.Event()
-    while not (result := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {limit:.0f} s in vain for {what}")
-        never.wait(LOOK_AGAIN_S)
-    return result
-
-
-class Run:
-    """A run of a DAG, seen through the REST API."""
-
-    def __init__(self, airflow: Airflow, dag_id: str, run_id: str) -> None:
-        self._airflow = airflow
-        self.dag_id = dag_id
-        self._path = f"dags/{dag_id}/dagRuns/{run_id}"
-
-    @property
-    def state(self) -> str:
-        return str(self._airflow.get(self._path)["state"])
-
-    def task(self, task_id: str, map_index: int = -1) -> dict[str, Any]:
-        """A task instance; its latest try."""
-        mapped = f"/{map_index}" if map_index >= 0 else ""
-        return self._airflow.get(f"{self._path}/taskInstances/{task_id}{mapped}")
-
-    def xcom(self, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
-        """The value of an XCom."""
-        path = f"{self._path}/taskInstances/{task_id}/xcomEntries/{key}"
-        return self._airflow.get(path, map_index=map_index, deserialize="true")["value"]
-
-    def log(self, task_id: str, try_number: int = 1) -> str:
-        """What a try of a task has logged, as the UI shows it."""
-        path = f"{self._path}/taskInstances/{task_id}/logs/{try_number}"
-        content = self._airflow.get(path, full_content="true")["content"]
-        return "\n".join(str(line) for line in content)
-
-    def mark_failed(self, task_id: str) -> None:
-        """Mark a task as failed, as the UI does it."""
-        self._airflow.call("PATCH", f"{self._path}/taskInstances/{task_id}", json={"new_state": "failed"})
-
-    def wait(self, limit: float) -> Run:
-        """Return once the run is over."""
-        wait_until(lambda: self.state in OVER, f"the end of {self.dag_id}", limit)
-        return self
-
-    def wait_for_task(self, task_id: str, state: str, limit: float) -> None:
-        """Return once a task is in a state."""
-        wait_until(lambda: self.task(task_id)["state"] == state, f"{task_id} to be {state}", limit)
+# A dead worker is noticed within 12 + 2 s, a dead triggerer within 10 + 2 s; as delivered it is 300 and 30 s.
+QUICK_TO_NOTICE = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "12",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "2",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+}
 
 
 class Airflow:
-    """Scheduler, DAG processor, triggerer and API server, each in a process group of its own; a context manager.
+    """Scheduler, DAG processor, triggerers and API server, each in a process group of its own; a context manager.
 
     :param dags: the DAG files
-    :param environment: further variables, connections say
+    :param environment: further variables, connections and :data:`QUICK_TO_NOTICE` say; also to be changed in
+        ``self.environment``, for the processes started from then on
+    :param database: what SQLAlchemy connects to; unset: SQLite
+    :param triggerers: how many; they are named ``triggerer``, ``triggerer-2`` and so on
+    :param parallelism: how many tasks run at once
     """
 
-    def __init__(self, dags: Iterable[Path], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        dags: Iterable[Path],
+        environment: Mapping[str, str],
+        *,
+        database: str | None = None,
+        triggerers: int = 1,
+        parallelism: int = 4,
+    ) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="twiliocall-e2e-"))
         (self.home / "dags").mkdir()
         for dag in dags:
             shutil.copy(dag, self.home / "dags")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        api, worker_logs, trigger_logs = _free_ports(3)
-        self._url = f"http://127.0.0.1:{api}"
-        self._api_port = api
-        self._http = requests.Session()
-        self._http.trust_env = False
-        self._environment = {
+        self.triggerers = [TRIGGERER, *(f"{TRIGGERER}-{number}" for number in range(2, triggerers + 1))]
+        self._api_port, worker_logs, *trigger_logs = free_ports(2 + triggerers)
+        self._trigger_log_ports = dict(zip(self.triggerers, trigger_logs, strict=True))
+        self.url = f"http://127.0.0.1:{self._api_port}"
+        self.rest = AirflowRest(self.url)
+        self.environment = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("AIRFLOW_", "_AIRFLOW")) and not name.lower().endswith("_proxy")
         }
-        self._environment |= {
+        self.environment |= {
             "AIRFLOW_HOME": str(self.home),
-            "AIRFLOW__API__BASE_URL": self._url,
+            "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.home / "dags"),
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self._url}/execution/",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__PARALLELISM": str(parallelism),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db",
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{self.home}/airflow.db",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
             **environment,
         }
 
     def __enter__(self) -> Airflow:
         try:
-            migration = self._start("db", "migrate")
-            if migration.wait(START_LIMIT_S):
+            self.start("db", "migrate")
+            if self._processes.pop("db").wait(START_LIMIT_S):
                 raise RuntimeError("airflow db migrate did not succeed")
-            self._start("api-server", "--host", "127.0.0.1", "--port", str(self._api_port), "--workers", "1")
-            for name in PROCESSES[1:]:
-                self._start(name)
-            wait_until(self._is_healthy, "Airflow to be healthy", START_LIMIT_S)
+            for name in (API_SERVER, SCHEDULER, DAG_PROCESSOR, *self.triggerers):
+                self.start(name)
+            self.wait_until_healthy()
         except BaseException:
             print(self.logs())
-            self.stop()
+            self.close()
             raise
         return self
 
@@ -150,26 +115,102 @@ class Airflow:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.close()
+
+    # Runs
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
-        return self.call("GET", path, params=query)
+        return self.rest.get(path, **query)
 
-    def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        """Send a request to the REST API; return the JSON of its answer."""
-        url = f"{self._url}/api/v2/{path}"
-        headers = {"Accept": "application/json"}
-        answer = self._http.request(method, url, headers=headers, timeout=REQUEST_LIMIT_S, **more)
-        if not answer.ok:
-            raise RuntimeError(f"{method} {path} was answered {answer.status_code}: {answer.text}")
-        result: dict[str, Any] = answer.json()
-        return result
-
-    def trigger(self, dag_id: str) -> Run:
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
         """Start a run of a DAG, once Airflow knows it."""
-        wait_until(lambda: self._knows(dag_id), f"the DAG {dag_id}", START_LIMIT_S)
-        run = self.call("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None})
-        return Run(self, dag_id, run["dag_run_id"])
+        return self.rest.trigger(dag_id, conf)
+
+    # Processes
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start a process: ``api-server``, ``scheduler``, ``dag-processor``, ``triggerer``, ``triggerer-2`` …"""
+        if name in self._processes:
+            raise RuntimeError(f"{name} was started already")
+        command = TRIGGERER if name in self.triggerers else name
+        if name == API_SERVER:
+            arguments = ("--host", "127.0.0.1", "--port", str(self._api_port), "--workers", "1")
+        # A job of Airflow's shows the user it runs as: that tells one triggerer from another.
+        environment = {**self.environment, "LOGNAME": name}
+        if name in self._trigger_log_ports:
+            environment["AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT"] = str(self._trigger_log_ports[name])
+        with (self.home / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "airflow", command, *arguments],
+                cwd=self.home,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def stop(self, *names: str) -> None:
+        """End processes by SIGTERM to each, as a platform does that starts them anew; what stays is killed.
+
+        A scheduler waits for its running tasks first.
+        """
+        for name in names:
+            self._processes[name].terminate()
+        self._end(names, STOP_LIMIT_S)
+
+    def kill(self, *names: str) -> None:
+        """SIGKILL processes with all they have started, a scheduler's workers say."""
+        self._end(names, 0.0)
+
+    def restart(self, name: str) -> None:
+        """Stop a process, start it again, and return once Airflow is whole."""
+        self.stop(name)
+        self.start(name)
+        self.wait_until_healthy()
+
+    @contextmanager
+    def suspended(self, *names: str) -> Iterator[None]:
+        """Stop processes with all they have started by SIGSTOP: they hang, and go on afterwards.
+
+        The API server then accepts connections and does not answer; a triggerer's triggers are taken over
+        by another one, and when it goes on it must notice.
+        """
+        frozen = [each for name in names for each in _family_of(self._processes[name].pid)]
+        for each in frozen:
+            with suppress(psutil.NoSuchProcess):
+                each.suspend()
+        try:
+            yield
+        finally:
+            for each in reversed(frozen):
+                with suppress(psutil.NoSuchProcess):
+                    each.resume()
+
+    @contextmanager
+    def without(self, *names: str) -> Iterator[None]:
+        """Stop processes, and start them again afterwards. Connections to the API server are then refused."""
+        self.stop(*names)
+        try:
+            yield
+        finally:
+            for name in names:
+                self.start(name)
+            self.wait_until_healthy()
+
+    def worker_of(self, run: Run, task_id: str, map_index: int = -1) -> Worker:
+        """The processes that run a task, once there are some; the task must be running, or about to."""
+
+        def find() -> Worker | None:
+            task_instance_id = run.task(task_id, map_index)["id"]
+            return find_worker(self._processes[SCHEDULER].pid, task_instance_id)
+
+        found: Worker = wait_until(find, f"a worker to run {task_id}", WORKER_LIMIT_S)
+        return found
+
+    def wait_until_healthy(self) -> None:
+        """Return once every process that was started is there, and Airflow knows of it."""
+        wait_until(self._is_healthy, "Airflow to be healthy", START_LIMIT_S)
 
     def logs(self) -> str:
         """The end of what each process has said."""
@@ -178,70 +219,41 @@ class Airflow:
         ]
         return "\n\n".join(tails)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End all processes, with all they have started, and remove the home."""
-        # The scheduler's workers have groups of their own, and one in the middle of a task outlives it.
-        started = [child for process in self._processes.values() for child in _children_of(process.pid)]
         for process in self._processes.values():
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_LIMIT_S
-        for process in self._processes.values():
+        self._end(self._processes, STOP_LIMIT_S)
+        self.rest.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _end(self, names: Iterable[str], limit: float) -> None:
+        ending = [self._processes.pop(name) for name in list(names)]
+        # The scheduler's workers have groups of their own, and one in the middle of a task outlives it.
+        family = [each for process in ending for each in _family_of(process.pid)]
+        deadline = time.monotonic() + limit
+        for process in ending:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        for child in started:
+        for each in family:
             with suppress(psutil.NoSuchProcess):
-                child.kill()
-        self._http.close()
-        shutil.rmtree(self.home, ignore_errors=True)
-
-    def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.home / f"{name}.log").open("wb") as log:
-            self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", name, *arguments],
-                cwd=self.home,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        return self._processes[name]
+                each.kill()
+        for process in ending:
+            process.wait()
 
     def _is_healthy(self) -> bool:
-        dead = [name for name in PROCESSES if self._processes[name].poll() is not None]
+        dead = [name for name, process in self._processes.items() if process.poll() is not None]
         if dead:
             raise RuntimeError(f"{' and '.join(dead)} ended early")
-        try:
-            health = self.get("monitor/health")
-        except (requests.RequestException, RuntimeError):
-            return False
-        parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-        return all(health[part]["status"] == "healthy" for part in parts)
-
-    def _knows(self, dag_id: str) -> bool:
-        broken = self.get("importErrors")["import_errors"]
-        if broken:
-            raise RuntimeError(f"a DAG file cannot be imported: {broken}")
-        return any(dag["dag_id"] == dag_id for dag in self.get("dags", limit=100)["dags"])
+        here = {name for name in self.triggerers if name in self._processes}
+        return self.rest.is_healthy() and here <= self.rest.alive_triggerers()
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody uses; found together, so that no two are the same."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
-
-
-def _children_of(pid: int) -> list[psutil.Process]:
+def _family_of(pid: int) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).children(recursive=True)
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
     return []

@@ -1,4 +1,4 @@
-"""One Airflow and one simulated Twilio for all end-to-end tests; every DAG runs once."""
+"""One Airflow on SQLite and one simulated Twilio, in which every DAG runs once; and a PostgreSQL for the faults."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ import pytest
 
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.e2e.airflow_processes import Airflow, Run
+from tests.e2e.postgresql import PostgreSQL
+from tests.e2e.stage import Stage, build_stage
 
 HERE = Path(__file__).parent
-DAG_FILES = [*(HERE.parent.parent / "example_dags").glob("*.py"), *(HERE / "dags").glob("*.py")]
+FAULT_DAG_FILES = sorted((HERE / "dags").glob("fault_*.py"))
+DAG_FILES = [
+    *(HERE.parent.parent / "example_dags").glob("*.py"),
+    *(path for path in (HERE / "dags").glob("*.py") if path not in FAULT_DAG_FILES),
+]
 ENDINGS = {
     "01": "human",
     "02": ["busy", "human"],
@@ -36,6 +42,23 @@ RUN_ONCE = (
 )
 RUN_LIMIT_S = 400.0
 SPEED = 8.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the faults come first: their Airflow has gone by the time the one of the session starts."""
+    items.sort(key=lambda item: not item.path.name.startswith("test_fault"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    with PostgreSQL() as postgresql:
+        yield postgresql
+
+
+@pytest.fixture(scope="session")
+def stage(postgresql: PostgreSQL) -> Iterator[Stage]:
+    with build_stage(postgresql.url, FAULT_DAG_FILES) as stage:
+        yield stage
 
 
 @pytest.fixture(scope="session")

@@ -1,34 +1,84 @@
-"""What Airflow hands a task at execution, as far as this package uses it: an XCom store and a little more."""
+"""What Airflow hands a task at execution, as far as this package uses it: XComs, the state store and a little more."""
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 
 @dataclass
 class RecordingTaskInstance:
-    """A task instance that remembers what was pushed to it."""
+    """A task instance that remembers what was pushed to it.
+
+    :param others: what the other tasks of the run have pushed: task_id to key to value
+    """
 
     task_id: str = "ring"
     map_index: int = -1
+    max_tries: int = 0
     first_reschedule_date: datetime | None = None
     xcoms: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = value
 
-    def xcom_pull(self, task_ids: str | None = None, key: str = "return_value", **_: Any) -> Any:
-        return self.xcoms.get(key) if task_ids in (None, self.task_id) else None
+    def xcom_pull(
+        self, task_ids: str | Iterable[str] | None = None, key: str = "return_value", **_: Any
+    ) -> Any:
+        if task_ids is None or isinstance(task_ids, str):
+            return self._of(task_ids or self.task_id).get(key)
+        return [value for task_id in task_ids if (value := self._of(task_id).get(key)) is not None]
 
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self.first_reschedule_date
 
+    def _of(self, task_id: str) -> dict[str, Any]:
+        return self.xcoms if task_id == self.task_id else self.others.get(task_id, {})
 
-def context(task_instance: RecordingTaskInstance | None = None) -> dict[str, Any]:
-    """The context of one try of one task."""
+
+class StateStoreError(Exception):
+    """As airflow.sdk's AirflowRuntimeError: it carries the answer of the API server."""
+
+    def __init__(self, status_code: int | None) -> None:
+        super().__init__(f"API_SERVER_ERROR: {status_code}")
+        self.error = SimpleNamespace(detail={"status_code": status_code})
+
+
+@dataclass
+class StateStore:
+    """A task state store in memory, which can be away, and counts its round trips.
+
+    :param fault: what every request is answered with: None for success, an HTTP status, or 0 for no answer
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    fault: int | None = None
+    round_trips: int = 0
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._travel()
+        return copy.deepcopy(self.values.get(key, default))
+
+    def set(self, key: str, value: Any) -> None:
+        self._travel()
+        self.values[key] = copy.deepcopy(value)
+
+    def _travel(self) -> None:
+        self.round_trips += 1
+        if self.fault is not None:
+            raise StateStoreError(self.fault or None)
+
+
+def context(
+    task_instance: RecordingTaskInstance | None = None, store: StateStore | None = None
+) -> dict[str, Any]:
+    """The context of one try of one task; without a store as on Airflow 3.1 and 3.2."""
     ti = task_instance or RecordingTaskInstance()
-    return {"ti": ti, "task_instance": ti}
+    return {"ti": ti, "task_instance": ti, "task_state_store": store}

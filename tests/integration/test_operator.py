@@ -2,50 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallEndedForGoodError,
-    TwilioCallFateUnknownError,
     TwilioCallNotPlacedError,
     TwilioCallRefusedError,
     TwilioCallUnansweredError,
     TwilioConnectionError,
 )
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
-from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
-from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
+from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.twiml import message_to_twiml
+from tests.integration.ring_task import (
+    ANSWERS,
+    BUSY,
+    CANCELED_ELSEWHERE,
+    FAILS,
+    FAILS_WITHOUT_A_REASON,
+    FAX,
+    NO_ANSWER,
+    SOMEBODY,
+    VARIABLE,
+    VOICEMAIL,
+    changed,
+    form,
+    on,
+    operations,
+    place,
+    place_and_wait,
+    posts,
+    waiting,
+)
 from tests.integration.task_context import RecordingTaskInstance, context
-
-try:
-    from airflow.sdk import serde
-except ImportError:  # Airflow 3.1
-    from airflow.serialization import serde  # type: ignore[attr-defined,no-redef]
-
-VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
-
-ANSWERS = "+15005550006"
-TALKS_LONG = "+15005551003"
-BUSY = "+15005551100"
-NO_ANSWER = "+15005551101"
-CANCELED_ELSEWHERE = "+15005551104"
-STAYS_QUEUED = "+15005551105"
-VOICEMAIL = "+15005551200"
-FAX = "+15005551203"
-FAILS = "+15005551300"
-FAILS_WITHOUT_A_REASON = "+15005551304"
-SOMEBODY = "+15551230001"
-
-# Simulated seconds of ringing, of which a hundred are a real one.
-LONG_ENOUGH_TO_DEFER = 50
 
 
 @pytest.fixture(autouse=True)
@@ -56,39 +50,6 @@ def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def ti() -> RecordingTaskInstance:
     return RecordingTaskInstance()
-
-
-def place(to: str = ANSWERS, ti: RecordingTaskInstance | None = None, **arguments: Any) -> str:
-    """Execute a task that places a call and does not wait for it."""
-    return CreateCallOperator(task_id="ring", to=to, message="hello", **arguments).execute(context(ti))
-
-
-def waiting(to: str = ANSWERS, **arguments: Any) -> CreateCallOperator:
-    return CreateCallOperator(
-        task_id="ring",
-        **{"to": to, "message": "hello", "wait_for_completion": True, "poll_interval": 0.02, **arguments},
-    )
-
-
-def place_and_wait(to: str = ANSWERS, ti: RecordingTaskInstance | None = None, **arguments: Any) -> str:
-    """Execute a task that places a call and waits for it on the worker."""
-    return waiting(to, **arguments).execute(context(ti))
-
-
-def on(operation: str, **fault: Any) -> Fault:
-    return Fault(operations=frozenset({operation}), **fault)
-
-
-def posts(simulator: TwilioSimulator) -> int:
-    return [request.operation for request in simulator.requests].count("create")
-
-
-def form(simulator: TwilioSimulator) -> dict[str, str]:
-    return dict(simulator.requests[0].form)
-
-
-def changed(simulator: TwilioSimulator, **changes: Any) -> str:
-    return json.dumps(json.loads(simulator.airflow_connection) | changes)
 
 
 # Placing
@@ -106,6 +67,7 @@ def test_a_call_is_placed_and_its_sid_returned(
         "To": ANSWERS,
         "From": twilio_simulator.from_number,
         "Twiml": message_to_twiml("hello"),
+        "TimeLimit": "91",
     }
     assert twilio_simulator.refused == []
 
@@ -125,7 +87,7 @@ def test_xcom_and_log_show_no_more_than_the_last_four_digits(
 
 def test_a_task_that_does_not_wait_looks_at_nothing(twilio_simulator: TwilioSimulator) -> None:
     place(BUSY)
-    assert [request.operation for request in twilio_simulator.requests] == ["create"]
+    assert operations(twilio_simulator) == ["create"]
 
 
 def test_a_message_that_is_too_long_is_cut_rather_than_refused(twilio_simulator: TwilioSimulator) -> None:
@@ -204,40 +166,6 @@ def test_too_many_calls_at_once_are_left_to_the_tasks_retry(twilio_simulator: Tw
         place()
     assert posts(twilio_simulator) == 1
     assert twilio_simulator.calls == []
-
-
-LOST_ANSWERS = [
-    pytest.param({"kind": "drop", "after": True}, id="dropped"),
-    pytest.param({"kind": "cut"}, id="cut"),
-    pytest.param({"kind": "html", "after": True}, id="html"),
-    pytest.param({"kind": "html", "after": True, "status": 201}, id="html-as-if-good"),
-    pytest.param({"kind": "truncated"}, id="truncated"),
-    pytest.param({"kind": "status", "after": True, "status": 500}, id="500"),
-    pytest.param({"kind": "status", "after": True, "status": 503, "headers": {"Retry-After": "0"}}, id="503"),
-]
-
-
-@pytest.mark.parametrize("fault", LOST_ANSWERS)
-def test_a_call_whose_answer_is_lost_is_not_dialled_again(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance, fault: dict[str, Any]
-) -> None:
-    twilio_simulator.inject(on("create", **fault))
-    with pytest.raises(TwilioCallFateUnknownError, match="Look in Twilio's call log for a call to") as failed:
-        place(SOMEBODY, ti)
-    assert isinstance(failed.value, AirflowFailException)
-    assert SOMEBODY not in str(failed.value)
-    assert posts(twilio_simulator) == len(twilio_simulator.calls) == 1
-    assert ti.xcoms == {}
-
-
-@pytest.mark.parametrize("fault", LOST_ANSWERS)
-def test_at_least_once_leaves_a_lost_answer_to_the_tasks_retry(
-    twilio_simulator: TwilioSimulator, fault: dict[str, Any]
-) -> None:
-    twilio_simulator.inject(on("create", **fault))
-    with pytest.raises(TwilioCallNotPlacedError, match="may have been placed or not"):
-        place(delivery="at_least_once")
-    assert posts(twilio_simulator) == len(twilio_simulator.calls) == 1
 
 
 def test_a_twilio_that_cannot_be_reached_is_left_to_the_tasks_retry(
@@ -372,309 +300,4 @@ def test_a_wanted_human_succeeds(twilio_simulator: TwilioSimulator, ti: Recordin
 
 def test_a_voicemail_counts_where_nobody_cares_who_answers(ti: RecordingTaskInstance) -> None:
     place_and_wait(VOICEMAIL, ti)
-    assert ti.xcoms["call"]["status"] == "completed"
-
-
-# Waiting: Twilio's queue
-
-
-@pytest.mark.parametrize("queue_timeout", [0.1, timedelta(milliseconds=100)])
-def test_a_call_queued_for_too_long_is_canceled_and_a_retry_may_dial_again(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance, queue_timeout: float | timedelta
-) -> None:
-    with pytest.raises(TwilioCallUnansweredError, match=r"still in Twilio's queue .* and was canceled"):
-        place_and_wait(STAYS_QUEUED, ti, queue_timeout=queue_timeout)
-    assert twilio_simulator.calls[0]["status"] == "canceled"
-    assert ti.xcoms["call"]["status"] == "canceled"
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "status", "status": 503, "times": 3},
-        {"kind": "status", "status": 429, "times": 2},
-        {"kind": "drop", "times": 2},
-        {"kind": "html", "times": 2},
-        {"kind": "truncated", "times": 1},
-    ],
-    ids=lambda fault: str(fault["kind"]),
-)
-def test_canceling_goes_on_through_weather(twilio_simulator: TwilioSimulator, fault: dict[str, Any]) -> None:
-    twilio_simulator.inject(on("update", **fault))
-    with pytest.raises(TwilioCallUnansweredError, match="was canceled"):
-        place_and_wait(STAYS_QUEUED, queue_timeout=0.05)
-    assert twilio_simulator.calls[0]["status"] == "canceled"
-    assert twilio_simulator.faults[0]["spent"]
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [{"kind": "drop", "after": True}, {"kind": "cut"}, {"kind": "status", "after": True, "status": 500}],
-    ids=lambda fault: str(fault["kind"]),
-)
-def test_a_cancellation_whose_answer_is_lost_is_the_tasks_own(
-    twilio_simulator: TwilioSimulator, fault: dict[str, Any]
-) -> None:
-    twilio_simulator.inject(on("update", **fault))
-    with pytest.raises(TwilioCallUnansweredError, match=r"\(queue_timeout\) and was canceled"):
-        place_and_wait(STAYS_QUEUED, queue_timeout=0.05)
-    assert twilio_simulator.calls[0]["status"] == "canceled"
-
-
-def test_a_call_that_may_not_be_canceled_is_not_dialled_again(twilio_simulator: TwilioSimulator) -> None:
-    twilio_simulator.inject(on("update", kind="status", status=401, code=20003, times=None))
-    with pytest.raises(TwilioCallFateUnknownError, match=r"could not be canceled: .*code 20003"):
-        place_and_wait(STAYS_QUEUED, queue_timeout=0.05)
-    assert twilio_simulator.calls[0]["status"] == "queued"
-
-
-def test_a_call_that_left_the_queue_at_the_last_moment_is_waited_for(
-    twilio_simulator: TwilioSimulator,
-) -> None:
-    twilio_simulator.script(SOMEBODY, {"outcome": "human", "talk": 100})
-    twilio_simulator.inject(on("get", kind="stale", seconds=1.0, times=None))
-    sid = place_and_wait(SOMEBODY, queue_timeout=0.3)
-    assert "update" in [request.operation for request in twilio_simulator.requests]
-    assert twilio_simulator.calls[0]["sid"] == sid
-    assert twilio_simulator.calls[0]["status"] == "completed"
-
-
-def test_a_call_that_is_over_when_it_is_to_be_canceled_is_judged(twilio_simulator: TwilioSimulator) -> None:
-    twilio_simulator.inject(on("get", kind="stale", seconds=1.0, times=None))
-    with pytest.raises(TwilioCallUnansweredError, match="the line was busy"):
-        place_and_wait(BUSY, queue_timeout=0.2)
-    assert "update" in [request.operation for request in twilio_simulator.requests]
-
-
-# Waiting: weather
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param({"kind": "not-found", "times": 2}, id="404 for a fresh SID"),
-        pytest.param({"kind": "stale", "seconds": 0.1, "times": 10}, id="stale"),
-        pytest.param({"kind": "drop"}, id="dropped"),
-        pytest.param({"kind": "cut"}, id="cut"),
-        pytest.param({"kind": "html"}, id="html"),
-        pytest.param({"kind": "html", "status": 200, "times": 2}, id="html-as-if-good"),
-        pytest.param({"kind": "truncated", "times": 2}, id="truncated"),
-        pytest.param({"kind": "status", "status": 429, "code": 20429}, id="429"),
-        pytest.param({"kind": "status", "status": 503}, id="503"),
-        pytest.param({"kind": "status", "status": 408, "times": 3}, id="408"),
-    ],
-)
-def test_a_wait_survives_weather_and_ends_right(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance, fault: dict[str, Any]
-) -> None:
-    twilio_simulator.inject(on("get", **fault))
-    place_and_wait(ANSWERS, ti)
-    assert ti.xcoms["call"]["status"] == "completed"
-    assert twilio_simulator.faults[0]["struck"] > 0
-    assert posts(twilio_simulator) == 1
-
-
-def test_credentials_revoked_in_mid_wait_do_not_dial_again(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance
-) -> None:
-    twilio_simulator.inject(on("get", kind="status", status=401, code=20003, skip=1, times=None))
-    with pytest.raises(TwilioCallFateUnknownError, match=r"how it ended cannot be told: .*code 20003") as end:
-        place_and_wait(TALKS_LONG, ti)
-    assert isinstance(end.value, AirflowFailException)
-    assert ti.xcoms["call_sid"] in str(end.value)
-    assert posts(twilio_simulator) == 1
-
-
-def test_a_fault_nobody_thought_of_does_not_dial_again(
-    ti: RecordingTaskInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "airflow_provider_twiliocall.waiting.CallWait.pause", lambda wait: {}["nobody thought of this"]
-    )
-    with pytest.raises(TwilioCallFateUnknownError, match="nobody thought of this") as failed:
-        place_and_wait(TALKS_LONG, ti)
-    assert ti.xcoms["call_sid"] in str(failed.value)
-
-
-# Deferred
-
-
-def defer(task: CreateCallOperator, ti: RecordingTaskInstance) -> TaskDeferred:
-    with pytest.raises(TaskDeferred) as deferred:
-        task.execute(context(ti))
-    return deferred.value
-
-
-def fire(trigger: Any) -> dict[str, Any]:
-    """Run a trigger to its event, as a triggerer does: rebuilt from what was serialized."""
-    _, kwargs = trigger.serialize()
-
-    async def first_event() -> Any:
-        return await TwilioCallTrigger(**kwargs).run().__anext__()
-
-    return json.loads(json.dumps(asyncio.run(first_event()).payload))
-
-
-def resume(
-    task: CreateCallOperator, deferred: TaskDeferred, event: dict[str, Any], ti: RecordingTaskInstance
-) -> str:
-    """Resume the task with the event, as Airflow's task runner does."""
-    return task.resume_execution(
-        deferred.method_name, {**(deferred.kwargs or {}), "event": event}, context(ti)
-    )
-
-
-@pytest.fixture
-def firing_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_twiliocall.triggers.twilio_call.SHORTEST_DEFERRAL_S", 0.0)
-
-
-def test_a_deferred_task_leaves_nothing_secret_in_its_trigger(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance
-) -> None:
-    deferred = defer(waiting(TALKS_LONG, deferrable=True), ti)
-    path, kwargs = deferred.trigger.serialize()
-    kept = json.dumps([path, kwargs, deferred.method_name, deferred.kwargs])
-    assert path == "airflow_provider_twiliocall.triggers.twilio_call.TwilioCallTrigger"
-    assert kwargs["call_sid"] == ti.xcoms["call_sid"] == twilio_simulator.calls[0]["sid"]
-    assert serde.deserialize(serde.serialize(kwargs)) == kwargs
-    assert TALKS_LONG not in kept
-    assert twilio_simulator.from_number not in kept
-    assert twilio_simulator.auth_token not in kept
-
-
-def test_airflows_own_timeout_comes_after_the_triggers_deadline(ti: RecordingTaskInstance) -> None:
-    deferred = defer(waiting(TALKS_LONG, deferrable=True, timeout=30, time_limit=120, queue_timeout=60), ti)
-    left = deferred.trigger.deadline - time.time()
-    assert 270 < left <= 60 + 30 + 5 + 120 + 60
-    assert deferred.timeout > timedelta(seconds=left)
-
-
-def test_a_call_that_is_over_before_the_task_defers_is_settled_at_once(
-    twilio_simulator: TwilioSimulator,
-) -> None:
-    twilio_simulator.inject(on("create", kind="delay", after=True, seconds=0.2))
-    with pytest.raises(TwilioCallUnansweredError, match="the line was busy"):
-        place_and_wait(BUSY, deferrable=True)
-
-
-@pytest.mark.usefixtures("firing_at_once")
-def test_a_deferred_task_succeeds_when_the_call_completed(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance
-) -> None:
-    twilio_simulator.script(SOMEBODY, {"outcome": "human", "ring": LONG_ENOUGH_TO_DEFER})
-    task = waiting(SOMEBODY, deferrable=True)
-    deferred = defer(task, ti)
-    assert resume(task, deferred, fire(deferred.trigger), ti) == twilio_simulator.calls[0]["sid"]
-    assert ti.xcoms["call"]["status"] == "completed"
-    assert ti.xcoms["call"]["to"] == "+1*******0001"
-    assert posts(twilio_simulator) == 1
-
-
-@pytest.mark.usefixtures("firing_at_once")
-@pytest.mark.parametrize(
-    ("ending", "expected", "said"),
-    [
-        ({"outcome": "busy"}, TwilioCallUnansweredError, "the line was busy"),
-        ({"outcome": "voicemail"}, TwilioCallUnansweredError, "voicemail"),
-        ({"outcome": "canceled"}, TwilioCallEndedForGoodError, "not by this task"),
-        ({"outcome": "failed"}, TwilioCallUnansweredError, "13224"),
-        ({"outcome": "failed", "error_code": 13227}, TwilioCallEndedForGoodError, "13227"),
-    ],
-)
-def test_a_deferred_task_judges_as_one_that_waits_on_the_worker(
-    twilio_simulator: TwilioSimulator,
-    ti: RecordingTaskInstance,
-    ending: dict[str, Any],
-    expected: type[AirflowException],
-    said: str,
-) -> None:
-    twilio_simulator.script(SOMEBODY, {"ring": LONG_ENOUGH_TO_DEFER, **ending})
-    task = waiting(SOMEBODY, deferrable=True, accept_answered_by={"human"})
-    deferred = defer(task, ti)
-    with pytest.raises(expected, match=said):
-        resume(task, deferred, fire(deferred.trigger), ti)
-
-
-@pytest.mark.usefixtures("firing_at_once")
-def test_a_deferred_call_queued_for_too_long_is_canceled(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance
-) -> None:
-    task = waiting(STAYS_QUEUED, deferrable=True, queue_timeout=0.2)
-    deferred = defer(task, ti)
-    event = fire(deferred.trigger)
-    assert event["end"] == "queued_too_long"
-    with pytest.raises(TwilioCallUnansweredError, match="was canceled"):
-        resume(task, deferred, event, ti)
-    assert twilio_simulator.calls[0]["status"] == "canceled"
-    assert ti.xcoms["call"]["status"] == "canceled"
-
-
-@pytest.mark.usefixtures("firing_at_once")
-def test_a_deferred_call_that_left_the_queue_at_the_last_moment_is_waited_for_in_the_triggerer_again(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance
-) -> None:
-    twilio_simulator.inject(on("get", kind="stale", times=None))
-    task = waiting(TALKS_LONG, deferrable=True, queue_timeout=0.2)
-    deferred = defer(task, ti)
-    event = fire(deferred.trigger)
-    with pytest.raises(TaskDeferred) as again:
-        resume(task, deferred, event, ti)
-    assert event["end"] == "queued_too_long"
-    assert again.value.trigger.call_sid == deferred.trigger.call_sid
-    assert again.value.trigger.deadline == deferred.trigger.deadline
-    assert again.value.trigger.queue_deadline is None
-
-
-@pytest.mark.usefixtures("firing_at_once")
-def test_credentials_revoked_while_deferred_do_not_dial_again(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance
-) -> None:
-    twilio_simulator.inject(on("get", kind="status", status=401, code=20003, skip=1, times=None))
-    task = waiting(TALKS_LONG, deferrable=True)
-    deferred = defer(task, ti)
-    event = fire(deferred.trigger)
-    assert event["end"] == "refused"
-    with pytest.raises(TwilioCallFateUnknownError, match=f"{event['call_sid']} was placed, but .*20003"):
-        resume(task, deferred, event, ti)
-
-
-@pytest.mark.usefixtures("firing_at_once")
-def test_a_call_that_twilio_never_says_is_over_is_not_dialled_again(ti: RecordingTaskInstance) -> None:
-    task = waiting(TALKS_LONG, deferrable=True)
-    deferred = defer(task, ti)
-    deferred.trigger.deadline = time.time()
-    event = fire(deferred.trigger)
-    assert event["end"] == "deadline"
-    with pytest.raises(TwilioCallFateUnknownError, match="how it ended cannot be told: it is still"):
-        resume(task, deferred, event, ti)
-
-
-# A deferral that broke off: Airflow has given up on the trigger, not Twilio on the call
-
-BROKEN_OFF = [{"error": "Trigger timeout"}, {"error": "Trigger failure", "traceback": ["Traceback"]}]
-
-
-@pytest.mark.parametrize("why", BROKEN_OFF, ids=["timeout", "failure"])
-def test_a_deferral_that_broke_off_is_no_reason_to_dial_again(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance, why: dict[str, Any]
-) -> None:
-    task = waiting(TALKS_LONG, deferrable=True)
-    defer(task, ti)
-    with pytest.raises(TwilioCallFateUnknownError, match="how it ended cannot be told") as failed:
-        task.resume_execution("__fail__", why, context(ti))
-    assert isinstance(failed.value, AirflowFailException)
-    assert ti.xcoms["call_sid"] in str(failed.value)
-    assert posts(twilio_simulator) == 1
-
-
-@pytest.mark.parametrize("why", BROKEN_OFF, ids=["timeout", "failure"])
-def test_a_call_that_is_over_when_its_deferral_broke_off_is_judged(
-    twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance, why: dict[str, Any]
-) -> None:
-    twilio_simulator.script(SOMEBODY, {"outcome": "human", "ring": LONG_ENOUGH_TO_DEFER})
-    task = waiting(SOMEBODY, deferrable=True)
-    defer(task, ti)
-    twilio_simulator.wait_for(ti.xcoms["call_sid"])
-    assert task.resume_execution("__fail__", why, context(ti)) == ti.xcoms["call_sid"]
     assert ti.xcoms["call"]["status"] == "completed"

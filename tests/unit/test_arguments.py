@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_twiliocall.arguments import params_from_arguments
+from airflow_provider_twiliocall.arguments import params_from_arguments, time_limit_for
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
 
@@ -127,3 +127,40 @@ def test_a_misspelt_answerer_is_refused_with_the_nearest_word() -> None:
 def test_values_as_templates_render_them_are_understood() -> None:
     rendered = params(message="hi", timeout="30", record="True", status_callback_event="['ringing']")
     assert (rendered.timeout, rendered.record, rendered.status_callback_event) == (30, True, ("ringing",))
+
+
+# How long a message may last
+
+
+@pytest.mark.parametrize(
+    ("length", "limit"), [(1, 30 + 60 + 1), (5, 30 + 60 + 1), (100, 30 + 60 + 20), (1000, 30 + 60 + 200)]
+)
+def test_a_message_may_last_as_long_as_its_words_take_twice_over(length: int, limit: int) -> None:
+    assert time_limit_for("x" * length) == limit
+    assert params(message="x" * length).time_limit == limit
+
+
+@pytest.mark.parametrize(
+    ("detection_timeout", "listening"),
+    [(59, 59), ("59", 59), (" 59 ", 59), (3, 30), (None, 30), ("None", 30), ("soon", 30)],
+)
+def test_a_message_may_last_longer_by_as_long_as_twilio_listens_for_a_machine(
+    detection_timeout: Any, listening: int
+) -> None:
+    assert time_limit_for("x" * 100, detection_timeout) == listening + 20 + 60
+
+
+@pytest.mark.parametrize("given", [20, "20", 14_400])
+def test_a_limit_that_the_author_gives_wins(given: Any) -> None:
+    assert params(message="hello", time_limit=given).time_limit == int(given)
+
+
+@pytest.mark.parametrize("blank", [None, "", "None"])
+def test_a_limit_that_rendered_to_nothing_is_none_of_the_authors(blank: Any) -> None:
+    assert params(message="hello", time_limit=blank).time_limit == time_limit_for("hello")
+
+
+@pytest.mark.parametrize("given", [{"url": URL}, {"twiml": TWIML}, {"application_sid": APPLICATION}])
+def test_an_authors_own_conversation_may_last_as_long_as_it_likes(given: dict[str, str]) -> None:
+    assert params(**given).time_limit is None
+    assert params(message="None", **given).time_limit is None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_twiliocall import placement
+from airflow_provider_twiliocall import journal, look_up, placement
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
+    TwilioCallInterruptedError,
+    TwilioCallMaybePlacedError,
     TwilioCallNotPlacedError,
     TwilioCallRefusedError,
 )
-from airflow_provider_twiliocall.placement import place_call
+from airflow_provider_twiliocall.journal import CallJournal
+from airflow_provider_twiliocall.placement import MOST_DIALS, Placement
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -30,11 +34,14 @@ CALL = Call.model_validate({"sid": "CA" + "1" * 32, "status": "queued"})
 
 
 class ScriptedHook:
-    """Answer each POST in turn, and count them."""
+    """Answer each POST in turn, and count them; Twilio's list of calls stays empty."""
+
+    settings = SimpleNamespace(read_timeout=15.0)
 
     def __init__(self, *answers: Call | TwilioError) -> None:
         self.answers = list(answers)
         self.posts = 0
+        self.client = self.watcher = SimpleNamespace(clock_offset=None, list_calls=lambda **_: [])
 
     def create_call(self, params: CreateCallParams) -> Call:
         self.posts += 1
@@ -54,6 +61,8 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
+    time = monotonic
+
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
@@ -63,11 +72,13 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(placement, "time", clock)
+    monkeypatch.setattr(look_up, "time", clock)
+    monkeypatch.setattr(journal, "time", clock)
     return clock
 
 
-def place(hook: ScriptedHook, **how: Any) -> Call:
-    return place_call(hook, PARAMS, **how)  # type: ignore[arg-type]
+def place(hook: ScriptedHook, **how: Any) -> Call | None:
+    return Placement(hook, PARAMS, CallJournal(None, 0), **how).place().call  # type: ignore[arg-type]
 
 
 def throttled(retry_after: float | None = None, **facts: Any) -> TwilioThrottledError:
@@ -136,18 +147,33 @@ def test_a_refused_call_fails_for_good(error: TwilioError) -> None:
     assert hook.posts == 1
 
 
-def test_an_unknown_fate_fails_for_good_and_says_where_to_look() -> None:
+def test_an_unknown_fate_fails_for_good_and_says_where_to_look(clock: Clock) -> None:
     hook = ScriptedHook(TwilioAmbiguousError("reset"))
     with pytest.raises(TwilioCallFateUnknownError) as failed:
         place(hook)
     assert "Look in Twilio's call log for a call to +1*******4567" in str(failed.value)
-    assert "if there is none, clear this task to dial" in str(failed.value)
+    assert "if none is this task's, clear this task to dial" in str(failed.value)
     assert NUMBER not in str(failed.value)
     assert hook.posts == 1
+    assert clock.now == look_up.PATIENCE_S
 
 
-def test_an_unknown_fate_is_left_to_the_tasks_retry_where_two_rings_are_better_than_none() -> None:
-    hook = ScriptedHook(TwilioAmbiguousError("reset"))
-    with pytest.raises(TwilioCallNotPlacedError, match="a retry of this task dials again"):
+def test_an_unknown_fate_is_dialled_again_where_two_rings_are_better_than_none(clock: Clock) -> None:
+    hook = ScriptedHook(TwilioAmbiguousError("reset"), CALL)
+    assert place(hook, delivery="at_least_once") is CALL
+    assert hook.posts == 2
+    assert clock.now == look_up.SHORT_PATIENCE_S
+
+
+def test_fates_that_stay_unknown_are_left_to_the_tasks_retry_where_two_rings_are_better_than_none() -> None:
+    hook = ScriptedHook(*[TwilioAmbiguousError("reset")] * (MOST_DIALS + 1))
+    with pytest.raises(TwilioCallMaybePlacedError, match="a retry of this task dials again"):
         place(hook, delivery="at_least_once")
-    assert hook.posts == 1
+    assert hook.posts == MOST_DIALS
+
+
+def test_a_task_told_to_stop_dials_nothing() -> None:
+    hook = ScriptedHook(CALL)
+    with pytest.raises(TwilioCallInterruptedError, match="nothing was dialled"):
+        place(hook, is_stopped=lambda: True)
+    assert hook.posts == 0

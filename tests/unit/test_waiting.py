@@ -64,6 +64,7 @@ def wait_seeing(
     *answers: str | TwilioError,
     deadline: float | None = None,
     queue_deadline: float | None = None,
+    timeout_at: float | None = None,
     poll_interval: float = 5,
 ) -> CallWait:
     return CallWait(
@@ -72,6 +73,7 @@ def wait_seeing(
         poll_interval=poll_interval,
         deadline=deadline,
         queue_deadline=queue_deadline,
+        timeout_at=timeout_at,
     )
 
 
@@ -114,6 +116,34 @@ def test_a_call_that_rings_at_the_queue_deadline_is_waited_for(clock: Clock) -> 
     wait = wait_seeing("ringing", queue_deadline=START - 1)
     assert wait.look() is None
     assert wait.pause() == 5
+
+
+def test_a_call_that_goes_on_when_the_tasks_time_is_up_ends_the_wait(clock: Clock) -> None:
+    wait = wait_seeing("ringing", "in-progress", deadline=START + 100, timeout_at=START + 10)
+    assert wait.look() is None
+    clock.now += 10
+    assert wait.look() == WaitResult(WaitEnd.TIMED_OUT, call("in-progress"), "it is still in-progress")
+
+
+def test_a_call_over_when_the_tasks_time_is_up_is_over_all_the_same(clock: Clock) -> None:
+    wait = wait_seeing("completed", timeout_at=START - 10)
+    assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
+
+
+def test_weather_when_the_tasks_time_is_up_ends_the_wait_too(clock: Clock) -> None:
+    wait = wait_seeing("ringing", AWAY, timeout_at=START + 10)
+    wait.look()
+    clock.now += 10
+    assert wait.look() == WaitResult(WaitEnd.TIMED_OUT, call("ringing"), str(AWAY))
+
+
+def test_a_deadline_that_has_passed_comes_before_the_tasks_own_time(clock: Clock) -> None:
+    wait = wait_seeing("ringing", deadline=START, timeout_at=START)
+    assert wait.look() == WaitResult(WaitEnd.DEADLINE, call("ringing"), "it is still ringing")
+
+
+def test_a_pause_never_oversleeps_the_tasks_time(clock: Clock) -> None:
+    assert wait_seeing(deadline=START + 4, queue_deadline=START + 3, timeout_at=START + 2).pause() == 2
 
 
 def test_a_pause_never_oversleeps_a_deadline(clock: Clock) -> None:
@@ -215,6 +245,7 @@ def test_a_call_that_another_process_did_not_find_for_long_ends_the_wait(clock: 
         WaitResult(WaitEnd.OVER, call("completed")),
         WaitResult(WaitEnd.DEADLINE, None, "no connection"),
         WaitResult(WaitEnd.QUEUED_TOO_LONG, call("queued")),
+        WaitResult(WaitEnd.TIMED_OUT, call("ringing"), "it is still ringing"),
     ],
 )
 def test_a_result_travels_as_json_without_a_whole_phone_number(result: WaitResult) -> None:

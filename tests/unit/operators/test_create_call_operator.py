@@ -18,6 +18,7 @@ from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, T
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from tests.integration.task_context import StateStore, context
 
 CONNECTION = {
     "conn_type": "twilio",
@@ -57,6 +58,7 @@ def test_every_field_of_a_call_is_a_keyword_argument_of_its_own() -> None:
         "accept_answered_by",
         "queue_timeout",
         "delivery",
+        "when_killed",
     }
     assert set(own) == {*CREATE_CALL_FIELDS} | more
     assert set(CREATE_CALL_FIELDS) == set(CreateCallParams.model_fields)
@@ -95,6 +97,19 @@ def test_what_only_waiting_gives_a_meaning_to_is_refused_without_it(argument: di
 def test_a_delivery_that_does_not_exist_is_refused_at_parse() -> None:
     with pytest.raises(ValueError, match="delivery='exactly_once' is neither"):
         operator(delivery="exactly_once")
+
+
+def test_a_fate_for_killed_calls_that_does_not_exist_is_refused_at_parse() -> None:
+    with pytest.raises(ValueError, match="when_killed='mute' is none of 'cancel', 'hang_up' and 'leave'"):
+        operator(when_killed="mute")
+
+
+def test_a_killed_tasks_call_is_ended_by_default_unless_somebody_is_on_the_line() -> None:
+    assert operator().when_killed == "cancel"
+
+
+def test_killing_a_task_that_has_no_call_yet_does_nothing() -> None:
+    operator().on_kill()
 
 
 @pytest.mark.parametrize("value", [0, -1, True, "5", None, timedelta(seconds=5), float("nan"), float("inf")])
@@ -213,7 +228,12 @@ def test_what_is_secret_in_a_call_is_masked_before_anything_else(monkeypatch: py
 
 def test_resuming_without_an_event_fails_for_good_because_a_retry_would_dial_again() -> None:
     with pytest.raises(TwilioCallFateUnknownError, match="was placed"):
-        operator(wait_for_completion=True).resume({})
+        operator(wait_for_completion=True).resume(context())
+
+
+def test_resuming_without_an_event_is_left_to_a_retry_that_finds_the_call_in_the_journal() -> None:
+    with pytest.raises(KeyError, match="call_sid"):
+        operator(wait_for_completion=True).resume(context(store=StateStore()))
 
 
 # What parsing costs

@@ -34,7 +34,9 @@ ARGUMENTS = {
     "call_sid": SID,
     "poll_interval": 2,
     "deadline": 1e9,
+    "when_killed": "hang_up",
     "queue_deadline": 9e8,
+    "timeout_at": 8e8,
     "account_sid": ACCOUNT,
 }
 

@@ -1,0 +1,36 @@
+"""Time that passes when somebody sleeps: waits of minutes in milliseconds, for package and simulator alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_twiliocall import ending, following, journal, look_up, placement, waiting
+from airflow_provider_twiliocall.simulator import TwilioSimulator
+from airflow_provider_twiliocall.twilio import client
+
+MODULES = (client, ending, following, journal, look_up, placement, waiting)
+
+
+class VirtualTime:
+    """In the place of the module ``time``: sleeping turns the simulator's clock.
+
+    :param ahead: seconds that the worker's clock is ahead of Twilio's
+    """
+
+    def __init__(self, simulator: TwilioSimulator, ahead: float = 0.0) -> None:
+        self._simulator = simulator
+        self.ahead = ahead
+
+    def time(self) -> float:
+        return self._simulator.clock.now() + self.ahead
+
+    def monotonic(self) -> float:
+        return self._simulator.clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        self._simulator.skip(seconds * self._simulator.clock.speed)
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+        for module in MODULES:
+            monkeypatch.setattr(module, "time", self)
+        return self

@@ -1,0 +1,228 @@
+"""Ending a call: what each wish asks of Twilio in each state, whether it was us, and going on through weather."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from airflow_provider_twiliocall import ending as ending_module
+from airflow_provider_twiliocall.ending import (
+    LONGEST_PAUSE_S,
+    Ending,
+    HowToEnd,
+    cancel_queued_call,
+    end_call,
+    look_instead,
+    through_weather,
+)
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.errors import (
+    CALL_IS_OVER,
+    TwilioAmbiguousError,
+    TwilioError,
+    TwilioNotFoundError,
+    TwilioRejectedError,
+    TwilioThrottledError,
+    TwilioUnreachableError,
+)
+
+SID = "CA" + "1" * 32
+IS_OVER = TwilioRejectedError("over", http_status=400, code=CALL_IS_OVER)
+REFUSED = TwilioRejectedError("no", http_status=401, code=20003)
+PAGE_OF_A_PROXY = TwilioRejectedError("Forbidden", http_status=403)
+AWAY = TwilioUnreachableError("away")
+LOST = TwilioAmbiguousError("lost")
+
+
+class Clock:
+    """A clock that moves while somebody sleeps, in the place of the module ``time``."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(ending_module, "time", clock)
+    return clock
+
+
+class ScriptedClient:
+    """Answer each request in turn: with a call in that status, or with an error; and keep what was asked."""
+
+    def __init__(self, *answers: str | TwilioError) -> None:
+        self._answers = list(answers)
+        self.asked: list[str] = []
+
+    def update_call(self, sid: str, *, status: CallStatus) -> Call:
+        self.asked.append(status.value)
+        return self._answer()
+
+    def get_call(self, sid: str) -> Call:
+        self.asked.append("look")
+        return self._answer()
+
+    def _answer(self) -> Call:
+        answer = self._answers.pop(0)
+        if isinstance(answer, TwilioError):
+            raise answer
+        return call(answer)
+
+
+def call(status: str) -> Call:
+    return Call.model_validate({"sid": SID, "status": status})
+
+
+# What each wish asks
+
+
+@pytest.mark.parametrize(
+    ("how", "answers", "asked", "expected"),
+    [
+        ("cancel", ["canceled"], ["canceled"], ("canceled", True)),
+        ("hang_up", ["canceled"], ["canceled"], ("canceled", True)),
+        ("cancel", ["in-progress"], ["canceled"], ("in-progress", False)),
+        ("cancel", [IS_OVER, "in-progress"], ["canceled", "look"], ("in-progress", False)),
+        ("cancel", [IS_OVER, "completed"], ["canceled", "look"], ("completed", False)),
+        ("hang_up", [IS_OVER, "busy"], ["canceled", "look"], ("busy", False)),
+        ("hang_up", ["in-progress", "completed"], ["canceled", "completed"], ("completed", True)),
+        (
+            "hang_up",
+            [IS_OVER, "in-progress", "completed"],
+            ["canceled", "look", "completed"],
+            ("completed", True),
+        ),
+        (
+            "hang_up",
+            [IS_OVER, "in-progress", IS_OVER, "completed"],
+            ["canceled", "look", "completed", "look"],
+            ("completed", False),
+        ),
+    ],
+)
+def test_a_wish_asks_no_more_than_it_needs_and_knows_whose_end_it_was(
+    how: HowToEnd, answers: list[str | TwilioError], asked: list[str], expected: tuple[str, bool]
+) -> None:
+    client = ScriptedClient(*answers)
+    ending = end_call(client, SID, how)  # type: ignore[arg-type]
+    assert (ending.call.status.value, ending.by_us) == expected
+    assert client.asked == asked
+
+
+@pytest.mark.parametrize("answers", [[REFUSED], ["in-progress", REFUSED]])
+def test_a_refusal_is_passed_on(answers: list[str | TwilioError]) -> None:
+    with pytest.raises(TwilioRejectedError, match="20003"):
+        end_call(ScriptedClient(*answers), SID, "hang_up")  # type: ignore[arg-type]
+
+
+def test_a_call_that_is_left_alone_is_only_looked_at() -> None:
+    client = ScriptedClient("ringing")
+    assert look_instead(client, SID) == Ending(call("ringing"), by_us=False)  # type: ignore[arg-type]
+    assert client.asked == ["look"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked", "expected"),
+    [
+        (["queued", "canceled"], ["look", "canceled"], ("canceled", True)),
+        (["ringing"], ["look"], ("ringing", False)),
+        (["queued", IS_OVER, "in-progress"], ["look", "canceled", "look"], ("in-progress", False)),
+        (["completed"], ["look"], ("completed", False)),
+    ],
+)
+def test_only_a_call_that_is_queued_is_taken_out_of_the_queue(
+    answers: list[str | TwilioError], asked: list[str], expected: tuple[str, bool]
+) -> None:
+    client = ScriptedClient(*answers)
+    ending = cancel_queued_call(client, SID)  # type: ignore[arg-type]
+    assert (ending.call.status.value, ending.by_us) == expected
+    assert client.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        (Ending(call("canceled"), by_us=True), "was ended by this task, and is canceled."),
+        (Ending(call("completed"), by_us=False), "was over already: completed."),
+        (Ending(call("in-progress"), by_us=False), "is in-progress and goes on."),
+    ],
+)
+def test_an_ending_says_what_came_of_it(ending: Ending, said: str) -> None:
+    assert str(ending) == f"Call {SID} {said}"
+
+
+# Weather
+
+
+def scripted(*answers: Ending | TwilioError) -> Callable[[], Ending]:
+    turns = iter(answers)
+
+    def end() -> Ending:
+        answer = next(turns)
+        if isinstance(answer, TwilioError):
+            raise answer
+        return answer
+
+    return end
+
+
+ENDED = Ending(call("canceled"), by_us=True)
+
+
+@pytest.mark.parametrize(
+    "weather",
+    [AWAY, LOST, PAGE_OF_A_PROXY, TwilioThrottledError("later"), TwilioNotFoundError("fresh", code=20404)],
+)
+def test_weather_is_waited_out(weather: TwilioError, clock: Clock) -> None:
+    assert through_weather(scripted(weather, weather, ENDED), SID, until=60) == ENDED
+    assert clock.slept == [1, 2]
+
+
+def test_pauses_grow_up_to_a_minute(clock: Clock) -> None:
+    through_weather(scripted(*[AWAY] * 9, ENDED), SID, until=10_000)
+    assert clock.slept[:3] == [1, 2, 4]
+    assert clock.slept[-1] == LONGEST_PAUSE_S
+
+
+def test_weather_that_lasts_is_passed_on_when_time_is_up(clock: Clock) -> None:
+    with pytest.raises(TwilioUnreachableError):
+        through_weather(scripted(*[AWAY] * 100), SID, until=30)
+    assert clock.now <= 30
+
+
+def test_twilios_own_refusal_is_passed_on_at_once(clock: Clock) -> None:
+    with pytest.raises(TwilioRejectedError):
+        through_weather(scripted(REFUSED), SID, until=1000)
+    assert clock.slept == []
+
+
+def test_a_call_found_canceled_after_an_answer_was_lost_was_canceled_by_us() -> None:
+    found = Ending(call("canceled"), by_us=False)
+    assert through_weather(scripted(LOST, found), SID, until=60).by_us
+
+
+def test_a_call_found_canceled_after_twilio_was_away_was_canceled_by_somebody_else() -> None:
+    found = Ending(call("canceled"), by_us=False)
+    assert not through_weather(scripted(AWAY, found), SID, until=60).by_us
+
+
+def test_a_call_that_goes_on_after_an_answer_was_lost_was_not_ended() -> None:
+    going_on = Ending(call("in-progress"), by_us=False)
+    assert not through_weather(scripted(LOST, going_on), SID, until=60).by_us
+
+
+@pytest.mark.parametrize("status", ["completed", "busy", "no-answer", "failed"])
+def test_a_call_that_no_cancellation_can_have_ended_is_not_ours_after_a_lost_answer(status: str) -> None:
+    client = ScriptedClient(LOST, IS_OVER, status)
+    ending = through_weather(lambda: end_call(client, SID, "cancel"), SID, until=60)  # type: ignore[arg-type]
+    assert not ending.by_us

@@ -1,0 +1,383 @@
+"""Following a call: its deadlines, how a wait that ended is judged, ending it, and being told to stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_twiliocall import ending, following, waiting
+from airflow_provider_twiliocall.exceptions import (
+    AirflowTaskTimeout,
+    TwilioCallEndedForGoodError,
+    TwilioCallFateUnknownError,
+    TwilioCallInterruptedError,
+    TwilioCallUnansweredError,
+)
+from airflow_provider_twiliocall.following import CallFollower, no_redial_of
+from airflow_provider_twiliocall.journal import CallJournal, Entry
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.errors import (
+    TwilioAmbiguousError,
+    TwilioError,
+    TwilioRejectedError,
+    TwilioUnreachableError,
+)
+from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from airflow_provider_twiliocall.waiting import CallWait, WaitEnd, WaitResult
+from tests.integration.task_context import StateStore
+
+SID = "CA" + "1" * 32
+NOW = 1_700_000_000.0
+PARAMS = CreateCallParams(to="+15551234567", from_="+15557654321", twiml="<Response/>")
+AWAY = TwilioUnreachableError("away")
+LOST = TwilioAmbiguousError("lost")
+REFUSED = TwilioRejectedError("no", http_status=401, code=20003)
+IS_OVER = TwilioRejectedError("over", http_status=400, code=21220)
+
+
+class Clock:
+    """A clock that moves while somebody sleeps, in the place of the module ``time``."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(ending, "time", clock)
+    monkeypatch.setattr(following, "time", clock)
+    monkeypatch.setattr(waiting, "time", clock)
+    return clock
+
+
+class ScriptedTwilio:
+    """Hook and client in one; each request is answered in turn, the last answer stays."""
+
+    clock_offset: float | None = None
+    is_ready = True
+
+    def __init__(self, *answers: str | TwilioError) -> None:
+        self._answers = list(answers)
+        self.asked: list[str] = []
+        self.client = self.watcher = self
+
+    def client_with(self, **timeouts: float) -> ScriptedTwilio:
+        return self
+
+    def get_call(self, sid: str) -> Call:
+        self.asked.append("look")
+        return self._answer()
+
+    def update_call(self, sid: str, *, status: CallStatus) -> Call:
+        self.asked.append(status.value)
+        return self._answer()
+
+    def _answer(self) -> Call:
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, TwilioError):
+            raise answer
+        return call(answer)
+
+
+def call(status: str, **fields: Any) -> Call:
+    return Call.model_validate({"sid": SID, "status": status, **fields})
+
+
+@pytest.fixture
+def told() -> list[Call]:
+    """What was said of the call, where people see it."""
+    return []
+
+
+@pytest.fixture
+def journal() -> CallJournal:
+    journal = CallJournal(StateStore(), 0)
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    return journal
+
+
+def follow(
+    twilio: ScriptedTwilio, journal: CallJournal | None = None, told: list[Call] | None = None, **how: Any
+) -> CallFollower:
+    return CallFollower(
+        twilio,  # type: ignore[arg-type]
+        SID,
+        journal or CallJournal(None, 0),
+        **{
+            "when_killed": "cancel",
+            "poll_interval": 5,
+            "queue_timeout": 100,
+            "accept_answered_by": None,
+            "tell": (told if told is not None else []).append,
+            **how,
+        },
+    )
+
+
+def written(journal: CallJournal) -> Entry:
+    entry = journal.read()
+    assert entry is not None
+    return entry
+
+
+def result(end: WaitEnd, status: str = "ringing") -> WaitResult:
+    return WaitResult(end, call(status), "something is wrong")
+
+
+def over(status: str, **fields: Any) -> WaitResult:
+    return WaitResult(WaitEnd.OVER, call(status, **fields))
+
+
+def any_wait(follower: CallFollower) -> CallWait:
+    return follower.wait(deadline=NOW + 60)
+
+
+def conclude(follower: CallFollower, result: WaitResult) -> str | None:
+    return follower.conclude(any_wait(follower), result)
+
+
+# Deadlines
+
+
+def test_the_deadlines_count_from_the_creation_of_the_call() -> None:
+    placed = call("queued", date_created="Tue, 14 Nov 2023 22:13:00 +0000")
+    created = NOW - 20
+    wait = follow(ScriptedTwilio("queued")).first_wait(placed, PARAMS, timeout_at=NOW + 7)
+    assert wait.queue_deadline == created + 100
+    assert wait.deadline == created + 100 + 65 + 14_400 + 60
+    assert wait.timeout_at == NOW + 7
+
+
+def test_the_deadlines_are_by_the_clock_of_this_machine() -> None:
+    twilio = ScriptedTwilio("queued")
+    twilio.clock_offset = 90
+    placed = call("queued", date_created="Tue, 14 Nov 2023 22:14:50 +0000")
+    wait = follow(twilio).first_wait(placed, PARAMS, timeout_at=None)
+    assert wait.queue_deadline == NOW + 100
+
+
+def test_a_call_that_could_not_be_seen_is_taken_for_a_fresh_one() -> None:
+    wait = follow(ScriptedTwilio(AWAY)).first_wait(
+        None, PARAMS.replace(timeout=30, time_limit=600), timeout_at=None
+    )
+    assert wait.deadline == NOW + 100 + 35 + 600 + 60
+
+
+# Sitting it out
+
+
+def test_a_wait_on_the_worker_looks_until_the_call_is_over(clock: Clock) -> None:
+    twilio = ScriptedTwilio("queued", "ringing", "in-progress", "completed")
+    follower = follow(twilio)
+    assert follower.sit_out(any_wait(follower)) == over("completed")
+    assert clock.now == pytest.approx(NOW + 15)
+
+
+# Verdicts
+
+
+def test_a_call_that_ended_well_is_returned_and_told(told: list[Call]) -> None:
+    assert conclude(follow(ScriptedTwilio("completed"), told=told), over("completed")) == SID
+    assert told == [call("completed")]
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (over("busy"), TwilioCallUnansweredError),
+        (over("no-answer"), TwilioCallUnansweredError),
+        (over("canceled"), TwilioCallEndedForGoodError),
+        (over("completed", answered_by="machine_start"), TwilioCallUnansweredError),
+        (result(WaitEnd.REFUSED), TwilioCallFateUnknownError),
+        (result(WaitEnd.DEADLINE), TwilioCallFateUnknownError),
+    ],
+)
+def test_any_other_end_of_a_wait_fails_by_its_meaning(
+    result: WaitResult, expected: type[Exception], told: list[Call]
+) -> None:
+    follower = follow(ScriptedTwilio("in-progress"), told=told, accept_answered_by={"human"})
+    with pytest.raises(expected):
+        conclude(follower, result)
+    assert told[0] == result.call
+
+
+@pytest.mark.parametrize(
+    ("when_killed", "asked"),
+    [("cancel", ["canceled"]), ("hang_up", ["canceled", "completed"]), ("leave", ["look"])],
+)
+def test_a_call_that_should_have_been_over_by_now_is_ended(when_killed: str, asked: list[str]) -> None:
+    twilio = ScriptedTwilio("in-progress")
+    with pytest.raises(TwilioCallFateUnknownError, match="how it ended cannot be told: something is wrong"):
+        conclude(follow(twilio, when_killed=when_killed), result(WaitEnd.DEADLINE))
+    assert twilio.asked == asked
+
+
+def test_a_queued_call_is_canceled_and_written_down_as_ended_by_the_task(
+    journal: CallJournal, told: list[Call]
+) -> None:
+    follower = follow(ScriptedTwilio("queued", "canceled"), journal, told)
+    with pytest.raises(TwilioCallUnansweredError, match=r"after 100 s \(queue_timeout\) and was canceled"):
+        conclude(follower, result(WaitEnd.QUEUED_TOO_LONG, "queued"))
+    assert written(journal).ended_by_us == "cancel"
+    assert told[-1] == call("canceled")
+
+
+def test_a_call_that_left_the_queue_by_itself_is_waited_for(journal: CallJournal) -> None:
+    follower = follow(ScriptedTwilio("ringing"), journal)
+    assert conclude(follower, result(WaitEnd.QUEUED_TOO_LONG, "queued")) is None
+    assert written(journal).ended_by_us is None
+
+
+def test_a_queued_call_that_twilio_does_not_let_go_is_not_dialled_again(journal: CallJournal) -> None:
+    follower = follow(ScriptedTwilio(REFUSED), journal)
+    with pytest.raises(TwilioCallFateUnknownError, match="could not be canceled"):
+        conclude(follower, result(WaitEnd.QUEUED_TOO_LONG, "queued"))
+
+
+# Out of time
+
+
+def test_a_task_out_of_time_ends_its_call(journal: CallJournal, told: list[Call]) -> None:
+    with pytest.raises(AirflowTaskTimeout, match="was ended by this task, and is canceled"):
+        conclude(follow(ScriptedTwilio("canceled"), journal, told), result(WaitEnd.TIMED_OUT))
+    assert written(journal).ended_by_us == "cancel"
+    assert told[-1] == call("canceled")
+
+
+def test_a_task_out_of_time_whose_call_goes_on_leaves_it_to_the_retry(journal: CallJournal) -> None:
+    with pytest.raises(AirflowTaskTimeout, match="is in-progress and goes on"):
+        conclude(follow(ScriptedTwilio("in-progress"), journal), result(WaitEnd.TIMED_OUT))
+    assert written(journal).ended_by_us is None
+
+
+@pytest.mark.parametrize("answer", ["in-progress", AWAY, REFUSED], ids=["goes on", "away", "refused"])
+def test_without_a_journal_a_task_out_of_time_whose_call_may_go_on_is_not_retried(
+    answer: str | TwilioError,
+) -> None:
+    with pytest.raises(TwilioCallFateUnknownError, match="It is not dialled again"):
+        follow(ScriptedTwilio(answer)).time_out("time is up")
+
+
+@pytest.mark.parametrize(("fault", "ended_by_us"), [(AWAY, None), (REFUSED, None), (LOST, "cancel")])
+def test_a_call_of_which_nobody_knows_whether_it_was_ended_is_said_to_be_only_where_it_may_be(
+    journal: CallJournal, fault: TwilioError, ended_by_us: str | None
+) -> None:
+    with pytest.raises(AirflowTaskTimeout, match=f"Call {SID} may go on"):
+        follow(ScriptedTwilio(fault), journal).time_out("time is up")
+    assert written(journal).ended_by_us == ended_by_us
+
+
+@pytest.mark.parametrize(
+    ("when_killed", "answers"),
+    [
+        ("cancel", [IS_OVER, "completed"]),
+        ("hang_up", [IS_OVER, "completed"]),
+        ("leave", ["completed"]),
+    ],
+)
+def test_a_call_that_had_ended_well_by_itself_is_no_timeout(
+    when_killed: str, answers: list[str | TwilioError], journal: CallJournal
+) -> None:
+    follower = follow(ScriptedTwilio(*answers), journal, when_killed=when_killed)
+    assert follower.time_out("time is up") == SID
+    assert written(journal).ended_by_us is None
+
+
+def test_a_call_is_ended_once() -> None:
+    twilio = ScriptedTwilio("canceled")
+    follower = follow(twilio)
+    follower.end("one reason")
+    follower.end("another")
+    assert twilio.asked == ["canceled"]
+
+
+# Told to stop
+
+
+def test_a_task_that_was_told_to_stop_leaves_at_the_next_pause(journal: CallJournal, clock: Clock) -> None:
+    follower = follow(ScriptedTwilio("canceled", "queued"), journal)
+    follower.on_kill()
+    with pytest.raises(TwilioCallInterruptedError, match="A retry dials anew"):
+        follower.sit_out(any_wait(follower))
+    assert clock.now == NOW
+    assert written(journal).ended_by_us == "cancel"
+
+
+def test_nothing_is_written_down_within_the_signal_handler(journal: CallJournal) -> None:
+    follow(ScriptedTwilio("canceled"), journal).on_kill()
+    assert written(journal).ended_by_us is None
+
+
+def test_a_call_that_this_task_hung_up_is_not_judged_though_it_completed(journal: CallJournal) -> None:
+    follower = follow(ScriptedTwilio("in-progress", "completed"), journal, when_killed="hang_up")
+    follower.on_kill()
+    with pytest.raises(TwilioCallInterruptedError):
+        conclude(follower, over("completed"))
+    assert written(journal).ended_by_us == "hang_up"
+
+
+def test_a_call_that_was_over_before_the_task_was_told_to_stop_is_judged(journal: CallJournal) -> None:
+    follower = follow(ScriptedTwilio(IS_OVER, "completed"), journal)
+    follower.on_kill()
+    assert conclude(follower, over("completed")) == SID
+    assert written(journal).ended_by_us is None
+
+
+@pytest.mark.parametrize("fault", [AWAY, REFUSED, TwilioError("odd")])
+def test_a_signal_handler_never_raises(fault: TwilioError, caplog: pytest.LogCaptureFixture) -> None:
+    follow(ScriptedTwilio(fault)).on_kill()
+    assert f"call {SID} could not be ended" in caplog.text
+
+
+def test_a_call_that_shall_be_left_is_not_touched_by_the_signal_handler() -> None:
+    twilio = ScriptedTwilio("ringing")
+    follow(twilio, when_killed="leave").on_kill()
+    assert twilio.asked == []
+
+
+def test_a_task_told_to_stop_before_it_knew_its_call_ends_it(journal: CallJournal) -> None:
+    with pytest.raises(TwilioCallInterruptedError, match="A retry dials anew"):
+        follow(ScriptedTwilio("canceled"), journal).stop()
+    assert written(journal).ended_by_us == "cancel"
+
+
+# Faults that nobody thought of
+
+
+class Oddity(Exception):
+    """Something that went wrong, in another place altogether."""
+
+
+def test_without_a_journal_an_error_of_another_kind_does_not_dial_again() -> None:
+    with (
+        pytest.raises(TwilioCallFateUnknownError, match=r"Oddity: the API server is away") as failed,
+        no_redial_of(SID, CallJournal(None, 0)),
+    ):
+        raise Oddity("the API server is away")
+    assert isinstance(failed.value, AirflowFailException)
+
+
+def test_with_a_journal_an_error_of_another_kind_is_left_to_the_retry(journal: CallJournal) -> None:
+    with pytest.raises(Oddity), no_redial_of(SID, journal):
+        raise Oddity
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [TwilioCallUnansweredError, TwilioCallInterruptedError, TwilioCallEndedForGoodError, AirflowTaskTimeout],
+)
+def test_a_verdict_passes_as_it_is(verdict: type[BaseException]) -> None:
+    with pytest.raises(verdict), no_redial_of(SID, CallJournal(None, 0)):
+        raise verdict("as judged")

@@ -1,0 +1,306 @@
+"""The journal of a task's call: what is written when, what is read back, and a store that does not obey."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import Any
+
+import pytest
+from airflow.sdk.execution_time.timeout import TimeoutPosix
+
+from airflow_provider_twiliocall import journal as journal_module
+from airflow_provider_twiliocall.exceptions import (
+    AirflowTaskTimeout,
+    TwilioCallNotPlacedError,
+    TwilioCallSupersededError,
+)
+from airflow_provider_twiliocall.journal import KEY, CallJournal, Entry, State
+from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from tests.integration.interruption import AWAY, SUPERSEDED, SignallingStore, UnsteadyStore
+from tests.integration.task_context import RecordingTaskInstance, StateStore, context
+
+NUMBER, CALLER = "+15551234567", "+15557654321"
+PARAMS = CreateCallParams(to=NUMBER, from_=CALLER, twiml="<Response/>")
+SID, LATER_SID = "CA" + "1" * 32, "CA" + "2" * 32
+NOW = 1_700_000_000.0
+
+
+class Clock:
+    """A clock that moves while somebody sleeps, in the place of the module ``time``."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(journal_module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def store() -> StateStore:
+    return StateStore()
+
+
+@pytest.fixture
+def journal(store: StateStore) -> CallJournal:
+    return CallJournal(store, max_tries=2)
+
+
+def read_by_the_next_try(store: StateStore) -> Entry:
+    entry = CallJournal(store, max_tries=2).read()
+    assert entry is not None
+    return entry
+
+
+# What is written
+
+
+def test_a_journal_nobody_has_written_in_says_nothing(journal: CallJournal) -> None:
+    assert journal.read() is None
+    assert journal.known_sids == frozenset()
+
+
+def test_what_is_placing_is_read_by_the_next_try(journal: CallJournal, store: StateStore) -> None:
+    written = journal.placing(PARAMS, clock_offset=-1.5)
+    assert read_by_the_next_try(store) == written
+    assert (written.state, written.max_tries, written.sent) == (State.PLACING, 2, NOW)
+    assert (written.clock_offset, written.call_sid, written.ended_by_us) == (-1.5, None, None)
+
+
+def test_what_is_placed_is_read_with_its_sid(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    assert (read_by_the_next_try(store).state, read_by_the_next_try(store).call_sid) == (State.PLACED, SID)
+
+
+def test_what_is_provably_not_placed_is_read_as_that(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.not_placed()
+    assert read_by_the_next_try(store).state is State.NOT_PLACED
+
+
+@pytest.mark.parametrize("how", ["cancel", "hang_up"])
+def test_an_end_that_is_ours_is_read_as_that(journal: CallJournal, store: StateStore, how: Any) -> None:
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    journal.ended(how)
+    assert read_by_the_next_try(store).ended_by_us == how
+
+
+def test_an_end_that_was_not_ours_after_all_is_taken_back(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    journal.ended("cancel")
+    journal.ended(None)
+    assert read_by_the_next_try(store).ended_by_us is None
+
+
+def test_an_end_already_written_costs_no_round_trip(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    before = store.round_trips
+    journal.ended(None)
+    assert store.round_trips == before
+
+
+def test_a_try_that_resumes_reads_before_it_writes_who_ended_the_call(
+    journal: CallJournal, store: StateStore
+) -> None:
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    CallJournal(store, max_tries=2).ended("hang_up")
+    assert read_by_the_next_try(store).ended_by_us == "hang_up"
+    assert read_by_the_next_try(store).call_sid == SID
+
+
+def test_earlier_calls_are_remembered(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    journal.placing(PARAMS)
+    journal.placed(LATER_SID)
+    journal.placing(PARAMS)
+    assert journal.known_sids == {SID, LATER_SID}
+    assert read_by_the_next_try(store).earlier_sids == (SID, LATER_SID)
+
+
+def test_a_call_placed_anew_is_not_said_to_be_ended(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    journal.ended("cancel")
+    journal.placing(PARAMS)
+    journal.placed(LATER_SID)
+    assert read_by_the_next_try(store).ended_by_us is None
+
+
+def test_an_entry_travels_as_json(journal: CallJournal) -> None:
+    entry = journal.placing(PARAMS, clock_offset=0.5)
+    assert Entry.from_json(json.loads(json.dumps(entry.to_json()))) == entry
+
+
+def test_what_a_later_version_adds_is_ignored(journal: CallJournal, store: StateStore) -> None:
+    written = journal.placing(PARAMS)
+    store.values[KEY]["of_the_future"] = {"more": 1}
+    assert read_by_the_next_try(store) == written
+
+
+def test_what_an_earlier_version_did_not_know_has_its_default(
+    journal: CallJournal, store: StateStore
+) -> None:
+    written = journal.placing(PARAMS)
+    del store.values[KEY]["earlier_sids"], store.values[KEY]["clock_offset"], store.values[KEY]["ended_by_us"]
+    assert read_by_the_next_try(store) == written
+
+
+def test_it_is_of_the_task_instance_of_a_context(store: StateStore) -> None:
+    journal = CallJournal.of(context(RecordingTaskInstance(max_tries=5), store))
+    journal.placing(PARAMS)
+    assert journal.is_kept
+    assert read_by_the_next_try(store).max_tries == 5
+
+
+# Whom it is about
+
+
+def test_the_journal_holds_no_number(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    assert NUMBER[2:] not in json.dumps(store.values)
+    assert CALLER[2:] not in json.dumps(store.values)
+
+
+def test_the_same_numbers_are_never_written_alike(journal: CallJournal) -> None:
+    assert journal.placing(PARAMS).digest != journal.placing(PARAMS).digest
+
+
+@pytest.mark.parametrize(
+    "same", [{"twiml": "<Response><Hangup/></Response>"}, {"timeout": 10}, {"time_limit": 60}]
+)
+def test_it_is_for_a_call_between_the_same_two_whatever_is_said(
+    journal: CallJournal, same: dict[str, Any]
+) -> None:
+    assert journal.placing(PARAMS).is_for(PARAMS.replace(**same))
+
+
+@pytest.mark.parametrize(
+    "other", [{"to": "+15551234568"}, {"from_": "+15557654322"}, {"account_sid": "AC" + "5" * 32}]
+)
+def test_it_is_not_for_a_call_between_two_others(journal: CallJournal, other: dict[str, Any]) -> None:
+    assert not journal.placing(PARAMS).is_for(PARAMS.replace(**other))
+
+
+# A store that does not obey
+
+
+def test_what_cannot_be_read_forbids_to_dial() -> None:
+    with pytest.raises(TwilioCallNotPlacedError, match="so nothing was dialled"):
+        CallJournal(StateStore(fault=AWAY), 0).read()
+
+
+def test_what_cannot_be_written_forbids_to_dial(journal: CallJournal, store: StateStore) -> None:
+    store.fault = AWAY
+    with pytest.raises(TwilioCallNotPlacedError, match="a retry could ring twice"):
+        journal.placing(PARAMS)
+
+
+def test_a_superseded_process_may_not_dial(journal: CallJournal, store: StateStore) -> None:
+    store.fault = SUPERSEDED
+    with pytest.raises(TwilioCallSupersededError, match="did not dial"):
+        journal.placing(PARAMS)
+
+
+def test_a_superseded_process_is_told_of_the_call_it_has_placed(
+    journal: CallJournal, store: StateStore
+) -> None:
+    journal.placing(PARAMS)
+    store.fault = SUPERSEDED
+    with pytest.raises(TwilioCallSupersededError, match=f"while this one placed call {SID}"):
+        journal.placed(SID)
+
+
+def test_a_sid_is_written_again_where_the_store_was_away(clock: Clock) -> None:
+    store = UnsteadyStore(faults=[None, AWAY, AWAY])
+    journal = CallJournal(store, 2)
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    assert read_by_the_next_try(store).call_sid == SID
+    assert clock.now > NOW
+
+
+def test_a_sid_that_cannot_be_written_is_given_up_after_some_seconds(
+    journal: CallJournal, store: StateStore, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal.placing(PARAMS)
+    store.fault = AWAY
+    journal.placed(SID)
+    assert 0 < clock.now - NOW < 30
+    assert SID in caplog.text
+    assert read_by_the_next_try(StateStore(store.values)).state is State.PLACING
+
+
+def test_a_sid_whose_writing_was_interrupted_goes_along_with_what_is_written_next() -> None:
+    store = SignallingStore(state="placed", signals=[signal.SIGALRM])
+    journal = CallJournal(store, 2)
+    journal.placing(PARAMS)
+    with pytest.raises(AirflowTaskTimeout), TimeoutPosix(3600):
+        journal.placed(SID)
+    journal.ended("cancel")
+    assert read_by_the_next_try(store).call_sid == SID
+
+
+def test_a_sid_that_could_not_be_written_goes_along_with_what_is_written_next(
+    journal: CallJournal, store: StateStore
+) -> None:
+    journal.placing(PARAMS)
+    store.fault = AWAY
+    journal.placed(SID)
+    store.fault = None
+    journal.ended("cancel")
+    assert read_by_the_next_try(store).call_sid == SID
+    assert read_by_the_next_try(store).ended_by_us == "cancel"
+
+
+@pytest.mark.parametrize("fault", [AWAY, SUPERSEDED, 500])
+def test_what_is_no_condition_for_dialling_does_not_fail_the_task(
+    journal: CallJournal, store: StateStore, fault: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal.placing(PARAMS)
+    store.fault = fault
+    journal.not_placed()
+    journal.ended("cancel")
+    assert caplog.text.count("could not be written") == 2
+
+
+def test_an_end_is_no_reason_to_fail_where_the_journal_cannot_be_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    CallJournal(StateStore(fault=AWAY), 0).ended("cancel")
+    assert "It could not be written down who ended the call" in caplog.text
+
+
+# No store: Airflow 3.1 and 3.2
+
+
+def test_without_a_store_it_is_kept_for_this_try_alone() -> None:
+    journal = CallJournal.of(context())
+    written = journal.placing(PARAMS)
+    assert not journal.is_kept
+    assert journal.read() == written
+    assert CallJournal.of(context()).read() is None
+
+
+def test_without_a_store_there_is_nothing_to_fail() -> None:
+    journal = CallJournal(None, 0)
+    journal.placed(SID)
+    journal.not_placed()
+    journal.ended("hang_up")
+    assert journal.read() is None
