@@ -1,0 +1,175 @@
+"""What reads well in a log is put so that it can be understood on a phone."""
+
+from __future__ import annotations
+
+import textwrap
+import traceback
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_twiliocall.twilio.speech import words_for_ears
+
+reproducible = settings(derandomize=True, max_examples=300, deadline=None)
+
+
+def traceback_of(raises: str) -> str:
+    try:
+        exec(textwrap.dedent(raises))
+    except Exception:
+        return traceback.format_exc()
+    raise AssertionError("nothing was raised")
+
+
+BOOM = traceback_of("raise ValueError('boom at line 5')")
+
+CHAINED = traceback_of(
+    """
+    try:
+        {}['orders']
+    except KeyError as error:
+        raise RuntimeError('no orders today') from error
+    """
+)
+
+WHILE_HANDLING = traceback_of(
+    """
+    try:
+        {}['orders']
+    except KeyError:
+        1 / 0
+    """
+)
+
+# As Python 3.11 and newer print it; 3.10 has none.
+GROUP = """\
+  + Exception Group Traceback (most recent call last):
+  |   File "etl.py", line 3, in <module>
+  |     raise ExceptionGroup("two loads failed", errors)
+  | ExceptionGroup: two loads failed (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "etl.py", line 1, in load
+    | ValueError: orders
+    +---------------- 2 ----------------
+    | KeyError: 'customers'
+    +------------------------------------
+"""
+
+
+def said(text: str) -> str:
+    """Blanks and line ends are all one to an ear."""
+    return " ".join(words_for_ears(text).split())
+
+
+@pytest.mark.parametrize(
+    ("written", "heard"),
+    [
+        ("load_orders_v2", "load orders v2"),
+        ("dag etl__daily_load failed", "dag etl daily load failed"),
+        ("__init__", "init"),
+        ("scheduled__2026-01-31T06:00:00+00:00", "scheduled 2026-01-31T06:00:00+00:00"),
+        ("loadOrders", "load Orders"),
+        ("loadOrdersDaily_v2", "load Orders Daily v2"),
+        ("HTTPServerError", "HTTP Server Error"),
+        ("orders2Warehouse", "orders2 Warehouse"),
+        ("AirflowTaskTimeout", "Airflow Task Timeout"),
+        ("größeÄndern", "größe Ändern"),
+    ],
+)
+def test_names_of_code_become_words(written: str, heard: str) -> None:
+    assert said(written) == heard
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Pump 3 & 4 failed: 25 kWh lost, 7 DAGs late.",
+        "The PDFs of McKinsey's e-mail, 3.5 GHz",
+        "Grüße aus Köln!",
+        "你好,世界",
+        "tasks: load-orders, transform.orders",
+        "  blanks  stay \n as they are ",
+    ],
+)
+def test_words_that_are_words_already_stay_as_they_are(words: str) -> None:
+    assert words_for_ears(words) == words
+
+
+@pytest.mark.parametrize(
+    ("written", "heard"),
+    [
+        ("https://airflow.example.com/dags/x?y", "a link to airflow.example.com"),
+        ("See http://localhost:8080/dags/load_orders.", "See a link to localhost."),
+        ("(https://example.com/a_(b))", "(a link to example.com))"),
+        ("<https://example.com/log|the log>", "<a link to example.com|the log>"),
+        ('log="https://example.com/x", next', 'log="a link to example.com", next'),
+        ("请看https://example.com/x。谢谢", "请看a link to example.com。谢谢"),
+        ("HTTPS://Example.COM/X", "a link to example.com"),
+        ("https://user:secret@example.com/x", "a link to example.com"),
+        ("postgresql+psycopg2://etl:secret@db.internal:5432/dwh", "a link to db.internal"),
+        ("s3://raw_orders/2026/01", "a link to raw orders"),
+        ("https://[::1]:8080/x", "a link to ::1"),
+        ("https://[broken", "a link"),
+        ("file:///tmp/x and a://", "file:///tmp/x and a://"),
+    ],
+)
+def test_a_url_is_named_by_its_host(written: str, heard: str) -> None:
+    assert said(written) == heard
+
+
+@pytest.mark.parametrize(
+    ("written", "heard"),
+    [
+        (BOOM, "Value Error: boom at line 5"),
+        (f"load failed:\n{BOOM}", "load failed: Value Error: boom at line 5"),
+        (f"load failed: {BOOM}Call Marie.", "load failed: Value Error: boom at line 5 Call Marie."),
+        (f"{BOOM}\nand\n{BOOM}", "Value Error: boom at line 5 and Value Error: boom at line 5"),
+        (textwrap.indent(BOOM, "    "), "Value Error: boom at line 5"),
+        (BOOM.replace("\n", "\r\n"), "Value Error: boom at line 5"),
+        (CHAINED, "Runtime Error: no orders today"),
+        (f"load failed:\n{CHAINED}Call Marie.", "load failed: Runtime Error: no orders today Call Marie."),
+        (WHILE_HANDLING, "Zero Division Error: division by zero"),
+        (traceback_of("int('x_y' 'z')"), "Value Error: invalid literal for int() with base 10: 'x yz'"),
+        (GROUP, "Exception Group: two loads failed (2 sub-exceptions)"),
+        (f"{BOOM}\n{BOOM}".replace("boom at line 5", "first\nsecond"), "Value Error: first second " * 2),
+    ],
+)
+def test_a_traceback_is_cut_to_what_it_ends_with(written: str, heard: str) -> None:
+    assert said(written) == heard.strip()
+
+
+def test_a_traceback_that_was_cut_off_leaves_the_words_before_it() -> None:
+    assert said(f"load failed: {BOOM[:60]}") == "load failed:"
+
+
+def test_colours_of_a_terminal_are_not_said() -> None:
+    assert words_for_ears("\x1b[1;31mERROR\x1b[0m load failed") == "ERROR load failed"
+
+
+@pytest.mark.parametrize("text", ["", " ", "___", "\x1b[0m", "Traceback (most recent call last):"])
+def test_text_that_is_nothing_but_noise_comes_back_as_it_was(text: str) -> None:
+    assert words_for_ears(text) == text
+
+
+@reproducible
+@given(
+    st.lists(
+        st.one_of(
+            st.text(),
+            st.sampled_from(
+                [BOOM, CHAINED, GROUP, "https://a.example/", "_", "aB", "://", "\n", "\x1b[0m", "["]
+            ),
+        )
+    ).map("".join)
+)
+def test_any_text_that_says_something_still_does(text: str) -> None:
+    assert bool(words_for_ears(text).strip()) == bool(text.strip())
+
+
+@pytest.mark.parametrize(
+    "part", ["a.", "a://", "aB", "_", "Traceback (most recent call last):\n", "  | ", "[0m\x1b"]
+)
+def test_a_very_long_text_takes_no_more_than_its_length(part: str) -> None:
+    assert words_for_ears(part * 50_000)
