@@ -103,6 +103,8 @@ class Placement:
     def __post_init__(self) -> None:
         self._callee = redact_phone_number(self.params.to)
         self._sent: Entry | None = None
+        # A request that may have placed a call, though at_least_once sends another one.
+        self._unclear: Entry | None = None
         # The call this try is about, as soon as it is known.
         self.call_sid: str | None = None
 
@@ -159,6 +161,7 @@ class Placement:
             return self._dial()
         if earlier.call_sid is None:
             logger.warning("An earlier try sent a call to %s and did not learn its SID.", self._callee)
+            self._unclear = earlier
             return self._find(earlier, "the try before ended without Twilio's answer") or self._dial()
         # Not yet one that may have been ended by us: what is over then is nothing to judge.
         self.call_sid = None if earlier.ended_by_us else earlier.call_sid
@@ -262,15 +265,26 @@ class Placement:
                 logger.warning(
                     "Nobody can say yet whether the call to %s was placed: %s", self._callee, error
                 )
+                self._unclear = self._sent
                 if self._sent and (found := self._find(self._sent, str(error))):
                     return found
             except (TwilioThrottledError, TwilioUnreachableError) as error:
-                self.journal.not_placed()
+                self._write_down_not_placed()
+                if self._unclear:
+                    raise TwilioCallMaybePlacedError(
+                        f"The call to {self._callee} may have been placed by an earlier request, and this one did "
+                        f"nothing: {error}. A retry looks for it, and dials again where it finds none"
+                    ) from None
                 raise TwilioCallNotPlacedError(
                     f"The call to {self._callee} was not placed: {error}"
                 ) from None
             except TwilioError as error:
-                self.journal.not_placed()
+                self._write_down_not_placed()
+                if self._unclear:
+                    raise TwilioCallFateUnknownError(
+                        f"The call to {self._callee} may have been placed by an earlier request, and Twilio refuses "
+                        f"another one: {error}. Look for it in Twilio's call log"
+                    ) from None
                 raise TwilioCallRefusedError(f"The call to {self._callee} was not placed: {error}") from None
             else:
                 logger.info("Placed call %s to %s.", call.sid, self._callee)
@@ -288,7 +302,7 @@ class Placement:
             # Before every POST: the store refuses a process that another try has replaced.
             self._sent = self.journal.placing(self.params, clock_offset=self.hook.client.clock_offset)
             if self.is_stopped():
-                self.journal.not_placed()
+                self._write_down_not_placed()
                 raise TwilioCallInterruptedError(
                     "The task was told to stop before it dialled: nothing was dialled"
                 )
@@ -305,9 +319,16 @@ class Placement:
                 logger.warning("Twilio takes no more requests for now, next try in %.1f s: %s", pause, error)
                 # Should this try end in the pause, there is no call to look for.
                 self._sent = None
-                self.journal.not_placed()
+                self._write_down_not_placed()
                 time.sleep(pause)
                 guess *= 2
+
+    def _write_down_not_placed(self) -> None:
+        """Write down that the latest request came to nothing; an unclear one before it stays what is to be found."""
+        if self._unclear:
+            self.journal.write_back(self._unclear)
+        else:
+            self.journal.not_placed()
 
     def _keep(self, call: Call) -> Placed:
         self.call_sid = call.sid
