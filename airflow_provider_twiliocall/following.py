@@ -289,6 +289,7 @@ class CallFollower:
             self._ending = end_call(client, self.call_sid, how)
             logger.info("The task was told to stop. %s", self._ending)
         except Exception as error:  # one that escapes from a handler would surface anywhere
+            self._may_be_ended = isinstance(error, TwilioAmbiguousError)
             logger.error(
                 "The task was told to stop, and call %s could not be ended yet: %s", self.call_sid, error
             )

@@ -224,13 +224,10 @@ class CallJournal:
                 ) from None
             logger.warning("It cannot be seen whether another try has taken over: %s", error)
 
-    def not_placed(self, *, but_for: Entry | None = None) -> None:
-        """Write down that the request provably came to nothing, so that a next try need not look for a call.
-
-        :param but_for: what was written before an earlier request, of which that cannot be said
-        """
+    def not_placed(self) -> None:
+        """Write down that the request provably came to nothing, so that a next try need not look for a call."""
         if self._entry is not None:
-            self._note(but_for or replace(self._entry, state=State.NOT_PLACED))
+            self._note(replace(self._entry, state=State.NOT_PLACED))
 
     def write_back(self, entry: Entry) -> None:
         """Let an earlier entry be the latest again."""

@@ -23,7 +23,7 @@ from tests.integration.ring_once_machine import RingTask
 from tests.integration.ring_once_stage import CALLEE, Settings, Stage, Strike
 
 EXAMPLES = 1000
-STEPS = 8
+STEPS = 6
 
 HUMAN = frozenset({"human"})
 
