@@ -31,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": _modules("operators"),
         "sensors": _modules("sensors"),
         "triggers": _modules("triggers"),
+        "notifications": ["airflow_provider_twiliocall.notifications.twilio_call.TwilioCallNotifier"],
         "connection-types": [
             {
                 "connection-type": CONN_TYPE,

@@ -53,6 +53,13 @@ def test_hook_class_and_connection_type_agree(connection_type: dict[str, Any]) -
     assert connection_type["hook-name"] == TwilioCallHook.hook_name
 
 
+def test_notifier_is_named_by_its_class() -> None:
+    from airflow_provider_twiliocall.notifications.twilio_call import TwilioCallNotifier
+
+    (path,) = get_provider_info()["notifications"]
+    assert path == f"{TwilioCallNotifier.__module__}.{TwilioCallNotifier.__name__}"
+
+
 def test_extra_fields_are_named_so_that_the_form_does_not_take_them_for_secrets(
     connection_type: dict[str, Any],
 ) -> None:

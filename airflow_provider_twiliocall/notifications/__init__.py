@@ -1,0 +1,1 @@
+"""What calls people when something happens to a DAG or a task."""

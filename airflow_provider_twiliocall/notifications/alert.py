@@ -1,0 +1,194 @@
+"""One alert to one contact: rung by a deadline, whatever Twilio does, or found to be covered by another call."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_twiliocall.cooldown import Cooldown, random_wait, recent_calls
+from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
+from airflow_provider_twiliocall.twilio.errors import (
+    TwilioAmbiguousError,
+    TwilioThrottledError,
+    TwilioUnreachableError,
+)
+from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+    from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+logger = logging.getLogger(__name__)
+
+Delivery = Literal["at_most_once", "at_least_once"]
+
+# How often a call is sent of which each may be the one that rings; what Twilio provably did not take is not counted.
+MOST_UNANSWERED = 2
+
+CONNECT_TIMEOUT_S = 2.0
+LONGEST_LOOK_S = 2.0
+# When it is too late to give way, since that includes to cancel and to look once more …
+RESERVE_S = 2.5
+# … and when it is too late for the latter, since the call may have to be placed anew.
+LAST_RESERVE_S = 1.0
+# The shortest time in which it makes sense to dial again …
+_SHORTEST_S = 0.5
+# … and to try again what did not get there: an attempt that is broken off leaves open whether it did.
+_WHOLE_ATTEMPT_S = 3.0
+# Lists may lag behind; and a request that was given up may only just be on its way.
+_PAUSE_S = 0.5
+# Dates are whole seconds, and the Date header by which the clocks are compared is too.
+_CLOCK_SLACK_S = 2.0
+
+
+class AlertFailedError(Exception):
+    """Nobody knows that the phone rings; the message says what went wrong."""
+
+
+@dataclass(frozen=True)
+class Alerted:
+    """How a contact comes to know.
+
+    :param call: the call that rings, or has rung
+    :param is_ours: whether it was placed for this alert, and not for another one
+    """
+
+    call: Call
+    is_ours: bool
+
+
+class Alert:
+    """An alert to one contact; ``placed`` is the call that Twilio took for it, as soon as it has.
+
+    :param params: complete, with the number to call from
+    :param cooldown: how long a call covers later alerts; None: each of them rings
+    :param deadline: when all has to be over
+    """
+
+    def __init__(
+        self,
+        hook: TwilioCallHook,
+        params: CreateCallParams,
+        *,
+        cooldown: timedelta | None,
+        delivery: Delivery,
+        deadline: Deadline,
+    ) -> None:
+        self.callee = redact_phone_number(params.to)
+        self._params = params
+        self._delivery = delivery
+        self._deadline = deadline
+        self._unanswered = 0
+        self.placed: Call | None = None
+        self._client = hook.client_with(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=deadline.left)
+        self._addresses = {"to": params.to, "from_": params.from_ or ""}
+        self._cooldown = Cooldown(self._client, **self._addresses, lasts=cooldown) if cooldown else None
+
+    def ring(self) -> Alerted:
+        """Place the call, unless another one covers the alert.
+
+        :raises TwilioError: where Twilio refused it, or provably never had it
+        :raises AlertFailedError: where nobody can say whether it was placed
+        """
+        if self._cooldown is None:
+            return self._place()
+        time.sleep(min(random_wait(), self._deadline.left))
+        if (covering := self._look(self._cooldown.covering_call)) is not None:
+            return Alerted(covering, is_ours=False)
+        placed = self._place()
+        if placed.is_ours and self._deadline.left > RESERVE_S:
+            return self._give_way(self._cooldown, placed)
+        return placed
+
+    def _look(self, look: Callable[[], Call | None], most: float = LONGEST_LOOK_S) -> Call | None:
+        """Ask Twilio's list; what cannot be seen is taken not to be there."""
+        try:
+            return self._deadline.bound(look, most=most)
+        except Exception as error:
+            logger.warning("Cannot look at the calls to %s, so it is rung: %s", self.callee, error)
+            return None
+
+    def _give_way(self, cooldown: Cooldown, placed: Alerted) -> Alerted:
+        until = self._deadline.at - RESERVE_S
+        try:
+            call = self._deadline.bound(
+                lambda: cooldown.give_way(placed.call, until=until), most=self._deadline.left - LAST_RESERVE_S
+            )
+        except Exception as error:
+            logger.warning("Cannot look at the calls to %s again: %s", self.callee, error)
+            call = None if cooldown.may_have_canceled else placed.call
+        if call is None:
+            logger.warning(
+                "The call to %s that this alert gave way to may be gone: placing it anew.", self.callee
+            )
+            self.placed = None
+            return self._place()
+        return Alerted(call, is_ours=call.sid == placed.call.sid)
+
+    # Placing ----------------------------------------------------------------------------------------------
+
+    def _place(self) -> Alerted:
+        pause = _PAUSE_S
+        while True:
+            sent = time.time()
+            try:
+                call = self._deadline.bound(
+                    lambda: self._client.create_call(self._params), most=self._time_for_an_answer()
+                )
+                self.placed = call
+                return Alerted(call, is_ours=True)
+            except (OutOfTimeError, TwilioAmbiguousError) as error:
+                self._unanswered += 1
+                logger.warning("Nobody can say yet whether the call to %s was placed: %s", self.callee, error)
+                if (found := self._find(sent)) is not None:
+                    return found
+                self._refuse_another(error)
+            except (TwilioThrottledError, TwilioUnreachableError) as error:
+                # It did not get there. Never less than our own guess: "Retry-After: 0" is no leave to hammer.
+                asked = error.retry_after if isinstance(error, TwilioThrottledError) else None
+                pause = max(asked or 0.0, pause * random.uniform(1.0, 1.5))
+                if pause + _WHOLE_ATTEMPT_S > self._deadline.left:
+                    raise
+                logger.warning("The call to %s is tried again in %.1f s: %s", self.callee, pause, error)
+                time.sleep(pause)
+
+    def _time_for_an_answer(self) -> float:
+        """Half of what is left where a lost answer still leaves something to do: to look, and to dial again."""
+        is_last = self._unanswered + 1 == MOST_UNANSWERED
+        return self._deadline.left * (0.9 if is_last else 0.5)
+
+    def _refuse_another(self, error: Exception) -> None:
+        unclear = f"nobody can say whether the phone rings: {error}"
+        if self._delivery == "at_most_once":
+            raise AlertFailedError(
+                f"{unclear}. With delivery='at_most_once' it is not dialled again"
+            ) from None
+        if self._unanswered >= MOST_UNANSWERED or self._deadline.left < _SHORTEST_S:
+            raise AlertFailedError(f"{unclear}. It was dialled {self._unanswered} times") from None
+        logger.warning("Dialling %s again: better two rings than none.", self.callee)
+
+    # A lost answer ----------------------------------------------------------------------------------------
+
+    def _find(self, sent: float) -> Alerted | None:
+        """Look briefly for the call of a request that got no answer, or for another that covers the alert."""
+        brief = Deadline(min(LONGEST_LOOK_S, self._deadline.left / 2))
+        look = self._cooldown.covering_call if self._cooldown else lambda: self._only_call_since(sent)
+        while True:
+            if (call := self._look(look, most=brief.left)) is not None:
+                # With a cooldown it may be that of another notifier, which does as well.
+                return Alerted(call, is_ours=self._cooldown is None)
+            if brief.left < _PAUSE_S:
+                return None
+            time.sleep(_PAUSE_S)
+
+    def _only_call_since(self, sent: float) -> Call | None:
+        seconds = time.time() - sent + _CLOCK_SLACK_S
+        calls = list(recent_calls(self._client, **self._addresses, seconds=seconds))
+        # One of several may be that of another alert, and each of them shall ring.
+        return calls[0] if len(calls) == 1 else None

@@ -1,0 +1,125 @@
+"""What an alert says unless its author says it: which DAG and task, what became of it, when and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pendulum
+
+# Enough to know what it is about; the rest is in the log.
+LONGEST_REASON = 300
+
+_BECAME = {
+    "success": "succeeded",
+    "up_for_retry": "failed and will be tried again",
+    "skipped": "was skipped",
+}
+
+
+def default_message(context: Mapping[str, Any]) -> str:
+    """Put into words whatever a callback's context says. It never fails, however little that is.
+
+    :param context: of a task's callback (``ti``, ``exception``, …), of a DAG's (``reason``), or of a deadline
+        (``deadline`` and ``dag_run``, as plain data)
+    """
+    known = _Known(context)
+    if known.get("deadline") is not None:
+        told = f"{_dag(known)} missed its deadline, {_when(known, 'deadline.deadline_time')}"
+    elif known.get("reason") is not None or known.get("ti", "task") is None:
+        told = _told_of_dag(known)
+    else:
+        told = _told_of_task(known)
+    return f"Airflow alert. {told[:1].upper()}{told[1:]}."
+
+
+def _told_of_task(known: _Known) -> str:
+    task = known.text("ti.task_id", "task.task_id") or "of unknown name"
+    index, attempt = known.get("ti.map_index"), known.get("ti.try_number")
+    number = f", number {index}," if isinstance(index, int) and index >= 0 else ""
+    on_try = f" on try {attempt}" if attempt is not None else ""
+    became = _BECAME.get(known.text("ti.state"), "failed")
+    told = f"task {task}{number} of {_dag(known)} {became}{on_try}, {_when(known, 'ti.end_date')}"
+    error = _error(known.get("exception"))
+    return f"{told}. {error}" if error else told
+
+
+def _told_of_dag(known: _Known) -> str:
+    reason = known.text("reason")
+    told = f"{_dag(known)} {_BECAME.get(reason, 'failed')}, {_when(known, 'dag_run.end_date')}"
+    task = known.text("ti.task_id")
+    if reason == "task_failure" and task:
+        # Airflow then puts the task that failed last into the context.
+        return f"{told}. Task {task} failed"
+    if error := _error(known.get("exception")):
+        return f"{told}. {error}"
+    return f"{told}. Reason: {_cut(reason.replace('_', ' '))}" if reason not in ("", "success") else told
+
+
+def _dag(known: _Known) -> str:
+    dag_id = known.text("ti.dag_id", "dag.dag_id", "dag_run.dag_id", "task.dag_id")
+    return f"DAG {dag_id}" if dag_id else "a DAG of unknown name"
+
+
+def _error(exception: Any) -> str:
+    """Return the kind of an exception, and its first line."""
+    lines = _quietly(lambda: str(exception).splitlines()) if exception is not None else None
+    first_line = next((line.strip() for line in lines or () if line.strip()), "")
+    kind = type(exception).__name__ if isinstance(exception, BaseException) else ""
+    return _cut(": ".join(part for part in (kind, first_line) if part))
+
+
+def _when(known: _Known, path: str) -> str:
+    """Say when, or when it is now, in the DAG's time zone, and to the minute: more is lost on the ear."""
+    moment = _quietly(lambda: _moment(known.get(path))) or pendulum.now("UTC")
+    zone = known.get("dag.timezone")
+    local = _quietly(lambda: moment.in_timezone(zone)) or moment.in_timezone("UTC")
+    return f"at {local:%H:%M} {local.tzname()} on {local.day} {local:%B}"
+
+
+def _moment(value: Any) -> pendulum.DateTime | None:
+    value = pendulum.parse(value) if isinstance(value, str) else value
+    return pendulum.instance(value) if isinstance(value, datetime) else None
+
+
+def _cut(text: str) -> str:
+    text = text.rstrip(". ")
+    return (
+        text
+        if len(text) <= LONGEST_REASON
+        else text[:LONGEST_REASON].rpartition(" ")[0] or text[:LONGEST_REASON]
+    )
+
+
+class _Known:
+    """A context of which any part may be missing, be plain data instead of an object, or fail when it is read."""
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self._context = context
+
+    def get(self, *paths: str) -> Any:
+        """Return the first that is there; None where none is."""
+        return next((value for path in paths if (value := self._at(path)) is not None), None)
+
+    def text(self, *paths: str) -> str:
+        value = self.get(*paths)
+        return "" if value is None else _quietly(lambda: str(value)) or ""
+
+    def _at(self, path: str) -> Any:
+        value: Any = self._context
+        for name in path.split("."):
+            value = _quietly(lambda: _part(value, name))  # noqa: B023 (called at once)
+        return value
+
+
+def _part(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
+def _quietly(read: Any) -> Any:
+    # What is lazy in a context asks the API server when it is read, which may be away.
+    try:
+        return read()
+    except Exception:
+        return None

@@ -1,0 +1,405 @@
+"""TwilioCallNotifier: a phone call as the callback of a task, a DAG or a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from ast import literal_eval
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
+
+from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    import jinja2
+    from airflow.sdk import Context
+
+    from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+    from airflow_provider_twiliocall.notifications.alert import Alert, Alerted
+    from airflow_provider_twiliocall.notifications.deadline import Deadline
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+DEFAULT_COOLDOWN = timedelta(minutes=15)
+
+# For all contacts together, once the connection is there: the callbacks of a DAG hold up the DAG processor.
+BUDGET_S = 10.0
+# Of it, what the contacts leave for telling how it went.
+_SLACK_S = 0.5
+
+_INSTEAD_OF_A_MESSAGE = ("url", "twiml", "application_sid")
+
+
+class TwilioCallNotificationError(AirflowException):
+    """Not everybody who should be called is known to be called.
+
+    :param failures: what went wrong, one line for each contact, phone numbers cut to their last four digits
+    """
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        listed = "\n".join(f"- {failure}" for failure in failures)
+        super().__init__(f"Not everybody could be called:\n{listed}")
+        self.failures = list(failures)
+
+
+class TwilioCallNotifier(BaseNotifier):
+    """Call people when a task or a DAG fails, is tried again or succeeds, or misses a deadline.
+
+    It places the calls, and does not wait for anybody to answer. Within ten seconds, whatever Twilio does, it has
+    placed them, found that an earlier call covers the alert, or raises an error that says who may not know and why.
+
+    All arguments of Twilio's create-call request can be given, and are templated. One of ``message``, ``url``,
+    ``twiml`` and ``application_sid`` may say what the callee hears; without any it is told which DAG and task it
+    is about, what became of it, when, and the first line of the exception.
+
+    The connection is fetched where the callback runs: on a worker for those of a task, in the DAG processor
+    for those of a DAG, in the triggerer for an ``AsyncCallback``.
+
+    :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``; or a list of them,
+        who are called at once, each whatever becomes of the others
+    :param message: words to say; one whose template fails gives way to the default message
+    :param cooldown: how long a call to a number covers the later alerts to it, so that they do not ring: a
+        timedelta, or seconds. None: every alert rings. See :mod:`airflow_provider_twiliocall.cooldown`
+    :param twilio_conn_id: the connection, of type ``twilio``
+    :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
+        ``"at_least_once"`` dials again, once, ``"at_most_once"`` raises an error
+    :param from_: the number to call from, best one for alerts alone; default: the extra ``from`` of the connection
+    :param account_sid: the account that calls, ``AC…``; default: the connection's
+    :param url: where Twilio fetches the TwiML
+    :param twiml: the TwiML itself, at most 4,000 characters
+    :param application_sid: the TwiML application, ``AP…``
+    :param method: GET or POST, for ``url``
+    :param fallback_url: where Twilio turns when ``url`` fails
+    :param fallback_method: GET or POST
+    :param status_callback: where Twilio reports the call's progress
+    :param status_callback_event: which progress: initiated, ringing, answered, completed
+    :param status_callback_method: GET or POST
+    :param send_digits: keys to press once connected, ``0-9 A-D # * w W``
+    :param timeout: seconds to let it ring, 1 to 600
+    :param time_limit: seconds the call may last; default: for a message the time to say it twice over and some
+        two minutes, otherwise Twilio's own 14400
+    :param record: whether to record the call
+    :param recording_channels: mono or dual
+    :param recording_track: inbound, outbound or both
+    :param recording_status_callback: where Twilio reports the recording
+    :param recording_status_callback_event: in-progress, completed, absent
+    :param recording_status_callback_method: GET or POST
+    :param recording_configuration_id: a stored recording configuration
+    :param trim: trim-silence or do-not-trim
+    :param sip_auth_username: for SIP callees
+    :param sip_auth_password: for SIP callees; masked
+    :param machine_detection: Enable or DetectMessageEnd
+    :param machine_detection_timeout: seconds
+    :param machine_detection_speech_threshold: milliseconds, 1000 to 6000
+    :param machine_detection_speech_end_threshold: milliseconds, 500 to 5000
+    :param machine_detection_silence_timeout: milliseconds, 2000 to 10000
+    :param async_amd: whether detection runs beside the call
+    :param async_amd_status_callback: where Twilio reports its result
+    :param async_amd_status_callback_method: GET or POST
+    :param caller_id: the number, SIP address or client that made this call; not another word for ``from_``
+    :param byoc: a trunk of your own, ``BY…``
+    :param call_reason: for branded calls
+    :param call_token: the token of an incoming call to forward; masked
+    :param client_notification_url: see Twilio's documentation
+    :param passports: at most five, comma-separated
+    """
+
+    template_fields: Sequence[str] = (*CREATE_CALL_FIELDS, "message", "twilio_conn_id")
+
+    account_sid: str | None
+    to: Any
+    sip_auth_password: str | None
+    call_token: str | None
+
+    def __init__(
+        self,
+        *,
+        to: str | Collection[str],
+        message: str | None = None,
+        cooldown: timedelta | float | None = DEFAULT_COOLDOWN,
+        twilio_conn_id: str = "twilio_default",
+        delivery: Literal["at_most_once", "at_least_once"] = "at_least_once",
+        from_: str | None = None,
+        account_sid: str | None = None,
+        url: str | None = None,
+        twiml: str | None = None,
+        application_sid: str | None = None,
+        method: str | None = None,
+        fallback_url: str | None = None,
+        fallback_method: str | None = None,
+        status_callback: str | None = None,
+        status_callback_event: Sequence[str] | str | None = None,
+        status_callback_method: str | None = None,
+        send_digits: str | None = None,
+        timeout: int | str | None = None,
+        time_limit: int | str | None = None,
+        record: bool | str | None = None,
+        recording_channels: str | None = None,
+        recording_track: str | None = None,
+        recording_status_callback: str | None = None,
+        recording_status_callback_event: Sequence[str] | str | None = None,
+        recording_status_callback_method: str | None = None,
+        recording_configuration_id: str | None = None,
+        trim: str | None = None,
+        sip_auth_username: str | None = None,
+        sip_auth_password: str | None = None,
+        machine_detection: str | None = None,
+        machine_detection_timeout: int | str | None = None,
+        machine_detection_speech_threshold: int | str | None = None,
+        machine_detection_speech_end_threshold: int | str | None = None,
+        machine_detection_silence_timeout: int | str | None = None,
+        async_amd: bool | str | None = None,
+        async_amd_status_callback: str | None = None,
+        async_amd_status_callback_method: str | None = None,
+        caller_id: str | None = None,
+        byoc: str | None = None,
+        call_reason: str | None = None,
+        call_token: str | None = None,
+        client_notification_url: str | None = None,
+        passports: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # The signature above is the one list of a call's fields here; each becomes the attribute of its name.
+        arguments = locals()
+        super().__init__(**kwargs)
+        for name in CREATE_CALL_FIELDS:
+            setattr(self, name, arguments[name])
+        self.message = message
+        self.cooldown = _duration(cooldown)
+        self.twilio_conn_id = twilio_conn_id
+        self.delivery = delivery
+        self._refuse_what_cannot_work()
+
+    def _refuse_what_cannot_work(self) -> None:
+        _contacts(self.to)
+        instead = [name for name in _INSTEAD_OF_A_MESSAGE if getattr(self, name) is not None]
+        if self.message is not None:
+            if not isinstance(self.message, str):
+                raise ValueError(
+                    f"message is {type(self.message).__name__}, not text: give the words to say as a string"
+                )
+            if not self.message.strip():
+                raise ValueError(
+                    "message is empty: give the words to say, or leave it out for the default ones"
+                )
+            if instead:
+                raise ValueError(
+                    f"message and {' and '.join(instead)} exclude one another: keep the one the callee shall hear"
+                )
+        if self.delivery not in ("at_most_once", "at_least_once"):
+            raise ValueError(f"delivery={self.delivery!r} is neither 'at_most_once' nor 'at_least_once'")
+
+    # As Airflow calls it ----------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any) -> None:
+        """Call everybody; Airflow calls this with the context."""
+        # On a copy, for rendering replaces the templates, and the same notifier may have several things to tell.
+        super(TwilioCallNotifier, copy(self)).__call__(*args)
+
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Render as Airflow does, but a message that cannot be rendered is no reason not to call."""
+        try:
+            self.message = self.render_template(
+                self.message, context, jinja_env or self.get_template_env(dag=context.get("dag"))
+            )
+        except Exception as error:
+            self.log.error("The message could not be rendered, so the default one is said: %s", error)
+            self.message = None
+        said, self.message = self.message, None
+        super().render_template_fields(context, jinja_env)
+        self.message = said
+
+    def notify(self, context: Context) -> None:
+        """Call everybody.
+
+        :raises TwilioCallNotificationError: names those who may not know, and why
+        :raises TwilioConnectionError: the connection cannot be used, and nobody was called
+        """
+        from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+
+        contacts = _contacts(self.to)
+        hook = TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        try:
+            _ = hook.connection
+        except Exception as error:
+            self._nobody_is_called(contacts, error)
+            raise
+        self._call_everybody(hook, contacts, context)
+
+    async def async_notify(self, context: Context) -> None:
+        """Call everybody, as :meth:`notify` does, without holding up the event loop."""
+        from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+        from airflow_provider_twiliocall.notifications.deadline import in_thread
+
+        contacts = _contacts(self.to)
+        hook = TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        try:
+            await hook.fetch_connection()
+        except Exception as error:
+            self._nobody_is_called(contacts, error)
+            raise
+        await asyncio.wrap_future(in_thread(lambda: self._call_everybody(hook, contacts, context)))
+
+    def _nobody_is_called(self, contacts: list[Any], error: Exception) -> None:
+        self.log.critical(
+            "Nobody was called, for the connection %r cannot be used: %s. These do not know what has happened: %s",
+            self.twilio_conn_id,
+            error,
+            ", ".join(_shown(contact) for contact in contacts),
+        )
+
+    # Calling ----------------------------------------------------------------------------------------------
+
+    def _call_everybody(self, hook: TwilioCallHook, contacts: list[Any], context: Context) -> None:
+        from concurrent.futures import wait
+
+        from airflow_provider_twiliocall.notifications.deadline import Deadline, in_thread
+
+        end = Deadline(BUDGET_S)
+        try:
+            _ = hook.settings
+        except Exception as error:
+            self._nobody_is_called(contacts, error)
+            raise
+        failures: list[str] = []
+        alerts = self._alerts(hook, contacts, self._words(context), Deadline(BUDGET_S - _SLACK_S), failures)
+        ringing = [(alert, in_thread(alert.ring)) for alert in alerts]
+        wait([future for _, future in ringing], timeout=end.left)
+        for alert, future in ringing:
+            self._tell(alert, future, failures)
+        if failures:
+            raise TwilioCallNotificationError(failures)
+
+    def _alerts(
+        self,
+        hook: TwilioCallHook,
+        contacts: list[Any],
+        message: str | None,
+        deadline: Deadline,
+        failures: list[str],
+    ) -> list[Alert]:
+        from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+        from airflow_provider_twiliocall.notifications.alert import Alert
+        from airflow_provider_twiliocall.twilio.params import CallParamsError
+
+        self._mask_secrets()
+        alerts: dict[str, Alert] = {}
+        for contact in contacts:
+            try:
+                params = self._params(hook, contact, message)
+                alerts.setdefault(
+                    params.to,
+                    Alert(hook, params, cooldown=self.cooldown, delivery=self.delivery, deadline=deadline),
+                )
+            except CallParamsError as error:
+                self._failed(_shown(contact), "; ".join(error.problems), failures)
+            except TwilioConnectionError as error:
+                self._failed(_shown(contact), str(error), failures)
+        return list(alerts.values())
+
+    def _params(self, hook: TwilioCallHook, contact: Any, message: str | None) -> CreateCallParams:
+        from airflow_provider_twiliocall.arguments import params_from_arguments
+
+        arguments = {name: getattr(self, name) for name in CREATE_CALL_FIELDS} | {"to": contact}
+        return hook.with_caller_id(params_from_arguments(arguments, message=message, accept_answered_by=None))
+
+    def _mask_secrets(self) -> None:
+        from airflow.sdk.log import mask_secret
+
+        for secret in (self.sip_auth_password, self.call_token):
+            if secret:
+                mask_secret(str(secret))
+
+    def _words(self, context: Context) -> str | None:
+        """Return what is said; None where something else says it."""
+        from airflow_provider_twiliocall.notifications.default_message import default_message
+
+        said = "" if self.message is None else str(self.message).strip()
+        if said and said != "None":
+            return said
+        if any(getattr(self, name) is not None for name in _INSTEAD_OF_A_MESSAGE):
+            return None
+        if self.message is not None:
+            self.log.error("The message was rendered to nothing, so the default one is said.")
+        return default_message(context if isinstance(context, Mapping) else {})
+
+    # Telling ----------------------------------------------------------------------------------------------
+
+    def _tell(self, alert: Alert, future: Future[Alerted], failures: list[str]) -> None:
+        if not future.done():
+            call = alert.placed
+            if call is None:
+                self._failed(alert.callee, f"no answer within {BUDGET_S:g} s: the phone may ring", failures)
+            else:
+                self.log.warning("Placed call %s to %s, and went no further.", call.sid, alert.callee)
+            return
+        if (error := future.exception()) is not None:
+            self._failed(alert.callee, str(error) or type(error).__name__, failures)
+            return
+        alerted = future.result()
+        if alerted.is_ours:
+            self.log.info("Placed call %s to %s.", alerted.call.sid, alert.callee)
+        else:
+            self.log.info(
+                "No call of its own to %s: call %s (%s) covers this alert, within the cooldown of %s.",
+                alert.callee,
+                alerted.call.sid,
+                alerted.call.status,
+                self.cooldown,
+            )
+
+    def _failed(self, contact: str, problem: str, failures: list[str]) -> None:
+        self.log.error("%s may not know what has happened: %s", contact, problem)
+        failures.append(f"{contact}: {problem}")
+
+
+send_twilio_call_notification = TwilioCallNotifier
+
+
+def _contacts(to: Any) -> list[Any]:
+    """Return whom to call, each as given; a list may come as the text that a template makes of it."""
+    if isinstance(to, str):
+        text = to.strip()
+        if text.startswith(("[", "(", "{")) and not text.startswith(("{{", "{%")):
+            try:
+                listed = literal_eval(text)
+            except (ValueError, SyntaxError):
+                raise ValueError("to is no list that can be read: write it as ['+15551234567']") from None
+            return _contacts(listed)
+        contacts: list[Any] = [text] if "{{" in text or "{%" in text else re.split(r"[,;\n]", text)
+    elif isinstance(to, (set, frozenset)):
+        contacts = sorted(to, key=str)
+    elif isinstance(to, Collection) and not isinstance(to, (Mapping, bytes)):
+        contacts = list(to)
+    else:
+        contacts = [to]
+    contacts = [
+        contact for contact in contacts if contact is not None and str(contact).strip() not in ("", "None")
+    ]
+    if not contacts:
+        raise ValueError("to names nobody: give a number such as +15551234567, or a list of them")
+    return contacts
+
+
+def _shown(contact: Any) -> str:
+    from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, show_address
+
+    return redact_phone_number(contact) if isinstance(contact, str) else show_address(contact)
+
+
+def _duration(cooldown: timedelta | float | None) -> timedelta | None:
+    if cooldown is None:
+        return None
+    if isinstance(cooldown, (int, float)) and not isinstance(cooldown, bool) and math.isfinite(cooldown):
+        cooldown = timedelta(seconds=cooldown)
+    if not isinstance(cooldown, timedelta):
+        raise ValueError(f"cooldown={cooldown!r} is neither a timedelta nor a number of seconds")
+    if cooldown <= timedelta(0):
+        raise ValueError(f"cooldown={cooldown!r} has to be more than 0; None switches it off")
+    return cooldown

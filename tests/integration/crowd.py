@@ -1,0 +1,64 @@
+"""A crowd of notifiers: ``python -m tests.integration.crowd NUMBER PROCESSES NOTIFIERS_IN_EACH``.
+
+All of them call the number at the same moment, by the connection in the environment. The processes are forked, as
+those of Airflow's tasks are. The exit status says how many processes had a notifier that failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import sys
+from multiprocessing.synchronize import Barrier
+from threading import Thread
+
+from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+from airflow_provider_twiliocall.notifications.twilio_call import (
+    TwilioCallNotificationError,
+    TwilioCallNotifier,
+)
+
+
+def notify_at_once(number: str, how_many: int, start: Barrier) -> None:
+    failures: list[Exception] = []
+
+    def notify() -> None:
+        try:
+            TwilioCallNotifier(to=number, message="The pipeline has failed.")({})
+        except Exception as error:
+            failures.append(error)
+
+    threads = [Thread(target=notify) for _ in range(how_many)]
+    start.wait()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Not by way of what Airflow does at the end of a process, which takes a while.
+    os._exit(1 if failures else 0)
+
+
+def warm_up() -> None:
+    """Load what is loaded when it is needed: here it would be eight times over, at the worst moment."""
+    next(TwilioCallHook().list_calls(page_size=1), None)
+    with contextlib.suppress(TwilioCallNotificationError):
+        TwilioCallNotifier(to="nobody")({})
+
+
+def main(number: str, processes: int, notifiers_in_each: int) -> int:
+    warm_up()
+    fork = multiprocessing.get_context("fork")
+    start = fork.Barrier(processes)
+    crowd = [
+        fork.Process(target=notify_at_once, args=(number, notifiers_in_each, start)) for _ in range(processes)
+    ]
+    for process in crowd:
+        process.start()
+    for process in crowd:
+        process.join()
+    return sum(process.exitcode != 0 for process in crowd)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,360 @@
+"""The notifier against the simulator: who is rung, how often, within what time, and what is said when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+from airflow_provider_twiliocall.notifications import alert, twilio_call
+from airflow_provider_twiliocall.notifications.twilio_call import (
+    TwilioCallNotificationError,
+    TwilioCallNotifier,
+)
+from airflow_provider_twiliocall.simulator import TwilioSimulator
+from airflow_provider_twiliocall.simulator.fault import Fault, FaultKind
+from airflow_provider_twiliocall.simulator.operation import Operation
+
+VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
+ANNE, BERT, CLEO = "+15551230001", "+15551230002", "+15551230003"
+LISTS, CREATES = frozenset({Operation.LIST}), frozenset({Operation.CREATE})
+
+
+@pytest.fixture
+def twilio(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwilioSimulator]:
+    """One for each test: what a fault holds up may come through when the test is over."""
+    with TwilioSimulator(speed=1.0) as simulator:
+        monkeypatch.setenv(VARIABLE, simulator.airflow_connection)
+        simulator.script("*", {"outcome": "human", "ring": 0.5, "talk": 60})
+        yield simulator
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert, "random_wait", lambda: 0.0)
+
+
+@pytest.fixture
+def short_budget(monkeypatch: pytest.MonkeyPatch) -> float:
+    monkeypatch.setattr(twilio_call, "BUDGET_S", 4.0)
+    return 4.0
+
+
+def notify(to: Any = ANNE, context: dict[str, Any] | None = None, **arguments: Any) -> None:
+    TwilioCallNotifier(to=to, **arguments)({} if context is None else context)
+
+
+def rung(twilio: TwilioSimulator) -> list[str]:
+    return [call["to"] for call in twilio.calls]
+
+
+def creates(twilio: TwilioSimulator) -> int:
+    return sum(request.operation == Operation.CREATE.value for request in twilio.requests)
+
+
+# Placing
+
+
+def test_an_alert_rings_and_says_what_has_happened(twilio: TwilioSimulator) -> None:
+    notify(message="The {{ dag_id }} pipeline has failed.", context={"dag_id": "nightly"})
+
+    (call,) = twilio.calls
+    assert (call["to"], call["from"]) == (ANNE, twilio.from_number)
+    (form,) = [dict(request.form) for request in twilio.requests if request.operation == "create"]
+    assert "The nightly pipeline has failed." in form["Twiml"]
+    assert twilio.refused == []
+
+
+def test_every_field_reaches_twilio(twilio: TwilioSimulator) -> None:
+    twilio.own("+15005559001")
+    notify(message="hi", from_="+15005559001", timeout="20", machine_detection="Enable", record=True)
+
+    (form,) = [dict(request.form) for request in twilio.requests if request.operation == "create"]
+    assert form | {"Twiml": ""} == {
+        "To": ANNE,
+        "From": "+15005559001",
+        "Twiml": "",
+        "Timeout": "20",
+        "TimeLimit": form["TimeLimit"],
+        "Record": "true",
+        "MachineDetection": "Enable",
+    }
+
+
+def test_an_alert_in_the_event_loop_rings_too_and_does_not_hold_it_up(twilio: TwilioSimulator) -> None:
+    twilio.inject(Fault(kind=FaultKind.DELAY, seconds=0.5, operations=CREATES))
+    ticks = 0
+
+    async def main() -> None:
+        nonlocal ticks
+        context: Any = {
+            "dag_run": {"dag_id": "nightly"},
+            "deadline": {"deadline_time": "2026-03-01T06:00:00Z"},
+        }
+        notifier = asyncio.ensure_future(_awaited(TwilioCallNotifier(to=ANNE, context=context)))
+        while not notifier.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        await notifier
+
+    asyncio.run(main())
+
+    assert rung(twilio) == [ANNE]
+    assert ticks > 10
+
+
+async def _awaited(notifier: TwilioCallNotifier) -> None:
+    await notifier
+
+
+def test_it_does_not_wait_for_anybody_to_answer(twilio: TwilioSimulator) -> None:
+    twilio.script(ANNE, {"outcome": "human", "ring": 50})
+    notify()
+    assert twilio.calls[0]["status"] in ("queued", "ringing")
+
+
+def test_a_callback_of_a_dag_gets_by_with_what_airflow_gives_it(twilio: TwilioSimulator) -> None:
+    with DAG("nightly", schedule=None) as dag:
+        notify(context={"dag": dag, "run_id": "manual", "reason": "timed_out"})
+    (form,) = [dict(request.form) for request in twilio.requests if request.operation == "create"]
+    assert "DAG nightly failed" in form["Twiml"]
+
+
+# Several contacts
+
+
+def test_all_contacts_are_rung_once_each(twilio: TwilioSimulator) -> None:
+    notify([ANNE, BERT, "+1 (555) 123-0001", CLEO])
+    assert sorted(rung(twilio)) == [ANNE, BERT, CLEO]
+
+
+def test_a_list_that_a_template_made_is_rung(twilio: TwilioSimulator) -> None:
+    notify("{{ oncall }}", context={"oncall": [ANNE, BERT]})
+    assert sorted(rung(twilio)) == [ANNE, BERT]
+
+
+def test_a_bad_number_does_not_keep_the_good_ones_from_being_rung_and_all_failures_are_told_together(
+    twilio: TwilioSimulator,
+) -> None:
+    with pytest.raises(TwilioCallNotificationError) as raised:
+        notify([ANNE, "5551230009", "+15005550001", BERT])
+
+    assert sorted(rung(twilio)) == [ANNE, BERT]
+    malformed, rejected = raised.value.failures
+    assert "start with + and the country code" in malformed
+    assert rejected.startswith("+1*******0001: ") and "21217" in rejected
+    assert "+15005550001" not in str(raised.value)
+
+
+def test_a_rejection_is_logged_with_the_fix(
+    twilio: TwilioSimulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(TwilioCallNotificationError, match="Geo permissions"):
+        notify("+15005550003")
+    assert "Geo permissions" in caplog.text + "".join(capfd.readouterr())
+
+
+def test_when_all_are_refused_for_the_same_reason_each_is_told(twilio: TwilioSimulator) -> None:
+    with pytest.raises(TwilioCallNotificationError) as raised:
+        notify([ANNE, BERT], timeout=3600)
+    assert len(raised.value.failures) == 2
+    assert twilio.calls == []
+
+
+# The connection
+
+
+def test_without_a_connection_whom_nobody_called_is_logged_as_critical(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with (
+        caplog.at_level(logging.CRITICAL),
+        pytest.raises(TwilioConnectionError, match="There is no connection"),
+    ):
+        notify([ANNE, BERT], twilio_conn_id="nowhere")
+    logged = caplog.text + "".join(capfd.readouterr())
+    assert "critical" in logged.lower()
+    assert "+1*******0001, +1*******0002" in logged
+    assert ANNE not in logged
+
+
+def test_without_a_connection_the_event_loop_is_told_alike(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(TwilioConnectionError, match="There is no connection"):
+        asyncio.run(TwilioCallNotifier(to=ANNE, twilio_conn_id="nowhere").async_notify({}))  # type: ignore[arg-type]
+    assert "+1*******0001" in caplog.text + "".join(capfd.readouterr())
+
+
+def test_a_connection_that_cannot_be_used_is_no_better_than_none(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, '{"conn_type": "twilio", "login": "nobody", "password": "x"}')
+    with pytest.raises(TwilioConnectionError, match="login="):
+        notify(ANNE)
+    assert "Nobody was called" in caplog.text + "".join(capfd.readouterr())
+
+
+# Cooldown
+
+
+def test_a_second_alert_is_covered_by_the_call_of_the_first_and_says_by_which(
+    twilio: TwilioSimulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    notify()
+    capfd.readouterr()
+    with caplog.at_level(logging.INFO):
+        notify()
+
+    (call,) = twilio.calls
+    assert call["sid"] in caplog.text + "".join(capfd.readouterr())
+
+
+def test_without_a_cooldown_each_alert_rings(twilio: TwilioSimulator) -> None:
+    notify(cooldown=None)
+    notify(cooldown=None)
+    assert rung(twilio) == [ANNE, ANNE]
+
+
+def test_after_the_cooldown_the_next_alert_rings(twilio: TwilioSimulator) -> None:
+    notify(cooldown=timedelta(minutes=15))
+    twilio.skip(16 * 60)
+    with pytest.MonkeyPatch.context() as clock:
+        clock.setattr("airflow_provider_twiliocall.cooldown.time.time", twilio.clock.now)
+        notify(cooldown=timedelta(minutes=15))
+    assert rung(twilio) == [ANNE, ANNE]
+
+
+@pytest.mark.parametrize("ending", ["busy", "no-answer", "failed"])
+def test_a_call_that_reached_nobody_does_not_cover_the_next_alert(
+    twilio: TwilioSimulator, ending: str
+) -> None:
+    twilio.script(ANNE, [ending, {"outcome": "human", "talk": 60}])
+    notify()
+    twilio.skip(120)
+    notify()
+    reached_nobody, _ = twilio.calls
+    assert reached_nobody["status"] == ending
+
+
+def test_another_from_has_a_cooldown_of_its_own(twilio: TwilioSimulator) -> None:
+    twilio.own("+15005559001")
+    notify()
+    notify(from_="+15005559001")
+    assert len(twilio.calls) == 2
+
+
+def test_a_list_that_cannot_be_read_is_no_reason_not_to_ring(twilio: TwilioSimulator) -> None:
+    notify()
+    twilio.inject(Fault(kind=FaultKind.STATUS, status=503, operations=LISTS, times=None))
+    notify()
+    assert rung(twilio) == [ANNE, ANNE]
+
+
+def test_a_list_that_takes_too_long_is_no_reason_not_to_ring(twilio: TwilioSimulator) -> None:
+    twilio.inject(Fault(kind=FaultKind.DELAY, seconds=30, operations=LISTS, times=None))
+    notify()
+    assert rung(twilio) == [ANNE]
+
+
+def test_of_two_placed_at_once_one_rings_and_the_queued_one_is_canceled(twilio: TwilioSimulator) -> None:
+    notify()
+    # The second does not see the first before it has placed its own.
+    twilio.inject(Fault(kind=FaultKind.LIST_LAG, seconds=60, operations=LISTS))
+    notify()
+    assert [call["start_time"] is not None for call in twilio.calls] == [True, False]
+    assert twilio.calls[1]["status"] == "canceled"
+
+
+# Lost answers
+
+
+@pytest.mark.parametrize("cooldown", [None, timedelta(minutes=15)])
+def test_a_call_whose_answer_was_lost_is_found_and_not_dialled_again(
+    twilio: TwilioSimulator, cooldown: timedelta | None
+) -> None:
+    twilio.inject(Fault(kind=FaultKind.DROP, after=True, operations=CREATES))
+    notify(cooldown=cooldown)
+    assert rung(twilio) == [ANNE]
+    assert creates(twilio) == 1
+
+
+def test_a_request_that_was_lost_is_sent_again(twilio: TwilioSimulator) -> None:
+    twilio.inject(Fault(kind=FaultKind.STATUS, status=500, operations=CREATES))
+    notify()
+    assert rung(twilio) == [ANNE]
+    assert creates(twilio) == 2
+
+
+def test_a_request_that_is_lost_twice_is_not_sent_a_third_time(twilio: TwilioSimulator) -> None:
+    twilio.inject(Fault(kind=FaultKind.STATUS, status=500, operations=CREATES, times=None))
+    with pytest.raises(TwilioCallNotificationError, match="It was dialled 2 times"):
+        notify()
+    assert creates(twilio) == 2
+
+
+def test_at_most_once_does_not_dial_again(twilio: TwilioSimulator) -> None:
+    twilio.inject(Fault(kind=FaultKind.STATUS, status=500, operations=CREATES))
+    with pytest.raises(TwilioCallNotificationError, match="it is not dialled again"):
+        notify(delivery="at_most_once")
+    assert creates(twilio) == 1
+
+
+def test_what_twilio_did_not_take_is_sent_again_after_a_pause(twilio: TwilioSimulator) -> None:
+    twilio.inject(Fault(kind=FaultKind.STATUS, status=429, operations=CREATES, times=2))
+    notify()
+    assert rung(twilio) == [ANNE]
+    assert creates(twilio) == 3
+
+
+# Time
+
+
+def test_when_twilio_answers_nothing_ten_seconds_is_all_it_takes_for_all_contacts(
+    twilio: TwilioSimulator,
+) -> None:
+    twilio.inject(Fault(kind=FaultKind.DELAY, seconds=60, times=None))
+    started = time.monotonic()
+    with pytest.raises(TwilioCallNotificationError) as raised:
+        notify([ANNE, BERT, CLEO])
+    assert time.monotonic() - started < 10.5
+    assert len(raised.value.failures) == 3
+    assert creates(twilio) == 6
+
+
+def test_answers_that_come_late_are_waited_for_within_the_budget(
+    twilio: TwilioSimulator, short_budget: float
+) -> None:
+    twilio.inject(Fault(kind=FaultKind.DELAY, seconds=0.6, after=True, times=None))
+    started = time.monotonic()
+    notify([ANNE, BERT])
+    assert time.monotonic() - started < short_budget + 0.5
+    assert sorted(rung(twilio)) == [ANNE, BERT]
+    assert creates(twilio) == 2
+
+
+def test_no_connection_to_twilio_is_tried_again_and_told_in_time(twilio: TwilioSimulator) -> None:
+    twilio.stop()
+    started = time.monotonic()
+    with pytest.raises(TwilioCallNotificationError, match="No connection to"):
+        notify(cooldown=None)
+    assert time.monotonic() - started < 10.5
+
+
+def test_one_contact_that_gets_no_answer_does_not_hold_up_another(
+    twilio: TwilioSimulator, short_budget: float
+) -> None:
+    twilio.inject(Fault(kind=FaultKind.DELAY, seconds=60, to=BERT, times=None))
+    with pytest.raises(TwilioCallNotificationError) as raised:
+        notify([ANNE, BERT])
+    assert rung(twilio) == [ANNE]
+    (failure,) = raised.value.failures
+    assert failure.startswith("+1*******0002: ")

@@ -1,0 +1,328 @@
+"""TwilioCallNotifier as a DAG's author meets it: its arguments, templates, what it says, and what parsing costs."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pendulum
+import pytest
+from airflow.sdk import BaseNotifier
+from airflow.sdk.definitions.deadline import AsyncCallback
+
+from airflow_provider_twiliocall.notifications import twilio_call
+from airflow_provider_twiliocall.notifications.default_message import LONGEST_REASON, default_message
+from airflow_provider_twiliocall.notifications.twilio_call import (
+    TwilioCallNotificationError,
+    TwilioCallNotifier,
+    send_twilio_call_notification,
+)
+from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+
+NUMBER = "+15551234567"
+
+
+def notifier(**arguments: Any) -> TwilioCallNotifier:
+    return TwilioCallNotifier(**{"to": NUMBER, **arguments})
+
+
+def whom(notifier: TwilioCallNotifier) -> list[Any]:
+    return twilio_call._contacts(notifier.to)
+
+
+# Arguments
+
+
+def test_every_field_of_a_call_is_a_keyword_argument_of_its_own() -> None:
+    own = [
+        parameter.name
+        for parameter in inspect.signature(TwilioCallNotifier.__init__).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    assert set(own) == {*CREATE_CALL_FIELDS, "message", "cooldown", "twilio_conn_id", "delivery"}
+
+
+def test_every_argument_is_documented_once() -> None:
+    text = inspect.getdoc(TwilioCallNotifier) or ""
+    parameters = inspect.signature(TwilioCallNotifier.__init__).parameters
+    documented = [name for name in parameters if text.count(f":param {name}:") == 1]
+    assert set(parameters) - set(documented) == {"self", "kwargs"}
+
+
+def test_every_field_of_a_call_is_templated_under_a_name_that_no_context_uses() -> None:
+    from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
+
+    assert {*CREATE_CALL_FIELDS, "message", "twilio_conn_id"} == set(TwilioCallNotifier.template_fields)
+    assert KNOWN_CONTEXT_KEYS.isdisjoint(TwilioCallNotifier.template_fields)
+
+
+@pytest.mark.parametrize("name", [name for name in CREATE_CALL_FIELDS if name != "to"])
+def test_each_field_becomes_the_attribute_of_its_name(name: str) -> None:
+    assert getattr(notifier(**{name: "given"}), name) == "given"
+
+
+def test_a_misspelt_argument_is_refused() -> None:
+    with pytest.raises(TypeError, match="mesage"):
+        notifier(mesage="hi")
+
+
+def test_it_has_the_name_that_airflow_gives_such_things() -> None:
+    assert send_twilio_call_notification is TwilioCallNotifier
+    assert issubclass(TwilioCallNotifier, BaseNotifier)
+
+
+def test_it_can_be_the_callback_of_a_deadline() -> None:
+    callback = AsyncCallback(TwilioCallNotifier, kwargs={"to": NUMBER, "cooldown": 600})
+    assert callback.path == "airflow_provider_twiliocall.notifications.twilio_call.TwilioCallNotifier"
+    assert TwilioCallNotifier(**callback.kwargs, context={"dag_run": {}}).context == {"dag_run": {}}
+
+
+@pytest.mark.parametrize("message", ["", "   ", "\n"])
+def test_an_empty_message_is_refused(message: str) -> None:
+    with pytest.raises(ValueError, match="message is empty"):
+        notifier(message=message)
+
+
+@pytest.mark.parametrize("message", [42, b"hi", ["hi"], True])
+def test_a_message_that_is_no_text_is_refused(message: Any) -> None:
+    with pytest.raises(ValueError, match=f"message is {type(message).__name__}, not text"):
+        notifier(message=message)
+
+
+def test_a_message_and_another_thing_to_be_heard_are_refused() -> None:
+    with pytest.raises(ValueError, match="message and url exclude one another"):
+        notifier(message="hi", url="https://example.com")
+
+
+@pytest.mark.parametrize("to", [[], "", "  ", (), None, [None, ""], "[]", set()])
+def test_an_empty_list_of_contacts_is_refused(to: Any) -> None:
+    with pytest.raises(ValueError, match="to names nobody"):
+        notifier(to=to)
+
+
+def test_a_list_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(ValueError, match="no list that can be read"):
+        notifier(to="[+15551234567")
+
+
+@pytest.mark.parametrize("cooldown", [timedelta(seconds=-1), -5, 0, timedelta(0)])
+def test_a_cooldown_of_no_time_is_refused_and_says_how_to_have_none(cooldown: Any) -> None:
+    with pytest.raises(ValueError, match=r"cooldown=.* more than 0; None switches it off"):
+        notifier(cooldown=cooldown)
+
+
+@pytest.mark.parametrize("cooldown", ["15 minutes", float("nan"), float("inf"), True, [60]])
+def test_a_cooldown_that_is_no_time_is_refused(cooldown: Any) -> None:
+    with pytest.raises(ValueError, match=r"cooldown=.* neither a timedelta nor a number of seconds"):
+        notifier(cooldown=cooldown)
+
+
+def test_a_cooldown_may_be_seconds_a_timedelta_or_none_and_is_15_minutes_by_default() -> None:
+    assert notifier(cooldown=90).cooldown == timedelta(seconds=90)
+    assert notifier(cooldown=timedelta(hours=1)).cooldown == timedelta(hours=1)
+    assert notifier(cooldown=None).cooldown is None
+    assert notifier().cooldown == timedelta(minutes=15)
+
+
+def test_a_delivery_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="delivery='exactly_once' is neither"):
+        notifier(delivery="exactly_once")
+    assert notifier().delivery == "at_least_once"
+
+
+# Whom to call
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        ["+15551230001", "+15551230002"],
+        ("+15551230001", "+15551230002"),
+        {"+15551230001", "+15551230002"},
+        "['+15551230001', '+15551230002']",
+        '["+15551230001", "+15551230002"]',
+        "('+15551230001', '+15551230002')",
+        "+15551230001, +15551230002",
+        "+15551230001\n+15551230002\n",
+    ],
+)
+def test_a_list_may_come_as_a_template_renders_it(to: Any) -> None:
+    assert [contact.strip() for contact in whom(notifier(to=to))] == ["+15551230001", "+15551230002"]
+
+
+def test_a_number_may_have_blanks() -> None:
+    assert whom(notifier(to="+33 6 12 34 56 78")) == ["+33 6 12 34 56 78"]
+
+
+def test_a_template_is_left_for_later() -> None:
+    assert whom(notifier(to="{{ var.json.oncall }}")) == ["{{ var.json.oncall }}"]
+
+
+# Templates
+
+
+def rendered(notifier: TwilioCallNotifier, context: dict[str, Any]) -> TwilioCallNotifier:
+    notifier.render_template_fields(context)  # type: ignore[arg-type]
+    return notifier
+
+
+def test_fields_are_rendered_from_the_context() -> None:
+    alert = rendered(notifier(to="{{ phone }}", message="{{ run_id }}"), {"phone": NUMBER, "run_id": "r1"})
+    assert (alert.to, alert.message) == (NUMBER, "r1")
+
+
+def test_a_message_that_cannot_be_rendered_gives_way_to_the_default_one() -> None:
+    alert = rendered(notifier(to="{{ phone }}", message="{{ ti.task_id }}"), {"phone": NUMBER})
+    assert alert.to == NUMBER
+    assert alert._words({"dag_run": {"dag_id": "nightly"}}).startswith("Airflow alert. DAG nightly")  # type: ignore
+
+
+@pytest.mark.parametrize("message", ["{{ nothing }}", "{{ None }}"])
+def test_a_message_rendered_to_nothing_gives_way_to_the_default_one(message: str) -> None:
+    alert = rendered(notifier(message=message), {"nothing": " "})
+    assert "Airflow alert." in (alert._words({}) or "")  # type: ignore[arg-type]
+
+
+def test_without_a_message_nothing_is_added_to_other_instructions() -> None:
+    assert notifier(url="https://example.com/alert")._words({}) is None  # type: ignore[arg-type]
+
+
+def test_the_same_notifier_says_each_time_what_the_time_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str | None] = []
+    monkeypatch.setattr(TwilioCallNotifier, "notify", lambda self, context: said.append(self.message))
+    alert = notifier(message="{{ run_id }} failed")
+    alert({"run_id": "one"})
+    alert({"run_id": "two"})
+    assert said == ["one failed", "two failed"]
+
+
+# What is said by default
+
+FAILED_TASK = {
+    "ti": SimpleNamespace(
+        dag_id="nightly",
+        task_id="load_orders",
+        map_index=-1,
+        try_number=2,
+        state="failed",
+        end_date=pendulum.datetime(2026, 3, 1, 14, 5),
+    ),
+    "exception": ValueError("no rows\nsecond line"),
+}
+
+
+def test_a_failed_task_is_told_with_its_dag_try_time_and_the_first_line_of_its_exception() -> None:
+    assert default_message(FAILED_TASK) == (
+        "Airflow alert. Task load_orders of DAG nightly failed on try 2, at 14:05 UTC on 1 March. "
+        "ValueError: no rows."
+    )
+
+
+def test_a_task_to_be_tried_again_is_told_as_such() -> None:
+    ti = SimpleNamespace(**{**vars(FAILED_TASK["ti"]), "state": "up_for_retry", "map_index": 3})  # type: ignore
+    told = default_message({"ti": ti})
+    assert "Task load_orders, number 3, of DAG nightly failed and will be tried again on try 2" in told
+
+
+def test_a_task_that_succeeded_is_not_said_to_have_failed() -> None:
+    told = default_message({"ti": SimpleNamespace(task_id="load", dag_id="nightly", state="success")})
+    assert told.startswith("Airflow alert. Task load of DAG nightly succeeded, at ")
+
+
+def test_a_failed_dag_is_told_with_the_task_that_failed() -> None:
+    told = default_message({**FAILED_TASK, "exception": None, "reason": "task_failure"})
+    assert told.startswith("Airflow alert. DAG nightly failed, at ")
+    assert told.endswith(". Task load_orders failed.")
+
+
+def test_a_dag_out_of_time_is_told_with_the_reason() -> None:
+    told = default_message({"dag": SimpleNamespace(dag_id="nightly"), "run_id": "r", "reason": "timed_out"})
+    assert told.startswith("Airflow alert. DAG nightly failed, at ")
+    assert told.endswith(". Reason: timed out.")
+
+
+def test_a_dag_that_succeeded_is_not_said_to_have_failed() -> None:
+    told = default_message({"dag": SimpleNamespace(dag_id="nightly"), "reason": "success"})
+    assert told.startswith("Airflow alert. DAG nightly succeeded, at ")
+
+
+def test_a_missed_deadline_is_told_from_plain_data() -> None:
+    context = {"dag_run": {"dag_id": "nightly"}, "deadline": {"deadline_time": "2026-03-01T06:00:00Z"}}
+    assert default_message(context) == (
+        "Airflow alert. DAG nightly missed its deadline, at 06:00 UTC on 1 March."
+    )
+
+
+def test_times_are_those_of_the_dags_time_zone() -> None:
+    dag = SimpleNamespace(dag_id="nightly", timezone=pendulum.timezone("Europe/Paris"))
+    assert "at 15:05 CET on 1 March" in default_message({**FAILED_TASK, "dag": dag})
+
+
+def test_an_exception_may_be_text_or_have_none_and_is_cut() -> None:
+    assert default_message({**FAILED_TASK, "exception": "killed"}).endswith(". killed.")
+    assert default_message({**FAILED_TASK, "exception": KeyError()}).endswith(". KeyError.")
+    assert len(default_message({**FAILED_TASK, "exception": "x " * 5000})) < LONGEST_REASON + 200
+
+
+class Broken:
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("the API server is away")
+
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        {"ti": None, "exception": None},
+        {"ti": Broken()},
+        {"ti": Broken(), "exception": Broken(), "dag": Broken(), "reason": Broken()},
+        {"deadline": {"deadline_time": "not a time"}},
+        {"deadline": 5},
+        {"dag_run": Broken(), "deadline": {"deadline_time": Broken()}},
+        {"dag": SimpleNamespace(timezone="Mars/Phobos"), "reason": ""},
+    ],
+)
+def test_whatever_is_missing_or_broken_something_is_said(context: dict[str, Any]) -> None:
+    assert default_message(context).startswith("Airflow alert. ")
+
+
+# Errors
+
+
+def test_an_error_tells_every_failure() -> None:
+    error = TwilioCallNotificationError(["one: away", "two: refused"])
+    assert error.failures == ["one: away", "two: refused"]
+    assert str(error) == "Not everybody could be called:\n- one: away\n- two: refused"
+
+
+# What parsing costs
+
+
+def test_parsing_a_dag_with_alerts_loads_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from airflow.sdk import DAG, BaseNotifier, BaseOperator, BaseSensorOperator\n"
+        "from airflow.providers.common.compat.sdk import conf\n"
+        "before = set(sys.modules)\n"
+        "import airflow_provider_twiliocall.operators.twilio_call\n"
+        "import airflow_provider_twiliocall.sensors.twilio_call\n"
+        "import airflow_provider_twiliocall.notifications.twilio_call as module\n"
+        "module.TwilioCallNotifier(to='+15551234567', message='{{ run_id }}')\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program], env=dict(os.environ), capture_output=True, text=True, check=True
+    )
+    loaded = finished.stdout.splitlines()[-1].split()
+    assert len(loaded) <= 20
+    assert all(name.startswith("airflow_provider_twiliocall") for name in loaded)
+    heavy = {"hooks.twilio_call", "twilio.client", "twilio.params", "cooldown", "notifications.alert"}
+    assert heavy.isdisjoint(name.removeprefix("airflow_provider_twiliocall.") for name in loaded)

@@ -1,0 +1,248 @@
+"""The storm rule, decided on lists of calls that are made up here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_twiliocall import cooldown as storm_rule
+from airflow_provider_twiliocall.cooldown import Cooldown, covers, random_wait, recent_calls
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError, TwilioUnreachableError
+
+TO, FROM = "+15551230001", "+15005559000"
+NOW = time.time()
+
+
+def sid(number: int) -> str:
+    return f"CA{number:032x}"
+
+
+def call(number: int, status: str = "queued", *, age: float = 1.0, **fields: Any) -> Call:
+    created = format_datetime(datetime.fromtimestamp(NOW - age, timezone.utc))
+    body = {"sid": sid(number), "status": status, "date_created": created, "direction": "outbound-api"}
+    return Call.model_validate(body | fields)
+
+
+class Twilio:
+    """As much of a client as the rule uses. Each look sees the next list; the last one stays."""
+
+    def __init__(self, *lists: list[Call] | Exception, clock_offset: float | None = 0.0) -> None:
+        self.lists = list(lists)
+        self.clock_offset = clock_offset
+        self.canceled: list[str] = []
+        self.gone: set[str] = set()
+        self.read = 0
+        self.fault: Exception | None = None
+
+    def list_calls(self, **filters: Any) -> Iterator[Call]:
+        assert (filters["to"], filters["from_"]) == (TO, FROM)
+        calls = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]
+        if isinstance(calls, Exception):
+            raise calls
+        for each in calls:
+            self.read += 1
+            yield each
+
+    def get_call(self, call_sid: str) -> Call:
+        if self.fault is not None:
+            raise self.fault
+        if call_sid in {*self.gone, *self.canceled}:
+            return call(int(call_sid[2:], 16), "canceled")
+        known = [each for calls in self.lists if isinstance(calls, list) for each in calls]
+        return next(each for each in [*known, call(int(call_sid[2:], 16))] if each.sid == call_sid)
+
+    def update_call(self, call_sid: str, *, status: CallStatus) -> Call:
+        assert status is CallStatus.CANCELED
+        self.canceled.append(call_sid)
+        return call(int(call_sid[2:], 16), "canceled")
+
+
+def cooldown(twilio: Twilio, minutes: float = 15) -> Cooldown:
+    return Cooldown(twilio, to=TO, from_=FROM, lasts=timedelta(minutes=minutes))  # type: ignore[arg-type]
+
+
+def give_way(twilio: Twilio, own: Call) -> Call | None:
+    return cooldown(twilio).give_way(own, until=time.monotonic() + 5)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storm_rule, "_PAUSE_S", 0.001)
+    monkeypatch.setattr(storm_rule, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(storm_rule, "_CALM_S", 0.0)
+    monkeypatch.setattr(storm_rule, "LONGEST_LAG_S", 0.05)
+
+
+# The wait
+
+
+def test_the_wait_is_random_and_never_longer_than_two_seconds() -> None:
+    waits = [random_wait() for _ in range(2000)]
+    assert min(waits) >= 0 and max(waits) <= 2
+    assert len(set(waits)) > 1900
+
+
+def test_of_a_crowd_few_are_ready_early() -> None:
+    waits = sorted(random_wait() for _ in range(2000))
+    assert sum(wait < 1 for wait in waits) < 200
+
+
+# What covers an alert
+
+
+@pytest.mark.parametrize("status", ["queued", "ringing", "in-progress", "completed"])
+def test_a_call_that_is_alive_or_completed_covers(status: str) -> None:
+    assert covers(call(1, status))
+    assert cooldown(Twilio([call(1, status)])).covering_call() is not None
+
+
+@pytest.mark.parametrize("status", ["busy", "failed", "no-answer", "canceled", "a-word-of-tomorrow"])
+def test_a_call_that_reached_nobody_covers_nothing(status: str) -> None:
+    assert cooldown(Twilio([call(1, status)])).covering_call() is None
+
+
+def test_a_call_older_than_the_cooldown_covers_nothing() -> None:
+    twilio = Twilio([call(1, "completed", age=10 * 60)])
+    assert cooldown(twilio, minutes=15).covering_call() is not None
+    assert cooldown(twilio, minutes=9).covering_call() is None
+
+
+def test_age_is_told_by_the_clock_of_twilio() -> None:
+    behind_by_an_hour = Twilio([call(1, "completed", age=3600 + 60)], clock_offset=-3600.0)
+    assert cooldown(behind_by_an_hour).covering_call() is not None
+
+
+def test_calls_that_no_notifier_places_cover_nothing() -> None:
+    assert (
+        cooldown(Twilio([call(1, direction="inbound"), call(2, date_created=None)])).covering_call() is None
+    )
+
+
+def test_the_list_is_read_no_further_than_the_cooldown_goes_back() -> None:
+    twilio = Twilio([call(1, age=1), call(2, age=5000), call(3, age=9000)])
+    found = list(recent_calls(twilio, to=TO, from_=FROM, seconds=900))  # type: ignore[arg-type]
+    assert [each.sid for each in found] == [sid(1)]
+    assert twilio.read == 2
+
+
+def test_a_list_that_cannot_be_read_is_said_so() -> None:
+    with pytest.raises(TwilioUnreachableError):
+        cooldown(Twilio(TwilioUnreachableError("away"))).covering_call()
+
+
+# Giving way
+
+
+def test_a_call_alone_stays() -> None:
+    twilio = Twilio([call(5)])
+    assert give_way(twilio, call(5)) == call(5)
+    assert twilio.canceled == []
+
+
+def test_a_later_call_gives_way_to_an_earlier_one() -> None:
+    twilio = Twilio([call(5, age=1), call(9, age=3)])
+    assert give_way(twilio, call(5, age=1)) == call(9, age=3)
+    assert twilio.canceled == [sid(5)]
+
+
+def test_an_earlier_call_does_not_give_way_to_a_later_one() -> None:
+    twilio = Twilio([call(5, age=1), call(9, age=3)])
+    assert give_way(twilio, call(9, age=3)) == call(9, age=3)
+    assert twilio.canceled == []
+
+
+def test_of_calls_of_one_second_the_sid_decides_and_so_one_stays() -> None:
+    both = [call(5), call(9)]
+    assert give_way(Twilio(both), call(9)) == call(5)
+    assert give_way(Twilio(both), call(5)) == call(5)
+
+
+def test_a_call_that_has_left_the_queue_comes_before_every_queued_one() -> None:
+    twilio = Twilio([call(5, age=3), call(9, "ringing", age=1)])
+    assert give_way(twilio, call(5, age=3)) == call(9, "ringing", age=1)
+    assert twilio.canceled == [sid(5)]
+
+
+def test_a_call_that_has_left_the_queue_is_let_be() -> None:
+    twilio = Twilio([call(5, "ringing", age=1), call(9, "ringing", age=3)])
+    assert give_way(twilio, call(5, age=1)) == call(5, "ringing", age=1)
+    assert twilio.canceled == []
+
+
+@pytest.mark.parametrize("status", ["busy", "failed", "no-answer", "canceled"])
+def test_nobody_gives_way_to_a_call_that_reached_nobody(status: str) -> None:
+    twilio = Twilio([call(9), call(5, status, age=3)])
+    assert give_way(twilio, call(9)) == call(9)
+
+
+def test_a_list_that_lags_is_looked_at_until_it_shows_what_is_earlier() -> None:
+    twilio = Twilio([], [], [call(5, age=3)])
+    assert give_way(twilio, call(9)) == call(5, age=3)
+
+
+def test_a_look_that_fails_is_tried_again_and_its_call_stays() -> None:
+    away = TwilioUnreachableError("away")
+    assert give_way(Twilio(away, [call(5, age=3)]), call(9)) == call(5, age=3)
+    assert give_way(Twilio(away), call(9)) == call(9)
+
+
+# Never none
+
+
+def test_when_the_call_given_way_to_is_gone_another_that_stands_covers() -> None:
+    twilio = Twilio([call(9), call(5, age=3)], [call(7, "ringing")])
+    twilio.gone = {sid(5)}
+    assert give_way(twilio, call(9)) == call(7, "ringing")
+
+
+def test_when_nothing_stands_any_more_the_alert_is_to_be_placed_anew() -> None:
+    twilio = Twilio([call(9), call(5, age=3)], [call(9), call(5, "canceled", age=3)])
+    twilio.gone = {sid(5)}
+    assert give_way(twilio, call(9)) is None
+
+
+def test_when_nobody_can_say_what_stands_the_alert_is_to_be_placed_anew() -> None:
+    twilio = Twilio([call(9), call(5, "ringing", age=3)])
+    twilio.fault = TwilioUnreachableError("away")
+    rule = cooldown(twilio)
+    assert rule.give_way(call(9), until=time.monotonic() + 5) is None
+    assert not rule.may_have_canceled
+
+
+def test_one_that_rings_by_the_time_it_is_to_be_canceled_is_kept_when_the_other_is_still_queued() -> None:
+    class RingsMeanwhile(Twilio):
+        def get_call(self, call_sid: str) -> Call:
+            return call(9, "ringing")
+
+    twilio = RingsMeanwhile([call(9), call(5, age=3)])
+    assert give_way(twilio, call(9)) == call(9, "ringing")
+    assert twilio.canceled == []
+
+
+def test_one_that_is_over_when_it_is_to_be_canceled_is_what_covers() -> None:
+    class OverMeanwhile(Twilio):
+        def update_call(self, call_sid: str, *, status: CallStatus) -> Call:
+            raise TwilioRejectedError("over", code=21220)
+
+        def get_call(self, call_sid: str) -> Call:
+            return call(9, "completed")
+
+    assert give_way(OverMeanwhile([call(9), call(5, "ringing", age=3)]), call(9)) == call(9, "completed")
+
+
+@pytest.mark.parametrize("order", [[5, 7, 9], [9, 7, 5], [7, 5, 9]])
+def test_whoever_looks_first_one_call_is_left(order: list[int]) -> None:
+    """Each sees the others as they stand when it looks."""
+    twilio = Twilio([call(5), call(7), call(9)])
+    for number in order:
+        give_way(twilio, call(number))
+        twilio.lists = [
+            [call(each, "canceled" if sid(each) in twilio.canceled else "queued") for each in (5, 7, 9)]
+        ]
+    assert sorted(twilio.canceled) == [sid(7), sid(9)]
