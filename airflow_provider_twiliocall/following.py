@@ -135,9 +135,14 @@ class CallFollower:
 
         :raises TwilioCallInterruptedError: the task was told to stop
         """
-        while (result := wait.look()) is None:
-            self._pause(wait.pause())
-        return result
+        try:
+            while (result := wait.look()) is None:
+                self._pause(wait.pause())
+            return result
+        except KeyboardInterrupt:
+            # Airflow takes Ctrl-C for a failed try, and the next one would dial anew if this one ended its call.
+            logger.warning("Interrupted: call %s may go on.", self.call_sid)
+            raise
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -172,7 +177,7 @@ class CallFollower:
         ):
             return self._judge(call)
         raise TwilioCallFateUnknownError(
-            f"Call {self.call_sid} was placed, but how it ended cannot be told: {result.problem}. It is not "
+            f"Call {self.call_sid} was placed, but how it ended cannot be told: {_open(result.problem)}. It is not "
             f"dialled again. {_LOOK_IT_UP}"
         )
 
@@ -313,6 +318,11 @@ class CallFollower:
         if self._journal.is_kept:
             raise TwilioCallInterruptedError(f"{told}, and the call may go on. A retry takes it up")
         raise TwilioCallFateUnknownError(f"{told}, and the call may go on. {_NOT_AGAIN}. {_LOOK_IT_UP}")
+
+
+def _open(sentence: str | None) -> str:
+    """A sentence without its full stop, to go on in another one."""
+    return (sentence or "nobody knows why").rstrip(".")
 
 
 @contextmanager

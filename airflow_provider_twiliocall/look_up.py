@@ -83,7 +83,7 @@ class CallLookUp:
 
         :param patience: seconds
         :param certain: whether to go on for longer where, by then, another could still turn up
-        :raises TwilioError: where Twilio's list could not be read even once
+        :raises TwilioError: where Twilio's list could not be read, in the end or, unless it is to be certain, at all
         """
         give_up = time.monotonic() + patience
         # Clocks may be set while one waits.
@@ -95,18 +95,21 @@ class CallLookUp:
             asked_at = time.time()
             try:
                 found = self._look()
+                # Certain is only what was asked for after the window had closed.
+                is_certain = self._was_closed(asked_at)
+                fault = None
             except TwilioError as error:
                 if type(error) is not type(fault):
                     logger.warning("Cannot look for the call for now: %s", error)
-                fault = error
-            if found and len(found) == 1 and self._was_closed(asked_at):
+                fault, is_certain = error, False
+            if is_certain and found and len(found) == 1:
                 return found
             now = time.monotonic()
-            if now >= at_last or (now >= give_up and (self._was_closed(asked_at) or not certain)):
+            if now >= at_last or (now >= give_up and (is_certain or not certain)):
                 break
             time.sleep(max(_SHORTEST_PAUSE_S, min(pause, give_up - time.monotonic())))
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)
-        if found is None and fault is not None:
+        if fault is not None and (certain or found is None):
             raise fault
         return found or []
 

@@ -206,3 +206,8 @@ def test_weather_that_lasts_is_passed_on(clock: Clock) -> None:
 
 def test_one_look_that_succeeded_is_enough_to_say_that_there_is_none() -> None:
     assert find(ScriptedHook([], AWAY)) == []
+
+
+def test_an_early_sight_is_not_certain_where_the_list_cannot_be_read_any_more() -> None:
+    with pytest.raises(TwilioUnreachableError):
+        find(ScriptedHook([call(FIRST, 0)], AWAY), certain=True)
