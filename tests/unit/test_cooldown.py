@@ -16,7 +16,8 @@ from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError, TwilioUnreachableError
 
 TO, FROM = "+15551230001", "+15005559000"
-NOW = time.time()
+# Of the test that runs: many others may have run since this file was read.
+now = time.time()
 
 
 def sid(number: int) -> str:
@@ -24,7 +25,7 @@ def sid(number: int) -> str:
 
 
 def call(number: int, status: str = "queued", *, age: float = 1.0, **fields: Any) -> Call:
-    created = format_datetime(datetime.fromtimestamp(NOW - age, timezone.utc))
+    created = format_datetime(datetime.fromtimestamp(now - age, timezone.utc))
     body = {"sid": sid(number), "status": status, "date_created": created, "direction": "outbound-api"}
     return Call.model_validate(body | fields)
 
@@ -69,6 +70,11 @@ def cooldown(twilio: Twilio, minutes: float = 15) -> Cooldown:
 
 def give_way(twilio: Twilio, own: Call) -> Call | None:
     return cooldown(twilio).give_way(own, until=time.monotonic() + 5)
+
+
+@pytest.fixture(autouse=True)
+def the_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "now", time.time())
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,9 @@ from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor
 
 ANSWERED, BUSY, ENDLESS = "+15005552201", "+15005552202", "+15005552203"
 
+# A short message has a limit of its own, and this call is to go on.
+NO_LIMIT = 14_400
+
 
 # Airflow takes a task that is rescheduled for less than some 5 s for a dead one, now and then.
 SHORTEST_RESCHEDULE_S = 6
@@ -29,7 +32,7 @@ for name, how in (
     with DAG(dag_id=f"sensor_{name}", schedule=None):
         answered = CreateCallOperator(task_id="ring_answered", to=ANSWERED, message="hello")
         busy = CreateCallOperator(task_id="ring_busy", to=BUSY, message="hello")
-        endless = CreateCallOperator(task_id="ring_endless", to=ENDLESS, message="hello")
+        endless = CreateCallOperator(task_id="ring_endless", to=ENDLESS, message="hello", time_limit=NO_LIMIT)
         sensor("answered", answered, **how)
         sensor("busy", busy, retries=1, **how)
         sensor("busy_soft", busy, soft_fail=True, **how)
@@ -38,5 +41,5 @@ for name, how in (
 
 for name, how in (("poke", {"mode": "poke"}), ("deferred", {"deferrable": True})):
     with DAG(dag_id=f"killed_sensor_{name}", schedule=None):
-        ring = CreateCallOperator(task_id="ring", to=ENDLESS, message="hello")
+        ring = CreateCallOperator(task_id="ring", to=ENDLESS, message="hello", time_limit=NO_LIMIT)
         sensor("killed", ring, **how)
