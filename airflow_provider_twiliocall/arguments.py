@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_twiliocall.outcome import answerers
 from airflow_provider_twiliocall.twilio.call import AnsweredBy
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
-from airflow_provider_twiliocall.twilio.twiml import message_to_twiml
+from airflow_provider_twiliocall.twilio.twiml import TWIML_MAX_CHARACTERS, message_to_twiml
 
 _SAYS_WHAT = ("message", "url", "twiml", "application_sid")
 _SILENCE = "<Response/>"
@@ -84,7 +84,9 @@ def time_limit_for(message: str, detection_timeout: Any = None) -> int:
     """
     given = str(detection_timeout).strip()
     listening = max(DETECTION_S, int(given) if given.isdecimal() else 0)
-    return math.ceil(listening + 2 * len(message) / SLOW_SPEECH_CHARACTERS_PER_S + 60)
+    # What does not fit into the TwiML is cut, and not said.
+    said = min(len(message), TWIML_MAX_CHARACTERS)
+    return math.ceil(listening + 2 * said / SLOW_SPEECH_CHARACTERS_PER_S + 60)
 
 
 def _is_unset(value: Any) -> bool:

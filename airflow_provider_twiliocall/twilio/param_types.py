@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 
@@ -16,6 +15,7 @@ from airflow_provider_twiliocall.twilio.phone_number import (
     show_address,
 )
 from airflow_provider_twiliocall.twilio.twiml import check_twiml
+from airflow_provider_twiliocall.twilio.url import check_url
 
 _BOOLEAN: TypeAdapter[bool] = TypeAdapter(bool)
 _CLIENT_OR_SIP = re.compile(r"client:\S+|sip:[^@\s]+@[^@\s]+")
@@ -58,19 +58,7 @@ def _as_list(value: object) -> object:
 
 
 def _absolute_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"{show(value)} is not a URL ({error})") from None
-    if parts.scheme.lower() not in ("http", "https") or not host or re.search(r"\s", value):
-        raise ValueError(
-            f"{show(value)} is not an absolute http or https URL: write it whole, e.g. https://example.com/calls"
-        )
-    if "_" in host:
-        raise ValueError(
-            f"{show(value)} has an underscore in its host name, which Twilio refuses: use a name without one"
-        )
+    check_url(value)
     return value
 
 

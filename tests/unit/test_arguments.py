@@ -164,3 +164,7 @@ def test_a_limit_that_rendered_to_nothing_is_none_of_the_authors(blank: Any) -> 
 def test_an_authors_own_conversation_may_last_as_long_as_it_likes(given: dict[str, str]) -> None:
     assert params(**given).time_limit is None
     assert params(message="None", **given).time_limit is None
+
+
+def test_words_that_are_cut_lengthen_no_call() -> None:
+    assert time_limit_for("word " * 100_000) == time_limit_for("word " * 1_000)
