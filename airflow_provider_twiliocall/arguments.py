@@ -9,10 +9,23 @@ from typing import Any
 from airflow_provider_twiliocall.outcome import answerers
 from airflow_provider_twiliocall.twilio.call import AnsweredBy
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
-from airflow_provider_twiliocall.twilio.twiml import TWIML_MAX_CHARACTERS, message_to_twiml
+from airflow_provider_twiliocall.twilio.twiml import (
+    PAUSE_S,
+    TWIML_MAX_CHARACTERS,
+    audio_to_twiml,
+    message_to_twiml,
+)
 
-_SAYS_WHAT = ("message", "url", "twiml", "application_sid")
+_SAYS_WHAT = ("message", "audio_url", "url", "twiml", "application_sid")
 _SILENCE = "<Response/>"
+
+# What each way of speaking has a meaning for.
+_SPOKEN = {
+    "voice": ("message",),
+    "language": ("message",),
+    "verbatim": ("message",),
+    "repeat": ("message", "audio_url"),
+}
 
 # Some 120 words a minute; Twilio's voices say 150 to 180.
 SLOW_SPEECH_CHARACTERS_PER_S = 10
@@ -20,31 +33,27 @@ SLOW_SPEECH_CHARACTERS_PER_S = 10
 # How long answering machine detection listens, unless machine_detection_timeout says otherwise.
 DETECTION_S = 30
 
+# Twilio's own default.
+LONGEST_CALL_S = 14_400
+
 
 def params_from_arguments(
-    arguments: Mapping[str, Any], *, message: Any, accept_answered_by: Any
+    arguments: Mapping[str, Any], said: Mapping[str, Any], *, accept_answered_by: Any
 ) -> CreateCallParams:
     """Turn an operator's arguments into parameters.
 
     :param arguments: Twilio's fields by name, as rendered
-    :param message: words that become TwiML; the call gets a ``time_limit`` from their length unless it has one
+    :param said: those of :data:`.SPEECH_FIELDS`, as rendered, that become TwiML. A message gives the call a
+        ``time_limit`` by its length unless it has one
     :param accept_answered_by: as rendered; implies answering machine detection after the beep, so that a
         voicemail has the message too
     :raises CallParamsError: all mistakes at once
     """
-    problems: list[str] = []
     fields = dict(arguments)
-    given = [name for name in _SAYS_WHAT if not _is_unset(message if name == "message" else fields[name])]
-    if not given and message is None:
-        problems.append("one of message, url, twiml and application_sid has to say what the callee hears")
-    elif len(given) > 1 and "message" in given:
-        problems.append(f"{' and '.join(given)} exclude one another: keep the one the callee shall hear")
-    elif message is not None and given in ([], ["message"]):
+    problems = _problems_of_what_is_heard(fields, said)
+    if not problems:
         try:
-            # A template that finds nothing renders to "None", which nobody means to have said.
-            fields["twiml"] = message_to_twiml("" if _is_unset(message) else message)
-            if _is_unset(fields["time_limit"]):
-                fields["time_limit"] = time_limit_for(message, fields["machine_detection_timeout"])
+            fields.update(_fields_of_what_is_said(said, fields))
         except ValueError as error:
             problems.append(str(error))
     if problems:
@@ -74,19 +83,71 @@ def params_from_arguments(
     return params
 
 
-def time_limit_for(message: str, detection_timeout: Any = None) -> int:
+def _problems_of_what_is_heard(fields: Mapping[str, Any], said: Mapping[str, Any]) -> list[str]:
+    heard = {name: said[name] if name in said else fields[name] for name in _SAYS_WHAT}
+    given = [name for name in _SAYS_WHAT if not _is_unset(heard[name])]
+    if not given and said["message"] is None:
+        return ["one of message, audio_url, url, twiml and application_sid has to say what the callee hears"]
+    if len(given) > 1 and given[0] in said:
+        return [f"{' and '.join(given)} exclude one another: keep the one the callee shall hear"]
+    return [
+        f"{name} has a meaning only for a {' or '.join(spoken)}: leave it out (it may also come from default_args)"
+        for name, spoken in _SPOKEN.items()
+        if not _is_unset(said[name]) and given and given[0] not in spoken
+    ]
+
+
+def _fields_of_what_is_said(said: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the TwiML that says it, with the time that takes; nothing where Twilio is told otherwise.
+
+    :raises ValueError: it cannot be said
+    """
+    speech = {name: None if _is_unset(value) else value for name, value in said.items()}
+    repeat = 1 if speech["repeat"] is None else speech["repeat"]
+    if speech["audio_url"] is not None:
+        return {"twiml": audio_to_twiml(speech["audio_url"], repeat=repeat)}
+    if any(not _is_unset(fields[name]) for name in _SAYS_WHAT if name in fields):
+        return {}
+    # A template that finds nothing renders to "None", which nobody means to have said.
+    message = "" if speech["message"] is None else speech["message"]
+    twiml = message_to_twiml(
+        message,
+        voice=speech["voice"],
+        language=speech["language"],
+        repeat=repeat,
+        verbatim=_is_true("verbatim", speech["verbatim"]),
+    )
+    if not _is_unset(fields["time_limit"]):
+        return {"twiml": twiml}
+    limit = time_limit_for(message, fields["machine_detection_timeout"], repeat=repeat)
+    return {"twiml": twiml, "time_limit": limit}
+
+
+def _is_true(name: str, value: Any) -> bool:
+    if value is None:
+        return False
+    words = {"true": True, "false": False}
+    if str(value).strip().lower() not in words:
+        raise ValueError(f"{name}={value!r:.80} is neither True nor False")
+    return words[str(value).strip().lower()]
+
+
+def time_limit_for(message: str, detection_timeout: Any = None, *, repeat: Any = 1) -> int:
     """Return the seconds after which a call that says a message has long said it, and somebody forgot to hang up.
 
-    Twice the time a slow voice takes for it, after as long as Twilio may listen for who has answered, and a
-    minute for the rest.
+    Twice the time a slow voice takes for it, as often as it is said, after as long as Twilio may listen for who
+    has answered, and a minute for the rest; never more than Twilio's own limit.
 
     :param detection_timeout: ``machine_detection_timeout`` as rendered
+    :param repeat: how often the message is said, as rendered
     """
     given = str(detection_timeout).strip()
     listening = max(DETECTION_S, int(given) if given.isdecimal() else 0)
+    times = int(repeat)
     # What does not fit into the TwiML is cut, and not said.
     said = min(len(message), TWIML_MAX_CHARACTERS)
-    return math.ceil(listening + 2 * said / SLOW_SPEECH_CHARACTERS_PER_S + 60)
+    saying = times * said / SLOW_SPEECH_CHARACTERS_PER_S + (times - 1) * PAUSE_S
+    return min(LONGEST_CALL_S, math.ceil(listening + 2 * saying + 60))
 
 
 def _is_unset(value: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
 
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -307,7 +307,8 @@ class TwilioCallNotifier(BaseNotifier):
         from airflow_provider_twiliocall.arguments import params_from_arguments
 
         arguments = {name: getattr(self, name) for name in CREATE_CALL_FIELDS} | {"to": contact}
-        return hook.with_caller_id(params_from_arguments(arguments, message=message, accept_answered_by=None))
+        said = dict.fromkeys(SPEECH_FIELDS) | {"message": message}
+        return hook.with_caller_id(params_from_arguments(arguments, said, accept_answered_by=None))
 
     def _mask_secrets(self) -> None:
         from airflow.sdk.log import mask_secret

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -51,7 +51,12 @@ class CreateCallOperator(BaseOperator):
 
     :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``
     :param from_: the number to call from; default: the extra ``from`` of the connection
-    :param message: words to say to the callee
+    :param message: words to say to the callee, put so that they can be understood when heard
+    :param audio_url: a recording to play to the callee instead, MP3 or WAV
+    :param voice: who says the message, such as ``Polly.Amy``; default: the account's own
+    :param language: of the message, such as ``fr-FR``
+    :param repeat: how often the message is said or the recording played, 1 to 1000; default 1
+    :param verbatim: whether the message is said exactly as it is written
     :param twilio_conn_id: the connection, of type ``twilio``
     :param wait_for_completion: whether to wait until the call is over
     :param deferrable: whether to wait in the triggerer, without a worker slot;
@@ -107,7 +112,7 @@ class CreateCallOperator(BaseOperator):
 
     template_fields: Sequence[str] = (
         *CREATE_CALL_FIELDS,
-        "message",
+        *SPEECH_FIELDS,
         "accept_answered_by",
         "twilio_conn_id",
     )
@@ -126,6 +131,11 @@ class CreateCallOperator(BaseOperator):
         to: str,
         from_: str | None = None,
         message: str | None = None,
+        audio_url: str | None = None,
+        voice: str | None = None,
+        language: str | None = None,
+        repeat: int | str | None = None,
+        verbatim: bool | str | None = None,
         twilio_conn_id: str = "twilio_default",
         wait_for_completion: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -176,9 +186,8 @@ class CreateCallOperator(BaseOperator):
         # The signature above is the one list of a call's fields here; each becomes the attribute of its name.
         arguments = locals()
         super().__init__(**kwargs)
-        for name in CREATE_CALL_FIELDS:
+        for name in (*CREATE_CALL_FIELDS, *SPEECH_FIELDS):
             setattr(self, name, arguments[name])
-        self.message = message
         self.twilio_conn_id = twilio_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
@@ -320,9 +329,8 @@ class CreateCallOperator(BaseOperator):
             if arguments[name]:
                 mask_secret(str(arguments[name]))
         try:
-            params = params_from_arguments(
-                arguments, message=self.message, accept_answered_by=self.accept_answered_by
-            )
+            said = {name: getattr(self, name) for name in SPEECH_FIELDS}
+            params = params_from_arguments(arguments, said, accept_answered_by=self.accept_answered_by)
             return self.hook.with_caller_id(params)
         except CallParamsError as error:
             listed = "\n".join(f"- {problem}" for problem in error.problems)

@@ -44,3 +44,6 @@ CREATE_CALL_FIELDS: tuple[str, ...] = (
     "passports",
 )
 """The fields of ``CreateCallParams``, in order. Operators read this at DAG parse, so it imports nothing."""
+
+SPEECH_FIELDS: tuple[str, ...] = ("message", "audio_url", "voice", "language", "repeat", "verbatim")
+"""What is turned into the ``twiml`` of a call: words and how to say them, or a recording."""

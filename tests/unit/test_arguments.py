@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_twiliocall.arguments import params_from_arguments, time_limit_for
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
 
 TWIML = "<Response><Hangup/></Response>"
@@ -15,9 +15,10 @@ URL = "https://example.com/twiml"
 APPLICATION = "AP" + "a" * 32
 
 
-def params(*, message: Any = None, accept_answered_by: Any = None, **given: Any) -> CreateCallParams:
+def params(*, accept_answered_by: Any = None, **given: Any) -> CreateCallParams:
+    said = {name: given.pop(name, None) for name in SPEECH_FIELDS}
     arguments: dict[str, Any] = dict.fromkeys(CREATE_CALL_FIELDS) | {"to": "+15551234567"} | given
-    return params_from_arguments(arguments, message=message, accept_answered_by=accept_answered_by)
+    return params_from_arguments(arguments, said, accept_answered_by=accept_answered_by)
 
 
 def problems(**given: Any) -> list[str]:
@@ -36,7 +37,9 @@ def test_what_says_something_else_is_passed_on(given: dict[str, str]) -> None:
 
 
 def test_nothing_to_hear_is_refused_once() -> None:
-    assert problems() == ["one of message, url, twiml and application_sid has to say what the callee hears"]
+    assert problems() == [
+        "one of message, audio_url, url, twiml and application_sid has to say what the callee hears"
+    ]
 
 
 @pytest.mark.parametrize("other", [{"url": URL}, {"twiml": TWIML}, {"application_sid": APPLICATION}])
@@ -45,6 +48,52 @@ def test_a_message_and_another_source_exclude_one_another(other: dict[str, str])
     assert problems(message="hello", **other) == [
         f"message and {name} exclude one another: keep the one the callee shall hear"
     ]
+
+
+def test_a_recording_becomes_twiml_that_plays_it() -> None:
+    played = params(audio_url="https://example.com/alarm.mp3", repeat="2")
+
+    assert str(played.twiml).count("<Play>https://example.com/alarm.mp3</Play>") == 2
+    assert played.time_limit is None
+
+
+def test_a_message_and_a_recording_exclude_one_another() -> None:
+    assert problems(message="hello", audio_url="https://example.com/alarm.mp3") == [
+        "message and audio_url exclude one another: keep the one the callee shall hear"
+    ]
+
+
+def test_a_message_is_said_as_asked() -> None:
+    said = str(params(message="load_table", voice="Polly.Lea", language="fr-FR", repeat=2).twiml)
+
+    assert said.count('<Say voice="Polly.Lea" language="fr-FR">load table</Say>') == 2
+
+
+@pytest.mark.parametrize(
+    ("verbatim", "words"), [("True", "load_table"), (False, "load table"), ("", "load table")]
+)
+def test_verbatim_is_read_as_templates_render_it(verbatim: Any, words: str) -> None:
+    assert f"<Say>{words}</Say>" in str(params(message="load_table", verbatim=verbatim).twiml)
+
+
+def test_how_to_say_it_is_refused_where_nothing_is_said() -> None:
+    assert problems(url=URL, voice="Polly.Lea", repeat=3) == [
+        "voice has a meaning only for a message: leave it out (it may also come from default_args)",
+        "repeat has a meaning only for a message or audio_url: leave it out (it may also come from default_args)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"repeat": "often"}, "repeat='often' is no number of times"),
+        ({"voice": "<Polly>"}, "voice='<Polly>' is no name of a voice"),
+        ({"language": "french!"}, "language='french!' is no language"),
+        ({"verbatim": "perhaps"}, "verbatim='perhaps' is neither True nor False"),
+    ],
+)
+def test_a_wrong_way_of_speaking_is_named(given: dict[str, str], problem: str) -> None:
+    assert problem in problems(message="hello", **given)[0]
 
 
 def test_two_sources_without_a_message_are_refused() -> None:
@@ -168,3 +217,11 @@ def test_an_authors_own_conversation_may_last_as_long_as_it_likes(given: dict[st
 
 def test_words_that_are_cut_lengthen_no_call() -> None:
     assert time_limit_for("word " * 100_000) == time_limit_for("word " * 1_000)
+
+
+def test_a_message_that_is_repeated_may_last_longer() -> None:
+    assert params(message="x" * 100, repeat="3").time_limit == 30 + 2 * (3 * 10 + 2) + 60
+
+
+def test_a_limit_is_never_above_what_twilio_takes() -> None:
+    assert params(message="x" * 3000, repeat=1000).time_limit == 14_400

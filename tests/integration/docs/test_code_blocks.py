@@ -19,7 +19,7 @@ from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSett
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.simulator.__main__ import _parser as simulator_parser
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -70,7 +70,8 @@ def test_a_python_block_runs(
 def _check_arguments(task: Any) -> None:
     if isinstance(task, CreateCallOperator):
         fields = {name: getattr(task, name) for name in CREATE_CALL_FIELDS}
-        params_from_arguments(fields, message=task.message, accept_answered_by=task.accept_answered_by)
+        said = {name: getattr(task, name) for name in SPEECH_FIELDS}
+        params_from_arguments(fields, said, accept_answered_by=task.accept_answered_by)
 
 
 @pytest.mark.parametrize("words", _commands())

@@ -16,7 +16,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallRefusedError
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.integration.task_context import StateStore, context
 
@@ -50,7 +50,7 @@ def test_every_field_of_a_call_is_a_keyword_argument_of_its_own() -> None:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     ]
     more = {
-        "message",
+        *SPEECH_FIELDS,
         "twilio_conn_id",
         "wait_for_completion",
         "deferrable",
@@ -72,7 +72,7 @@ def test_every_argument_is_documented_once() -> None:
 
 
 def test_every_field_of_a_call_is_templated() -> None:
-    assert {*CREATE_CALL_FIELDS, "message", "accept_answered_by", "twilio_conn_id"} == set(
+    assert {*CREATE_CALL_FIELDS, *SPEECH_FIELDS, "accept_answered_by", "twilio_conn_id"} == set(
         CreateCallOperator.template_fields
     )
 
