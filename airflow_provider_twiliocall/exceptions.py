@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.twilio.call import Call
 
 try:
     from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError, TaskDeferralTimeout
@@ -46,7 +51,16 @@ class TwilioCallEndedForGoodError(AirflowFailException):
 
 
 class TwilioCallUnansweredError(AirflowException):
-    """The call ended without reaching anybody who was wanted. A retry of the task dials again."""
+    """The call ended without reaching anybody who was wanted. A retry of the task dials again.
+
+    :param call: as it ended
+    :param ended_by_us: whether this task took it back before it could ring
+    """
+
+    def __init__(self, message: str, call: Call, *, ended_by_us: bool = False) -> None:
+        super().__init__(message)
+        self.call = call
+        self.ended_by_us = ended_by_us
 
 
 class TwilioCallNotPlacedError(AirflowException):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallUnansweredError,
     TwilioConnectionError,
 )
-from airflow_provider_twiliocall.outcome import Verdict, judge_with_reasons
+from airflow_provider_twiliocall.outcome import Outcome, Verdict
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import TwilioAmbiguousError, TwilioError
 from airflow_provider_twiliocall.waiting import CallWait, WaitEnd, WaitResult, deadline_of_call
@@ -47,6 +48,9 @@ ON_KILL_READ_S = 2.0
 # A task that is out of time may still end its call, through a little weather.
 PATIENCE_TO_END_S = 30.0
 
+# Dates are whole seconds, and the clock that they are compared by is known to the second.
+_CLOCK_SLACK_S = 2.0
+
 # A signal handler cannot wake a thread that sleeps; it looks up this often.
 _NAP_S = 0.2
 
@@ -58,7 +62,7 @@ class CallFollower:
     """One placed call of one task, from its SID to the verdict.
 
     :param when_killed: what becomes of the call when the task has to go first
-    :param accept_answered_by: who may have answered for the task to succeed; None for anybody
+    :param judge: says what the end of the call means for the task
     :param queue_timeout: seconds the call may stay in Twilio's queue
     :param tell: keeps what is known of the call where people see it
     """
@@ -72,7 +76,7 @@ class CallFollower:
         when_killed: WhenKilled,
         poll_interval: float,
         queue_timeout: float,
-        accept_answered_by: Collection[str] | None,
+        judge: Callable[[Call], Outcome],
         tell: Callable[[Call], None],
     ) -> None:
         self.call_sid = call_sid
@@ -81,7 +85,7 @@ class CallFollower:
         self._when_killed = when_killed
         self._poll_interval = poll_interval
         self._queue_timeout = queue_timeout
-        self._accept_answered_by = accept_answered_by
+        self._judge_call = judge
         self._tell = tell
         self.is_out_of_time = False
         self._is_stopped = False
@@ -92,13 +96,19 @@ class CallFollower:
     # Waiting ----------------------------------------------------------------------------------------------
 
     def first_wait(
-        self, call: Call | None, params: CreateCallParams, *, timeout_at: float | None
+        self,
+        call: Call | None,
+        params: CreateCallParams,
+        *,
+        timeout_at: float | None,
+        latest_ring: float = math.inf,
     ) -> CallWait:
         """Return the wait for a call that was placed just now, or taken up.
 
         :param call: as Twilio has shown it; None where it could not be seen
         :param params: what it was placed with
         :param timeout_at: Unix time at which the task's own time is up
+        :param latest_ring: Unix time after which it must not begin to ring any more
         """
         created = time.time()
         if call and call.date_created:
@@ -112,9 +122,8 @@ class CallFollower:
             ring_timeout=params.timeout,
             time_limit=params.time_limit,
         )
-        return self.wait(
-            deadline=deadline, queue_deadline=created + self._queue_timeout, timeout_at=timeout_at
-        )
+        queue_deadline = min(created + self._queue_timeout, latest_ring)
+        return self.wait(deadline=deadline, queue_deadline=queue_deadline, timeout_at=timeout_at)
 
     def wait(
         self, *, deadline: float, queue_deadline: float | None = None, timeout_at: float | None = None
@@ -168,7 +177,7 @@ class CallFollower:
         if result.end is WaitEnd.OVER and result.call:
             return self._judge(result.call)
         if result.end is WaitEnd.QUEUED_TOO_LONG:
-            self._give_up_queued(wait)
+            self._give_up_queued(wait, result.call)
             return None
         if result.end is WaitEnd.TIMED_OUT:
             return self.time_out("the task's execution_timeout is over")
@@ -182,15 +191,15 @@ class CallFollower:
         )
 
     def _judge(self, call: Call) -> str:
-        outcome = judge_with_reasons(call, self._hook, accept_answered_by=self._accept_answered_by)
+        outcome = self._judge_call(call)
         if outcome.verdict is Verdict.REDIAL:
-            raise TwilioCallUnansweredError(outcome.sentence)
+            raise TwilioCallUnansweredError(outcome.sentence, call)
         if outcome.verdict is Verdict.GIVE_UP:
             raise TwilioCallEndedForGoodError(outcome.sentence)
         logger.info(outcome.sentence)
         return call.sid
 
-    def _give_up_queued(self, wait: CallWait) -> None:
+    def _give_up_queued(self, wait: CallWait, call: Call | None) -> None:
         self._journal.ended("cancel")
         try:
             ending = through_weather(
@@ -202,17 +211,26 @@ class CallFollower:
             )
         except TwilioError as error:
             raise TwilioCallFateUnknownError(
-                f"Call {self.call_sid} stayed in Twilio's queue for too long (queue_timeout) and could not be "
+                f"Call {self.call_sid} stayed in Twilio's queue for too long and could not be "
                 f"canceled: {error}. It is not dialled again. {_LOOK_IT_UP}"
             ) from None
         self._tell(ending.call)
         if ending.by_us:
             raise TwilioCallUnansweredError(
-                f"Call {self.call_sid} was still in Twilio's queue after {self._queue_timeout:g} s "
-                "(queue_timeout) and was canceled. More calls per second, or a longer queue_timeout, help"
+                f"Call {self.call_sid} was still in Twilio's queue {self._why_too_late(call)} and was canceled. "
+                "More calls per second, or a longer queue_timeout, help",
+                ending.call,
+                ended_by_us=True,
             )
         self._journal.ended(None)
         logger.info("Call %s left the queue at the last moment: waiting for it.", self.call_sid)
+
+    def _why_too_late(self, call: Call | None) -> str:
+        if call and call.date_created:
+            age = time.time() + (self._hook.watcher.clock_offset or 0.0) - call.date_created.timestamp()
+            if age < self._queue_timeout - _CLOCK_SLACK_S:
+                return "when it was too late for it to ring"
+        return f"after {self._queue_timeout:g} s (queue_timeout)"
 
     def time_out(self, why: str) -> str:
         """End the call of a task that is out of time; return the SID of one that had ended well by itself.

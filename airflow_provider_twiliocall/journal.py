@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_twiliocall.dials import Dial
 from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallSupersededError
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Entry:
     :param clock_offset: seconds that Twilio's clock was ahead of that one, where that was known
     :param ended_by_us: how this task asked Twilio to end the call, if it did
     :param earlier_sids: the calls of earlier tries
+    :param step: which of the task's steps the call is for, from 0
+    :param dials: the calls that this run has seen to their end before
     """
 
     state: State
@@ -82,6 +85,8 @@ class Entry:
     call_sid: str | None = None
     ended_by_us: HowToEnd | None = None
     earlier_sids: tuple[str, ...] = ()
+    step: int = 0
+    dials: tuple[Dial, ...] = ()
 
     def is_for(self, params: CreateCallParams) -> bool:
         """Whether it is about a call between the two that these parameters are about.
@@ -95,12 +100,20 @@ class Entry:
     def from_json(cls, value: Mapping[str, Any]) -> Entry:
         """Read what :meth:`to_json` wrote; what a later version added is ignored."""
         known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
-        known |= {"state": State(value["state"]), "earlier_sids": tuple(value.get("earlier_sids", ()))}
+        known |= {
+            "state": State(value["state"]),
+            "earlier_sids": tuple(value.get("earlier_sids", ())),
+            "dials": tuple(map(Dial.from_json, value.get("dials", ()))),
+        }
         return cls(**known)
 
     def to_json(self) -> dict[str, Any]:
         """Return it for the store: no phone number in it."""
-        return asdict(self) | {"state": self.state.value, "earlier_sids": list(self.earlier_sids)}
+        return asdict(self) | {
+            "state": self.state.value,
+            "earlier_sids": list(self.earlier_sids),
+            "dials": [dial.to_json() for dial in self.dials],
+        }
 
 
 class CallJournal:
@@ -108,17 +121,27 @@ class CallJournal:
 
     :param store: Airflow's task state store; None where there is none
     :param max_tries: of this try
+    :param carried: what :meth:`to_carry` gave before the task was deferred
     """
 
-    def __init__(self, store: Store | None, max_tries: int) -> None:
+    def __init__(
+        self, store: Store | None, max_tries: int, *, carried: Mapping[str, Any] | None = None
+    ) -> None:
         self._store = store
         self.max_tries = max_tries
-        self._entry: Entry | None = None
+        self._entry = Entry.from_json(carried) if carried and store is None else None
+        # Seen to their end since the entry was written.
+        self._ended: tuple[Dial, ...] = ()
 
     @classmethod
-    def of(cls, context: Mapping[str, Any]) -> CallJournal:
+    def of(cls, context: Mapping[str, Any], carried: Mapping[str, Any] | None = None) -> CallJournal:
         """Open the journal of the task instance that a context is of."""
-        return cls(context.get("task_state_store"), getattr(context["ti"], "max_tries", 0))
+        store, max_tries = context.get("task_state_store"), getattr(context["ti"], "max_tries", 0)
+        return cls(store, max_tries, carried=carried)
+
+    def to_carry(self) -> dict[str, Any] | None:
+        """Return what a task that is deferred has to take along, where there is no store: no phone number in it."""
+        return self._entry.to_json() if self._entry and self._store is None else None
 
     @property
     def is_kept(self) -> bool:
@@ -129,6 +152,23 @@ class CallJournal:
     def known_sids(self) -> frozenset[str]:
         """The calls that earlier tries have placed."""
         return frozenset(self._entry.earlier_sids) if self._entry else frozenset()
+
+    @property
+    def step(self) -> int:
+        """Which of the task's steps was begun last in this run; 0 before the first."""
+        return self._entry.step if self._entry and self._entry.max_tries == self.max_tries else 0
+
+    @property
+    def dials(self) -> tuple[Dial, ...]:
+        """The calls that this run has seen to their end, in order."""
+        is_of_this_run = self._entry is not None and self._entry.max_tries == self.max_tries
+        written = self._entry.dials if self._entry and is_of_this_run else ()
+        return (*written, *self._ended)
+
+    def add(self, dial: Dial) -> None:
+        """Remember how a call ended; that is written down with the next one, and can be asked of Twilio until then."""
+        if dial.call_sid is None or dial.call_sid not in {known.call_sid for known in self.dials}:
+            self._ended = (*self._ended, dial)
 
     def read(self) -> Entry | None:
         """Return what an earlier try, or an earlier part of this one, has written; None for nothing.
@@ -148,16 +188,18 @@ class CallJournal:
         return self._entry
 
     def call_sid(self) -> str | None:
-        """Return the SID of the call this task has placed last, as far as the journal knows.
+        """Return the SID of the call this run has placed last, as far as the journal knows.
 
         :raises TwilioCallNotPlacedError: where it cannot be read now
         """
         entry = self.read()
-        return entry.call_sid if entry else None
+        return entry.call_sid if entry and entry.max_tries == self.max_tries else None
 
-    def placing(self, params: CreateCallParams, *, clock_offset: float | None = None) -> Entry:
+    def placing(self, params: CreateCallParams, *, step: int = 0, clock_offset: float | None = None) -> Entry:
         """Write down that a request is about to go out. To be called before every single one.
 
+        :param step: which of the task's steps the call is for
+        :param clock_offset: see :class:`Entry`
         :raises TwilioCallSupersededError: another process runs this task by now: don't dial
         :raises TwilioCallNotPlacedError: it could not be written: don't dial
         """
@@ -170,6 +212,8 @@ class CallJournal:
             sent=time.time(),
             clock_offset=clock_offset,
             earlier_sids=self._sids_so_far(),
+            step=step,
+            dials=self.dials[-_LONGEST_MEMORY:],
         )
         try:
             self._write(entry)
@@ -182,6 +226,7 @@ class CallJournal:
                 f"Airflow's task state store cannot be written ({error}), so nothing was dialled: without it a "
                 "retry could ring twice"
             ) from error
+        self._ended = ()
         return entry
 
     def placed(self, call_sid: str) -> None:

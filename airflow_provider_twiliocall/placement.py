@@ -7,15 +7,12 @@ import random
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import pendulum
-from airflow.providers.common.compat.sdk import AirflowException
-
+from airflow_provider_twiliocall.dials import Dial
 from airflow_provider_twiliocall.ending import Ending, HowToEnd, WhenKilled, end_call, through_weather
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
-    TwilioCallEndedForGoodError,
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
     TwilioCallMaybePlacedError,
@@ -24,8 +21,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallSupersededError,
 )
 from airflow_provider_twiliocall.journal import CallJournal, Entry, State
-from airflow_provider_twiliocall.look_up import PATIENCE_S, SHORT_PATIENCE_S, CallLookUp, named
-from airflow_provider_twiliocall.outcome import Verdict, judge_with_reasons
+from airflow_provider_twiliocall.lost_call import Delivery, LostCall
 from airflow_provider_twiliocall.twilio.call import CallStatus
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -43,8 +39,6 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 logger = logging.getLogger(__name__)
-
-Delivery = Literal["at_most_once", "at_least_once"]
 
 # A short pause of Twilio's is sat out here; a longer one is left to the task's own retry, which holds no slot.
 LONGEST_THROTTLE_S = 60.0
@@ -82,8 +76,7 @@ class Placement:
     :param delivery: what to do when nobody can say whether the phone rings: ``at_most_once`` fails for good,
         ``at_least_once`` dials again
     :param when_killed: what becomes of the call of a run that a person has cleared
-    :param accept_answered_by: for judging the call of an earlier try; None for anybody
-    :param is_judged: whether the task is about how the call ends; if not, a placed call is all it wants
+    :param step: which of the task's steps the call is for, from 0
     :param others: gives the calls that other tasks of the run are known to have placed
     :param claim: makes a call that was found known to them
     :param is_stopped: whether the task was told to stop
@@ -94,14 +87,16 @@ class Placement:
     journal: CallJournal
     delivery: Delivery = "at_most_once"
     when_killed: WhenKilled = "cancel"
-    accept_answered_by: Collection[str] | None = None
-    is_judged: bool = True
+    step: int = 0
     others: Callable[[], Collection[str]] = frozenset
     claim: Callable[[str], None] = lambda call_sid: None
     is_stopped: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
         self._callee = redact_phone_number(self.params.to)
+        self._lost_call = LostCall(
+            self.hook, self.params, self.journal, delivery=self.delivery, others=self.others, claim=self.claim
+        )
         self._sent: Entry | None = None
         # A request that may have placed a call, though at_least_once sends another one.
         self._unclear: Entry | None = None
@@ -109,17 +104,54 @@ class Placement:
         self.call_sid: str | None = None
 
     def place(self) -> Placed:
-        """Place the call, or take up the one that an earlier try has placed.
+        """Take up the call that an earlier try has placed, or place it; raises what these two do."""
+        return self.take_up(self.journal.read()) or self.dial()
+
+    def take_up(self, earlier: Entry | None) -> Placed | None:
+        """Return the call that an earlier try has placed for this step, also one that is over by now.
+
+        :param earlier: what the journal has of it
+        :return: None where there is none, or none that this task did not end itself: it is to be dialled
+        :raises TwilioCallNotPlacedError: what became of it cannot be seen now
+        :raises TwilioCallFateUnknownError: it may have been placed, and ``delivery`` forbids a second one
+        :raises TwilioCallMaybePlacedError: the same, and a retry looks again
+        :raises TwilioCallSupersededError: another try has taken over
+        """
+        if earlier is None or earlier.state is State.NOT_PLACED:
+            return None
+        if earlier.max_tries != self.journal.max_tries:
+            self._end_earlier_run(earlier)
+            return None
+        if not earlier.is_for(self.params):
+            logger.warning(
+                "An earlier try was about a call between two others (%s): it is left alone, and this one to %s "
+                "is placed.",
+                earlier.call_sid or "whose SID is not known",
+                self._callee,
+            )
+            return None
+        if earlier.call_sid is None:
+            logger.warning("An earlier try sent a call to %s and did not learn its SID.", self._callee)
+            self._unclear = earlier
+            return self._find(earlier, "the try before ended without Twilio's answer")
+        # Not yet one that may have been ended by us: what is over then is nothing to judge.
+        self.call_sid = None if earlier.ended_by_us else earlier.call_sid
+        taken_up = self._go_on_with(earlier, earlier.call_sid)
+        if taken_up is None:
+            self.call_sid = None
+        return taken_up
+
+    def dial(self) -> Placed:
+        """Place the call.
 
         :raises TwilioCallRefusedError: Twilio will not place this call
         :raises TwilioCallNotPlacedError: it was not placed, for now
         :raises TwilioCallFateUnknownError: it may have been placed, and ``delivery`` forbids a second one
         :raises TwilioCallMaybePlacedError: it may have been placed, and ``delivery`` allows a second one
-        :raises TwilioCallEndedForGoodError: an earlier try's call ended so that dialling again is unwanted
         :raises TwilioCallSupersededError: another try has taken over
         """
         try:
-            return self._place()
+            return self._dial()
         except AirflowTaskTimeout:
             if self._sent is None or self.call_sid or self.journal.is_kept:
                 raise
@@ -131,49 +163,14 @@ class Placement:
 
     def find_lost_call(self) -> str | None:
         """Return the SID of the call of a request that was interrupted; None where it is not certain which it is."""
-        if self._sent is None:
-            return None
-        try:
-            found = self._look_up(self._sent).find(patience=SHORT_PATIENCE_S, certain=True)
-        except Exception as error:
-            logger.warning("It cannot be seen what became of the request that was interrupted: %s", error)
-            return None
-        if len(found) != 1:
-            return None
-        self.journal.still_holds()
+        found = self._lost_call.of_interrupted(self._sent) if self._sent else None
         # Written down with its SID, so that a retry knows whose end it is that it then sees.
-        return self._keep(found[0]).call_sid if self._is_ours_alone(found[0]) else None
-
-    def _place(self) -> Placed:
-        earlier = self.journal.read()
-        if earlier is None or earlier.state is State.NOT_PLACED:
-            return self._dial()
-        if earlier.max_tries != self.journal.max_tries:
-            self._end_earlier_run(earlier)
-            return self._dial()
-        if not earlier.is_for(self.params):
-            logger.warning(
-                "An earlier try was about a call between two others (%s): it is left alone, and this one to %s "
-                "is placed.",
-                earlier.call_sid or "whose SID is not known",
-                self._callee,
-            )
-            return self._dial()
-        if earlier.call_sid is None:
-            logger.warning("An earlier try sent a call to %s and did not learn its SID.", self._callee)
-            self._unclear = earlier
-            return self._find(earlier, "the try before ended without Twilio's answer") or self._dial()
-        # Not yet one that may have been ended by us: what is over then is nothing to judge.
-        self.call_sid = None if earlier.ended_by_us else earlier.call_sid
-        if (taken_up := self._take_up(earlier, earlier.call_sid)) is not None:
-            return taken_up
-        self.call_sid = None
-        return self._dial()
+        return self._keep(found).call_sid if found else None
 
     # What an earlier try has left -------------------------------------------------------------------------
 
-    def _take_up(self, earlier: Entry, call_sid: str) -> Placed | None:
-        """Return an earlier try's call, or None where a new one is to be placed."""
+    def _go_on_with(self, earlier: Entry, call_sid: str) -> Placed | None:
+        """Return an earlier try's call; None for one that an earlier try has ended."""
         try:
             call = self._see(earlier, call_sid)
         except TwilioError as error:
@@ -191,17 +188,9 @@ class Placement:
             return Placed(call_sid, call)
         if _was_ended_by_us(earlier, call):
             logger.info("Call %s was ended by an earlier try: placing it anew.", call_sid)
+            self.journal.add(Dial.of(call, step=earlier.step, ended_by_us=True))
             return None
-        if not self.is_judged:
-            logger.info("Call %s was placed by an earlier try: nothing is dialled.", call_sid)
-            return Placed(call_sid, call)
-        outcome = judge_with_reasons(call, self.hook, accept_answered_by=self.accept_answered_by)
-        if outcome.verdict is Verdict.GIVE_UP:
-            raise TwilioCallEndedForGoodError(outcome.sentence)
-        if outcome.verdict is Verdict.REDIAL:
-            logger.info("%s This try dials again.", outcome.sentence)
-            return None
-        logger.info("Call %s was placed by an earlier try, and is over: nothing is dialled.", call_sid)
+        logger.info("Call %s was placed by an earlier try, and is over.", call_sid)
         return Placed(call_sid, call)
 
     def _see(self, earlier: Entry, call_sid: str) -> Call | None:
@@ -248,12 +237,7 @@ class Placement:
             ) from None
 
     def _unknown_call_of(self, earlier: Entry) -> str | None:
-        if not earlier.is_for(self.params):
-            return None
-        found = self._look_up(earlier).find(patience=SHORT_PATIENCE_S, certain=False)
-        if len(found) > 1:
-            logger.warning("The run before may have placed one of %s: they are left alone.", named(found))
-        return found[0].sid if len(found) == 1 else None
+        return self._lost_call.of_earlier_run(earlier) if earlier.is_for(self.params) else None
 
     # Dialling ---------------------------------------------------------------------------------------------
 
@@ -300,7 +284,9 @@ class Placement:
         guess = 1.0
         while True:
             # Before every POST: the store refuses a process that another try has replaced.
-            self._sent = self.journal.placing(self.params, clock_offset=self.hook.client.clock_offset)
+            self._sent = self.journal.placing(
+                self.params, step=self.step, clock_offset=self.hook.client.clock_offset
+            )
             if self.is_stopped():
                 self._write_down_not_placed()
                 raise TwilioCallInterruptedError(
@@ -356,63 +342,9 @@ class Placement:
             until=time.time() + PATIENCE_TO_END_S,
         )
 
-    # A lost answer ----------------------------------------------------------------------------------------
-
     def _find(self, sent: Entry, why: str) -> Placed | None:
-        """Look for the call that a request may have placed; None where ``delivery`` wants a second one instead."""
-        at_most_once = self.delivery == "at_most_once"
-        try:
-            patience = PATIENCE_S if at_most_once else SHORT_PATIENCE_S
-            found = self._look_up(sent).find(patience=patience, certain=at_most_once)
-            if len(found) == 1:
-                # Before it is claimed: it may be the call of the try that has taken over, and then it is not ours.
-                self.journal.still_holds()
-            if len(found) == 1 and self._is_ours_alone(found[0]):
-                logger.info("Call %s to %s is the one: going on with it.", found[0].sid, self._callee)
-                return self._keep(found[0])
-        except TwilioCallSupersededError:
-            raise
-        except Exception as error:
-            if not at_most_once:
-                logger.warning("The call could not be looked for, so it is placed again: %s", error)
-                return None
-            raise self._cannot_look(why, error) from None
-        if not at_most_once:
-            logger.warning("%s: dialling again, better two rings than none.", _what_was_found(found))
-            return None
-        moment = pendulum.from_timestamp(sent.sent)
-        raise TwilioCallFateUnknownError(
-            f"Nobody can say whether the call to {self._callee} was placed ({why}). {_what_was_found(found)}. It "
-            "is not dialled again, because that could ring twice. Look in Twilio's call log for a call to "
-            f"{self._callee} created at {moment.to_datetime_string()} UTC or shortly after: if none is this "
-            "task's, clear this task to dial"
-        )
-
-    def _is_ours_alone(self, call: Call) -> bool:
-        """Claim a call, and see whether another task of the run did so at the same time."""
-        self.claim(call.sid)
-        return call.sid not in self.others()
-
-    def _cannot_look(self, why: str, error: Exception) -> AirflowException:
-        unclear = (
-            f"Nobody can say if the call to {self._callee} was placed ({why}), and Twilio cannot be asked"
-        )
-        if self.journal.is_kept:
-            return TwilioCallMaybePlacedError(
-                f"{unclear} now ({error}). A retry of this task asks again before it dials"
-            )
-        return TwilioCallFateUnknownError(
-            f"{unclear} ({error}). It is not dialled again. Look for it in Twilio's call log: if there is none, clear "
-            "this task to dial"
-        )
-
-    def _look_up(self, entry: Entry) -> CallLookUp:
-        return CallLookUp(
-            self.hook,
-            self.params,
-            entry,
-            taken_sids=lambda: {*self.journal.known_sids, *self.others()},
-        )
+        found = self._lost_call.of(sent, why)
+        return self._keep(found) if found else None
 
 
 def _was_ended_by_us(earlier: Entry, call: Call) -> bool:
@@ -420,11 +352,3 @@ def _was_ended_by_us(earlier: Entry, call: Call) -> bool:
     if call.status is CallStatus.COMPLETED:
         return earlier.ended_by_us == "hang_up"
     return call.status is CallStatus.CANCELED and earlier.ended_by_us is not None
-
-
-def _what_was_found(calls: list[Call]) -> str:
-    if not calls:
-        return "Twilio's list of calls shows none that it could be"
-    if len(calls) == 1:
-        return f"Call {calls[0].sid} may be it, but another task of this run has found it too"
-    return f"It may be any of {named(calls)}"

@@ -6,34 +6,36 @@ import math
 import time
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_twiliocall.durations import read_seconds
+from airflow_provider_twiliocall.operators.argument_checks import (
+    check_choice,
+    check_duration,
+    check_only_when_waiting,
+    check_poll_interval,
+    check_queue_timeout,
+    check_redial_on,
+)
+from airflow_provider_twiliocall.operators.base import CallOperator, Step
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_twiliocall.following import CallFollower
-    from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+    from airflow_provider_twiliocall.call_window import CallWindow
+    from airflow_provider_twiliocall.dial_rules import DialRules
+    from airflow_provider_twiliocall.dials import Dial
     from airflow_provider_twiliocall.journal import CallJournal
-    from airflow_provider_twiliocall.placement import Placement
+    from airflow_provider_twiliocall.outcome import Outcome
+    from airflow_provider_twiliocall.redial import Redial
+    from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
-    from airflow_provider_twiliocall.waiting import CallWait, WaitResult
-
-# A call that has not left Twilio's queue by then is canceled: it would ring at a time nobody meant.
-DEFAULT_QUEUE_TIMEOUT_S = 3600.0
-
-# Twilio itself drops what has been queued for a day.
-LONGEST_QUEUE_TIMEOUT_S = 86_400.0
-
-# Added to the trigger's own deadline: Airflow's timeout is for a triggerer that is gone, not for a slow call.
-_DEFERRAL_SLACK_S = 120.0
 
 
-class CreateCallOperator(BaseOperator):
+class CreateCallOperator(CallOperator):
     """Place a phone call with Twilio and, if asked to, wait for it and judge how it ended.
 
     Without ``wait_for_completion`` the task succeeds once Twilio has taken the call. With it, the task succeeds
@@ -45,9 +47,12 @@ class CreateCallOperator(BaseOperator):
     anything is dialled, see :class:`.CreateCallParams`. One of ``message``, ``url``, ``twiml`` and
     ``application_sid`` has to say what the callee hears.
 
+    With ``max_dials`` the task dials again by itself. ``call_window``, ``expires_after`` and ``do_not_call`` say when
+    and whom not to call.
+
     XCom: ``return_value`` and ``call_sid`` are the call's SID; ``call`` is the call as a dict (``status``,
     ``answered_by``, ``duration`` in seconds, ``price``, which may still be null, …), phone numbers cut to their
-    last four digits.
+    last four digits. With ``max_dials`` also ``dials``: all calls of this run, each as a dict.
 
     :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``
     :param from_: the number to call from; default: the extra ``from`` of the connection
@@ -66,6 +71,19 @@ class CreateCallOperator(BaseOperator):
         Turns on ``machine_detection="DetectMessageEnd"`` unless another is given. Only when waiting.
     :param queue_timeout: seconds, or a timedelta, that the call may stay in Twilio's queue before it is
         canceled; default one hour. Only when waiting.
+    :param call_window: when the phone may ring, a :class:`.CallWindow` or its arguments as a dict. A call that has
+        not left Twilio's queue when it closes is canceled, by a task that waits
+    :param on_outside_window: what to do outside it: ``"wait"`` defers the task until it opens, ``"skip"`` skips
+        the task, ``"fail"`` fails it for good
+    :param expires_after: seconds, or a timedelta, after the time for which the DAG run was scheduled (its
+        ``run_after``) when ringing has become pointless: the task is skipped then
+    :param do_not_call: numbers that are not called, however they are formatted, or the name of an Airflow Variable
+        that holds them; the task of one that is listed is skipped
+    :param max_dials: how often this task dials until somebody is reached. With more than 1 its retries do not dial
+        again after a bad outcome. Only when waiting.
+    :param redial_after: seconds, or a timedelta, between the end of a call and the next dial; the task is deferred
+    :param redial_on: after which endings it dials again, of ``busy``, ``no-answer``, ``failed`` and ``voicemail``
+        (somebody answered who is not in ``accept_answered_by``)
     :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
         ``"at_most_once"`` fails for good and says how to resolve it, ``"at_least_once"`` dials again
     :param when_killed: what becomes of the call when the task is killed, evicted or out of time: ``"cancel"``
@@ -114,16 +132,15 @@ class CreateCallOperator(BaseOperator):
         *CREATE_CALL_FIELDS,
         *SPEECH_FIELDS,
         "accept_answered_by",
+        "call_window",
+        "do_not_call",
         "twilio_conn_id",
     )
     template_fields_renderers = {"twiml": "xml"}  # noqa: RUF012 (Airflow's own way of saying it)
     ui_color = "#f7d8dc"
 
-    account_sid: str | None
-
-    # Of one try: the call it follows, and whether it was told to stop.
-    _follower: CallFollower | None = None
-    _is_stopped = False
+    # Of one try.
+    _params: CreateCallParams | None = None
 
     def __init__(
         self,
@@ -142,6 +159,13 @@ class CreateCallOperator(BaseOperator):
         poll_interval: float = 5,
         accept_answered_by: Collection[str] | str | None = None,
         queue_timeout: float | timedelta | None = None,
+        call_window: CallWindow | dict[str, Any] | str | None = None,
+        on_outside_window: Literal["wait", "skip", "fail"] = "wait",
+        expires_after: float | timedelta | None = None,
+        do_not_call: Collection[str] | str | None = None,
+        max_dials: int = 1,
+        redial_after: float | timedelta = timedelta(minutes=2),
+        redial_on: Collection[str] | str = ("busy", "no-answer"),
         delivery: Literal["at_most_once", "at_least_once"] = "at_most_once",
         when_killed: Literal["cancel", "hang_up", "leave"] = "cancel",
         account_sid: str | None = None,
@@ -199,125 +223,144 @@ class CreateCallOperator(BaseOperator):
             else accept_answered_by
         )
         self.queue_timeout = queue_timeout
+        self.call_window = call_window
+        self.on_outside_window = on_outside_window
+        self.expires_after = expires_after
+        self.do_not_call = sorted(do_not_call) if isinstance(do_not_call, (set, frozenset)) else do_not_call
+        self.max_dials = max_dials
+        self.redial_after = redial_after
+        self.redial_on = check_redial_on(redial_on)
         self.delivery = delivery
         self.when_killed = when_killed
         self._refuse_what_cannot_work()
 
     def _refuse_what_cannot_work(self) -> None:
-        for name in ("accept_answered_by", "queue_timeout"):
-            if getattr(self, name) is not None and not self.wait_for_completion:
-                raise ValueError(
-                    f"{name} has a meaning only for a task that waits for the call: add wait_for_completion=True, "
-                    f"or leave {name} out (it may also come from default_args)"
-                )
-        if self.delivery not in ("at_most_once", "at_least_once"):
-            raise ValueError(f"delivery={self.delivery!r} is neither 'at_most_once' nor 'at_least_once'")
-        if self.when_killed not in ("cancel", "hang_up", "leave"):
-            raise ValueError(f"when_killed={self.when_killed!r} is none of 'cancel', 'hang_up' and 'leave'")
-        if isinstance(self.poll_interval, bool) or not isinstance(self.poll_interval, (int, float)):
-            raise ValueError(f"poll_interval={self.poll_interval!r} is not a number of seconds")
-        if not 0 < self.poll_interval < math.inf:
-            raise ValueError(f"poll_interval={self.poll_interval!r} has to be more than 0 seconds")
-        if not 0 < _seconds(self.queue_timeout) <= LONGEST_QUEUE_TIMEOUT_S:
+        check_only_when_waiting(self, ("accept_answered_by", "queue_timeout"))
+        check_choice("delivery", self.delivery, ("at_most_once", "at_least_once"))
+        check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave"))
+        check_choice("on_outside_window", self.on_outside_window, ("wait", "skip", "fail"))
+        check_poll_interval(self.poll_interval)
+        check_queue_timeout(self.queue_timeout)
+        if self.call_window is not None:
+            from airflow_provider_twiliocall.call_window import CallWindow
+
+            CallWindow.check_literal(self.call_window)
+        if self.expires_after is not None:
+            check_duration("expires_after", self.expires_after)
+        if isinstance(self.max_dials, bool) or not isinstance(self.max_dials, int) or self.max_dials < 1:
+            raise ValueError(f"max_dials={self.max_dials!r} is no number of dials: give 1 or more")
+        if self.max_dials > 1 and not self.wait_for_completion:
             raise ValueError(
-                f"queue_timeout={self.queue_timeout!r} has to be more than 0 seconds, and at most "
-                f"{LONGEST_QUEUE_TIMEOUT_S:.0f}: Twilio keeps no call in its queue for longer than a day"
+                "max_dials has a meaning only for a task that waits for the call: add wait_for_completion=True"
             )
+        check_duration("redial_after", self.redial_after, or_zero=True)
 
-    @cached_property
-    def hook(self) -> TwilioCallHook:
-        """The hook, of the connection and account given."""
-        from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+    def prepare(self) -> None:
+        """Check all arguments, before anything else is done.
 
-        return TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
-
-    def execute(self, context: Context) -> str:
-        """Place the call, or take up the one an earlier try has placed; wait for it if asked to.
-
-        :raises TwilioCallRefusedError: before or instead of dialling, not to be retried
+        :raises TwilioCallRefusedError: names all that is wrong with them
         """
-        from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
-        from airflow_provider_twiliocall.following import no_redial_of
-        from airflow_provider_twiliocall.journal import CallJournal
+        self._params = self._checked_params()
+        self._window()
 
-        started = time.time()
-        params = self._call_params()
-        journal = CallJournal.of(context)
-        placement = self._placement(context, params, journal)
+    # The steps --------------------------------------------------------------------------------------------
+
+    @property
+    def dials_on(self) -> bool:
+        """Whether this task dials again by itself, so that its retries need not."""
+        return self.max_dials > 1
+
+    def judge(self, call: Call) -> Outcome:
+        """Say what the end of a call means for the task."""
+        from airflow_provider_twiliocall.outcome import answerers, judge_with_reasons
+
+        return judge_with_reasons(call, self.hook, accept_answered_by=answerers(self.accept_answered_by))
+
+    def step(self, context: Context, number: int) -> Step:
+        """Return the dial of that number: all are alike.
+
+        :raises TwilioCallRefusedError: it cannot be dialled as it is
+        """
+        params = self._params or self._checked_params()
+        return Step(number, params, self._rules(context).latest_ring(time.time()))
+
+    def next_step(self, context: Context, journal: CallJournal, *, waited_after: str | None) -> Step:
+        """Return the next dial, once its time has come.
+
+        :raises AirflowSkipException: the callee is not to be called, now or at all
+        :raises TwilioCallEndedForGoodError: that was the last dial
+        :raises TwilioCallRefusedError: the window is closed, and the author wants to know
+        """
+        from airflow_provider_twiliocall.dial_rules import read_do_not_call
+        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+
+        dials = [dial for dial in journal.dials if not dial.ended_by_us]
+        step = self.step(context, len(dials))
+        rules = self._rules(context)
+        now = time.time()
+        due = self._redial.due(dials, now=now, clock_offset=self.hook.client.clock_offset or 0.0)
+        if dials and dials[-1].call_sid == waited_after:
+            due = now
         try:
-            placed = placement.place()
-            with no_redial_of(placed.call_sid, journal):
-                follower = self._follow(context, placed.call_sid, journal)
-                self._push(context, call_sid=placed.call_sid)
-                if placed.call:
-                    self._push(context, call=placed.call.to_dict())
-                if not self.wait_for_completion:
-                    self._let_go(follower)
-                    return placed.call_sid
-                wait = follower.first_wait(placed.call, params, timeout_at=self._timeout_at(started))
-                return self._wait(follower, wait)
-        except AirflowTaskTimeout:
-            return self._out_of_time(context, placement.call_sid or placement.find_lost_call(), journal)
+            if read_do_not_call(self.do_not_call).is_listed(step.params.to):
+                self._drop(dials, "The callee is on the do-not-call list")
+            opens = rules.earliest_ring(due)
+        except ValueError as error:
+            raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
+        if opens >= rules.expires_at:
+            self._drop(dials, f"It is too late for this call (expires_after={self.expires_after!r})")
+        if opens > due and self.on_outside_window != "wait":
+            closed = f"It is outside the call window ({rules.hours})"
+            if self.on_outside_window == "skip":
+                self._drop(dials, closed)
+            raise TwilioCallRefusedError(f"Nothing was dialled: {closed}, and on_outside_window is 'fail'")
+        if opens > now:
+            why = "the call window opens then" if opens > due else f"redial_after is {self.redial_after!r}"
+            self.pause(opens, journal, why, waited_after=dials[-1].call_sid if dials else None)
+        return step
 
-    def resume(self, context: Context, event: dict[str, Any] | None = None, **_: Any) -> str:
-        """Go on after the trigger has fired."""
-        from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
-        from airflow_provider_twiliocall.following import no_redial_of
-        from airflow_provider_twiliocall.journal import CallJournal
-        from airflow_provider_twiliocall.waiting import WaitResult
+    def may_dial_on_after_taking_back(self, context: Context) -> bool:
+        """Say yes where the call was taken back because its time is over: its rules say what comes of that."""
+        return not self._rules(context).allow(time.time())
 
-        event = event or {}
-        journal = CallJournal.of(context)
-        with no_redial_of(event.get("call_sid", "(the trigger's event does not say which)"), journal):
-            try:
-                follower = self._follow(context, event["call_sid"], journal)
-                wait = follower.wait(deadline=event["deadline"], timeout_at=event["timeout_at"])
-                return self._wait(follower, wait, WaitResult.from_event(event))
-            except AirflowTaskTimeout:
-                return self._out_of_time(context, event["call_sid"], journal)
+    def _drop(self, dials: Sequence[Dial], why: str) -> NoReturn:
+        """Skip the task; but one that has rung somebody in vain has not skipped anything, and fails."""
+        from airflow.providers.common.compat.sdk import AirflowSkipException
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume as Airflow does, but a wait that broke off is no reason to forget the call, or to dial again."""
-        from airflow_provider_twiliocall.exceptions import TaskDeferralError, TaskDeferralTimeout
+        from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
+        from airflow_provider_twiliocall.redial import named_endings
+
+        if not dials:
+            raise AirflowSkipException(f"{why}: nothing is dialled.")
+        raise TwilioCallEndedForGoodError(f"{why}, and nobody was reached before: {named_endings(dials)}")
+
+    # Arguments --------------------------------------------------------------------------------------------
+
+    @property
+    def _redial(self) -> Redial:
+        from airflow_provider_twiliocall.redial import Redial
+
+        return Redial(self.max_dials, read_seconds("redial_after", self.redial_after), self.redial_on)
+
+    def _rules(self, context: Context) -> DialRules:
+        from airflow_provider_twiliocall.dial_rules import DialRules
+
+        expires_at = math.inf
+        if self.expires_after is not None:
+            expires_after = read_seconds("expires_after", self.expires_after)
+            expires_at = context["dag_run"].run_after.timestamp() + expires_after
+        return DialRules(self._window(), expires_at)
+
+    def _window(self) -> CallWindow | None:
+        from airflow_provider_twiliocall.call_window import CallWindow
+        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 
         try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except (TaskDeferralError, TaskDeferralTimeout) as error:
-            self.log.warning("The wait for the call broke off: %s", error)
-            return self._wait_anew(context, out_of_time=isinstance(error, TaskDeferralTimeout))
+            return None if self.call_window is None else CallWindow.from_value(self.call_window)
+        except ValueError as error:
+            raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
 
-    def _wait_anew(self, context: Context, *, out_of_time: bool) -> str:
-        from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
-        from airflow_provider_twiliocall.following import no_redial_of
-        from airflow_provider_twiliocall.journal import CallJournal
-
-        ti = context["ti"]
-        journal = CallJournal.of(context)
-        call_sid = None
-        with no_redial_of("of this task", journal):
-            try:
-                call_sid = journal.call_sid() or ti.xcom_pull(
-                    task_ids=ti.task_id, key="call_sid", map_indexes=ti.map_index
-                )
-                follower = self._follow(context, call_sid, journal)
-                if out_of_time:
-                    return follower.time_out("nobody took the trigger's event in time")
-                timeout_at = self._timeout_at(time.time())
-                return self._wait(
-                    follower, follower.first_wait(None, self._call_params(), timeout_at=timeout_at)
-                )
-            except AirflowTaskTimeout:
-                return self._out_of_time(context, call_sid, journal)
-
-    def on_kill(self) -> None:
-        """End the call as ``when_killed`` says; runs in a signal handler."""
-        self._is_stopped = True
-        if self._follower is not None:
-            self._follower.on_kill()
-
-    # Placing ----------------------------------------------------------------------------------------------
-
-    def _call_params(self) -> CreateCallParams:
+    def _checked_params(self) -> CreateCallParams:
         from airflow.sdk.log import mask_secret
 
         from airflow_provider_twiliocall.arguments import params_from_arguments
@@ -335,120 +378,3 @@ class CreateCallOperator(BaseOperator):
         except CallParamsError as error:
             listed = "\n".join(f"- {problem}" for problem in error.problems)
             raise TwilioCallRefusedError(f"Nothing was dialled; mend these arguments:\n{listed}") from None
-
-    def _placement(self, context: Context, params: CreateCallParams, journal: CallJournal) -> Placement:
-        from airflow_provider_twiliocall.claims import CallClaims
-        from airflow_provider_twiliocall.outcome import answerers
-        from airflow_provider_twiliocall.placement import Placement
-
-        dag = self.get_dag()
-        placing = [task.task_id for task in dag.tasks if _places_calls(task)] if dag else []
-        claims = CallClaims(context["ti"], placing)
-        return Placement(
-            self.hook,
-            params,
-            journal,
-            delivery=self.delivery,
-            when_killed=self.when_killed,
-            accept_answered_by=answerers(self.accept_answered_by),
-            is_judged=self.wait_for_completion,
-            others=claims.of_others,
-            claim=claims.claim,
-            is_stopped=lambda: self._is_stopped,
-        )
-
-    # Waiting ----------------------------------------------------------------------------------------------
-
-    def _follow(self, context: Context, call_sid: str, journal: CallJournal) -> CallFollower:
-        from airflow_provider_twiliocall.following import CallFollower
-        from airflow_provider_twiliocall.outcome import answerers
-
-        self._follower = CallFollower(
-            self.hook,
-            call_sid,
-            journal,
-            when_killed=self.when_killed,
-            poll_interval=self.poll_interval,
-            queue_timeout=_seconds(self.queue_timeout),
-            accept_answered_by=answerers(self.accept_answered_by),
-            tell=lambda call: self._push(context, call=call.to_dict()),
-        )
-        return self._follower
-
-    def _wait(self, follower: CallFollower, wait: CallWait, result: WaitResult | None = None) -> str:
-        while True:
-            # What is over at once is settled here, by a task that defers too: see TwilioCallTrigger.
-            result = result or wait.look()
-            if self._is_stopped:
-                follower.stop()
-            if result is None and self.deferrable:
-                self._defer(follower, wait)
-            call_sid = follower.conclude(wait, result or follower.sit_out(wait))
-            if call_sid is not None:
-                return call_sid
-            wait = follower.wait(deadline=wait.deadline or time.time(), timeout_at=wait.timeout_at)
-            result = None
-
-    def _timeout_at(self, started: float) -> float | None:
-        # Airflow minds execution_timeout itself, but for a task that is deferred.
-        if self.deferrable and self.execution_timeout:
-            return started + self.execution_timeout.total_seconds()
-        return None
-
-    def _out_of_time(self, context: Context, call_sid: str | None, journal: CallJournal) -> str:
-        """End the call of a task whose execution_timeout has struck, which is the error being handled."""
-        if call_sid is None or (self._follower and self._follower.is_out_of_time):
-            raise
-        follower = self._follower or self._follow(context, call_sid, journal)
-        # Airflow's own on_kill comes after this, and could not write down what it does.
-        self._follower = None
-        return follower.time_out("the task's execution_timeout is over")
-
-    def _let_go(self, follower: CallFollower) -> None:
-        """Leave the call to others; the process lives on for a while, and a signal then is none of its business."""
-        self._follower = None
-        if self._is_stopped:
-            follower.stop()
-
-    def _defer(self, follower: CallFollower, wait: CallWait) -> NoReturn:
-        from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
-
-        self._let_go(follower)
-        ends = min(moment for moment in (wait.deadline, wait.timeout_at) if moment)
-        self.defer(
-            trigger=TwilioCallTrigger(
-                self.twilio_conn_id,
-                wait.call_sid,
-                poll_interval=self.poll_interval,
-                deadline=wait.deadline,
-                when_killed=self.when_killed,
-                queue_deadline=wait.queue_deadline,
-                timeout_at=wait.timeout_at,
-                account_sid=self.account_sid,
-            ),
-            method_name="resume",
-            timeout=timedelta(seconds=max(0.0, ends - time.time()) + _DEFERRAL_SLACK_S),
-        )
-
-    def _push(self, context: Context, **values: Any) -> None:
-        for key, value in values.items():
-            try:
-                context["ti"].xcom_push(key=key, value=value)
-            except Exception as error:  # the call matters more than the note about it
-                self.log.warning("Could not keep XCom %r: %s", key, error)
-
-
-def _places_calls(task: Any) -> bool:
-    # What is mapped is of a class of Airflow's.
-    return issubclass(getattr(task, "operator_class", type(task)), CreateCallOperator)
-
-
-def _seconds(queue_timeout: float | timedelta | None) -> float:
-    if queue_timeout is None:
-        return DEFAULT_QUEUE_TIMEOUT_S
-    try:
-        return queue_timeout.total_seconds() if isinstance(queue_timeout, timedelta) else float(queue_timeout)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"queue_timeout={queue_timeout!r} is neither a number of seconds nor a timedelta"
-        ) from None

@@ -50,7 +50,7 @@ def test_a_wrong_value_fails_for_good_with_its_fix_and_dials_nobody(
 def test_a_call_that_says_nothing_is_refused(
     twilio_simulator: TwilioSimulator, arguments: dict[str, Any]
 ) -> None:
-    said = "one of message, url, twiml and application_sid has to say what the callee hears"
+    said = "one of message, audio_url, url, twiml and application_sid has to say what the callee hears"
     assert said in refusal(**arguments)
     assert twilio_simulator.requests == []
 

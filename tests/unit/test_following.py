@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from airflow_provider_twiliocall.exceptions import (
 )
 from airflow_provider_twiliocall.following import CallFollower, no_redial_of
 from airflow_provider_twiliocall.journal import CallJournal, Entry
+from airflow_provider_twiliocall.outcome import judge
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -119,7 +121,7 @@ def follow(
             "when_killed": "cancel",
             "poll_interval": 5,
             "queue_timeout": 100,
-            "accept_answered_by": None,
+            "judge": judge,
             "tell": (told if told is not None else []).append,
             **how,
         },
@@ -207,7 +209,9 @@ def test_a_call_that_ended_well_is_returned_and_told(told: list[Call]) -> None:
 def test_any_other_end_of_a_wait_fails_by_its_meaning(
     result: WaitResult, expected: type[Exception], told: list[Call]
 ) -> None:
-    follower = follow(ScriptedTwilio("in-progress"), told=told, accept_answered_by={"human"})
+    follower = follow(
+        ScriptedTwilio("in-progress"), told=told, judge=partial(judge, accept_answered_by={"human"})
+    )
     with pytest.raises(expected):
         conclude(follower, result)
     assert told[0] == result.call
@@ -376,8 +380,14 @@ def test_with_a_journal_an_error_of_another_kind_is_left_to_the_retry(journal: C
 
 @pytest.mark.parametrize(
     "verdict",
-    [TwilioCallUnansweredError, TwilioCallInterruptedError, TwilioCallEndedForGoodError, AirflowTaskTimeout],
+    [
+        TwilioCallUnansweredError("as judged", call("busy")),
+        TwilioCallInterruptedError("as judged"),
+        TwilioCallEndedForGoodError("as judged"),
+        AirflowTaskTimeout("as judged"),
+    ],
+    ids=type,
 )
-def test_a_verdict_passes_as_it_is(verdict: type[BaseException]) -> None:
-    with pytest.raises(verdict), no_redial_of(SID, CallJournal(None, 0)):
-        raise verdict("as judged")
+def test_a_verdict_passes_as_it_is(verdict: BaseException) -> None:
+    with pytest.raises(type(verdict)), no_redial_of(SID, CallJournal(None, 0)):
+        raise verdict

@@ -57,6 +57,13 @@ def test_every_field_of_a_call_is_a_keyword_argument_of_its_own() -> None:
         "poll_interval",
         "accept_answered_by",
         "queue_timeout",
+        "call_window",
+        "on_outside_window",
+        "expires_after",
+        "do_not_call",
+        "max_dials",
+        "redial_after",
+        "redial_on",
         "delivery",
         "when_killed",
     }
@@ -72,9 +79,8 @@ def test_every_argument_is_documented_once() -> None:
 
 
 def test_every_field_of_a_call_is_templated() -> None:
-    assert {*CREATE_CALL_FIELDS, *SPEECH_FIELDS, "accept_answered_by", "twilio_conn_id"} == set(
-        CreateCallOperator.template_fields
-    )
+    more = {"accept_answered_by", "call_window", "do_not_call", "twilio_conn_id"}
+    assert {*CREATE_CALL_FIELDS, *SPEECH_FIELDS, *more} == set(CreateCallOperator.template_fields)
 
 
 @pytest.mark.parametrize("name", CREATE_CALL_FIELDS)

@@ -1,0 +1,85 @@
+"""Whether a callee may be rung, and when: the call window and expiry of a task, and its do-not-call list."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pendulum
+
+from airflow_provider_twiliocall.call_window import CallWindow
+from airflow_provider_twiliocall.do_not_call import DoNotCallList
+from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError
+
+
+@dataclass(frozen=True)
+class DialRules:
+    """The rules of one callee; all moments are Unix times.
+
+    :param window: when the phone may ring; None for at any time
+    :param expires_at: when ringing has become pointless
+    """
+
+    window: CallWindow | None = None
+    expires_at: float = math.inf
+
+    @property
+    def hours(self) -> str:
+        """The window in few words, for people."""
+        return self.window.hours if self.window else "at any time"
+
+    def earliest_ring(self, at: float) -> float:
+        """Return the first moment from this one on at which the phone may ring, as far as its window goes.
+
+        :raises ValueError: there is none within a year
+        """
+        if self.window is None or self.window.is_open(_moment(at)):
+            return at
+        return self.window.opens_after(_moment(at)).timestamp()
+
+    def latest_ring(self, at: float) -> float:
+        """Return when it is too late to begin to ring with a call placed at a moment: that one, if it is by then."""
+        if self.window is None:
+            closes = math.inf
+        elif self.window.is_open(_moment(at)):
+            closes = self.window.closes_after(_moment(at)).timestamp()
+        else:
+            closes = at
+        return max(at, min(closes, self.expires_at))
+
+    def allow(self, at: float) -> bool:
+        """Say whether the phone may ring at a moment."""
+        return self.latest_ring(at) > at
+
+
+def read_do_not_call(value: Any) -> DoNotCallList:
+    """Read a do-not-call list: numbers, text with numbers, or the name of an Airflow Variable that holds either.
+
+    :raises ValueError: the list cannot be read: nobody can be called then
+    :raises TwilioCallNotPlacedError: the Variable cannot be had, which Airflow also says where only its API server
+        is away
+    """
+    if not isinstance(value, str) or _has_numbers(value):
+        return DoNotCallList.from_value(value)
+    from airflow.sdk import Variable
+
+    name = value.strip()
+    if name in ("", "None"):
+        raise ValueError("do_not_call is empty text: give numbers or the name of a Variable, or leave it out")
+    try:
+        listed = Variable.get(name)
+    except Exception as error:
+        raise TwilioCallNotPlacedError(
+            f"Nothing was dialled: do_not_call names the Variable {name!r}, which cannot be read ({error}). Make "
+            "that Variable, empty if nobody is on the list"
+        ) from None
+    return DoNotCallList.from_value(listed)
+
+
+def _has_numbers(text: str) -> bool:
+    return text.strip().startswith(("+", "[", "(", "{", "client:", "sip:", "sips:")) or "+" in text
+
+
+def _moment(at: float) -> pendulum.DateTime:
+    return pendulum.from_timestamp(at)

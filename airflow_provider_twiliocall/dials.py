@@ -1,0 +1,65 @@
+"""What a task remembers of the calls it has placed one after the other, each with how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.twilio.call import Call
+
+
+@dataclass(frozen=True)
+class Dial:
+    """One call of a task, and how it ended.
+
+    :param step: which of the task's steps it was for, from 0: the how manieth dial, or whose turn it was
+    :param call_sid: None where Twilio did not place it
+    :param to: the number, cut to its last four digits
+    :param status: Twilio's word; ``refused`` or ``not placed`` where there was no call
+    :param answered_by: Twilio's word, where machine detection was on
+    :param duration: seconds
+    :param ended: Unix time by Twilio's clock, where Twilio gives it
+    :param ended_by_us: whether this task ended it, so that it says nothing about the callee
+    :param problem: why there was no call
+    """
+
+    step: int
+    call_sid: str | None
+    to: str | None
+    status: str
+    answered_by: str | None = None
+    duration: int | None = None
+    ended: float | None = None
+    ended_by_us: bool = False
+    problem: str | None = None
+
+    @classmethod
+    def of(cls, call: Call, *, step: int, ended_by_us: bool = False) -> Dial:
+        """Remember a call that is over."""
+        shown = call.to_dict()
+        return cls(
+            step,
+            call.sid,
+            shown["to"],
+            shown["status"],
+            shown["answered_by"],
+            shown["duration"],
+            call.end_time.timestamp() if call.end_time else None,
+            ended_by_us,
+        )
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in the words of ``redial_on``: a call that completed, and not well, had a voicemail."""
+        return "voicemail" if self.status == "completed" else self.status
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Dial:
+        """Read what :meth:`to_json` wrote; what a later version added is ignored."""
+        return cls(**{field.name: value[field.name] for field in fields(cls) if field.name in value})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for Airflow's store and XCom: no whole phone number in it."""
+        return asdict(self)

@@ -1,0 +1,353 @@
+"""What the operators that ring phones have in common: take up or dial, wait, and dial on."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from airflow_provider_twiliocall.operators.waiting_operator import WaitingOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_twiliocall.journal import CallJournal
+    from airflow_provider_twiliocall.placement import Placed, Placement
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the calls that a task may place, one after the other.
+
+    :param number: from 0
+    :param params: complete, with the number to call from
+    :param latest_ring: Unix time after which the call must not begin to ring any more
+    """
+
+    number: int
+    params: CreateCallParams
+    latest_ring: float = math.inf
+
+
+class CallOperator(WaitingOperator):
+    """A task that places calls, one at a time, until one of them is what it wants or no step is left.
+
+    What an earlier try has begun is gone on with: :mod:`.placement` takes up its call, :mod:`.following` waits for
+    it and judges it. Which call comes next, and when, is what the operators differ in.
+    """
+
+    delivery: Literal["at_most_once", "at_least_once"]
+
+    # Of one try.
+    _placement: Placement | None = None
+
+    # What the operators differ in -------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Check what can be checked before anything else is done.
+
+        :raises TwilioCallRefusedError: says what to mend
+        """
+
+    @property
+    @abstractmethod
+    def dials_on(self) -> bool:
+        """Whether after a call that ended badly the next one is this task's own business, not that of its retries."""
+
+    @abstractmethod
+    def step(self, context: Context, number: int) -> Step:
+        """Return a step that an earlier try, or part of this one, has begun.
+
+        :raises TwilioCallRefusedError: it cannot be dialled as it is
+        """
+
+    @abstractmethod
+    def next_step(self, context: Context, journal: CallJournal, *, waited_after: str | None) -> Step:
+        """Return the step to dial now; may :meth:`pause` first.
+
+        :param waited_after: the SID of the call after which this task has paused already
+        :raises AirflowSkipException: it is not to be dialled
+        :raises TwilioCallEndedForGoodError: none is left
+        """
+
+    def may_dial_on_after_taking_back(self, context: Context) -> bool:
+        """Say whether a call that was taken back, still in Twilio's queue, leaves something for this try to do."""
+        return False
+
+    def result(self, call_sid: str, journal: CallJournal) -> Any:
+        """Return what the task returns once a call was what it wanted."""
+        return call_sid
+
+    # As Airflow calls it ----------------------------------------------------------------------------------
+
+    def execute(self, context: Context) -> Any:
+        """Place the call, or take up the one an earlier try has placed; wait for it if asked to.
+
+        :raises TwilioCallRefusedError: before or instead of dialling, not to be retried
+        """
+        from airflow_provider_twiliocall.journal import CallJournal
+
+        self.prepare()
+        return self._ring(context, CallJournal.of(context))
+
+    def resume(
+        self, context: Context, event: dict[str, Any] | None = None, journal: dict[str, Any] | None = None
+    ) -> Any:
+        """Go on after the trigger that waited for a call has fired."""
+        from airflow_provider_twiliocall.following import no_redial_of
+        from airflow_provider_twiliocall.journal import CallJournal
+        from airflow_provider_twiliocall.waiting import WaitResult
+
+        event = event or {}
+        opened = CallJournal.of(context, journal)
+        self._started = time.time()
+        self._call_sid = event.get("call_sid")
+
+        def go_on() -> str:
+            with no_redial_of(self._call_sid or "(the trigger's event does not say which)", opened):
+                follower = self._follow(context, event["call_sid"], opened)
+                wait = follower.wait(deadline=event["deadline"], timeout_at=event["timeout_at"])
+                return self._wait(follower, wait, opened, WaitResult.from_event(event))
+
+        return self._by_the_clock(context, opened, partial(self._see_through, context, opened, go_on))
+
+    def resume_dialling(
+        self,
+        context: Context,
+        event: Any = None,
+        journal: dict[str, Any] | None = None,
+        waited_after: str | None = None,
+    ) -> Any:
+        """Go on after a pause."""
+        from airflow_provider_twiliocall.journal import CallJournal
+
+        return self._ring(context, CallJournal.of(context, journal), waited_after=waited_after)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume as Airflow does, but a wait that broke off is no reason to forget the call, or to dial again."""
+        from airflow_provider_twiliocall.exceptions import TaskDeferralError, TaskDeferralTimeout
+
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except (TaskDeferralError, TaskDeferralTimeout) as error:
+            self.log.warning("The wait broke off: %s", error)
+            return self._wait_anew(context, out_of_time=isinstance(error, TaskDeferralTimeout))
+
+    # One call after the other -----------------------------------------------------------------------------
+
+    def _ring(self, context: Context, journal: CallJournal, *, waited_after: str | None = None) -> Any:
+        self._started = time.time()
+        work = partial(self._take_up_or_dial, context, journal, waited_after)
+        return self._by_the_clock(context, journal, work)
+
+    def _take_up_or_dial(self, context: Context, journal: CallJournal, waited_after: str | None) -> str:
+        earlier = journal.read()
+        if earlier is None:
+            return self._dial_on(context, journal, waited_after=waited_after)
+        step = self.step(context, journal.step)
+        self._placement = self._placement_of(context, step, journal)
+        placed = self._placement.take_up(earlier)
+        if placed is None:
+            return self._dial_on(context, journal, waited_after=waited_after)
+        is_over = placed.call is not None and placed.call.status.is_terminal
+        return self._see_through(
+            context,
+            journal,
+            partial(self._go_on_with, context, journal, step, placed),
+            is_earlier=is_over and placed.call_sid == earlier.call_sid,
+            waited_after=waited_after,
+        )
+
+    def _see_through(
+        self,
+        context: Context,
+        journal: CallJournal,
+        wait_for: Callable[[], str],
+        *,
+        is_earlier: bool = False,
+        waited_after: str | None = None,
+    ) -> str:
+        """Wait for a call, and dial on where it ends badly.
+
+        :param is_earlier: whether it was over before this try began: its end is the earlier try's failure, not ours
+        """
+        from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
+
+        try:
+            return wait_for()
+        except TwilioCallUnansweredError as error:
+            if not (is_earlier or self._goes_on_after(context, error)):
+                raise
+            # A process that has only waited does not know yet what was dialled before.
+            journal.read()
+            self._remember(context, journal, error)
+            return self._dial_on(context, journal, waited_after=waited_after)
+
+    def _dial_on(self, context: Context, journal: CallJournal, *, waited_after: str | None = None) -> str:
+        from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
+
+        while True:
+            step = self.next_step(context, journal, waited_after=waited_after)
+            # What this try has learnt of an unclear request is the next one's business too, if it is for the same.
+            if self._placement is None or self._placement.step != step.number:
+                self._placement = self._placement_of(context, step, journal)
+            placed = self._placement.dial()
+            try:
+                return self._go_on_with(context, journal, step, placed)
+            except TwilioCallUnansweredError as error:
+                if not self._goes_on_after(context, error):
+                    raise
+                self._remember(context, journal, error)
+
+    def _goes_on_after(self, context: Context, error: Any) -> bool:
+        if error.ended_by_us:
+            return self.may_dial_on_after_taking_back(context)
+        return self.dials_on
+
+    def _remember(self, context: Context, journal: CallJournal, error: Any) -> None:
+        from airflow_provider_twiliocall.dials import Dial
+
+        self.log.warning("%s", error)
+        journal.add(Dial.of(error.call, step=journal.step, ended_by_us=error.ended_by_us))
+        if self.dials_on:
+            self._push(context, dials=[dial.to_json() for dial in journal.dials])
+        # Neither a signal nor the clock has anything to do with that call any more.
+        self._call_sid = self._follower = self._placement = None
+
+    def _go_on_with(self, context: Context, journal: CallJournal, step: Step, placed: Placed) -> str:
+        from airflow_provider_twiliocall.following import no_redial_of
+
+        self._call_sid = placed.call_sid
+        with no_redial_of(placed.call_sid, journal):
+            follower = self._follow(context, placed.call_sid, journal)
+            self._push(context, call_sid=placed.call_sid)
+            if placed.call:
+                self._push(context, call=placed.call.to_dict())
+            if not self.wait_for_completion:
+                self._let_go(follower)
+                return placed.call_sid
+            wait = follower.first_wait(
+                placed.call,
+                step.params,
+                timeout_at=self._timeout_at(),
+                latest_ring=step.latest_ring,
+            )
+            return self._wait(follower, wait, journal)
+
+    def pause(
+        self, until: float, journal: CallJournal, why: str, *, waited_after: str | None = None
+    ) -> NoReturn:
+        """Defer to a moment, a Unix time, and dial then."""
+        import pendulum
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+        from airflow_provider_twiliocall.triggers.twilio_call import SHORTEST_DEFERRAL_S
+
+        moment = pendulum.from_timestamp(max(until, time.time() + SHORTEST_DEFERRAL_S))
+        self.log.info("Dialling at %s: %s.", moment.to_datetime_string() + " UTC", why)
+        kwargs = {"journal": journal.to_carry(), "waited_after": waited_after}
+        self.defer(
+            trigger=DateTimeTrigger(moment),
+            method_name="resume_dialling",
+            kwargs={name: value for name, value in kwargs.items() if value is not None},
+        )
+
+    def _placement_of(self, context: Context, step: Step, journal: CallJournal) -> Placement:
+        from airflow_provider_twiliocall.claims import CallClaims
+        from airflow_provider_twiliocall.placement import Placement
+
+        dag = self.get_dag()
+        placing = [task.task_id for task in dag.tasks if _places_calls(task)] if dag else []
+        claims = CallClaims(context["ti"], placing)
+        return Placement(
+            self.hook,
+            step.params,
+            journal,
+            step=step.number,
+            delivery=self.delivery,
+            when_killed=self.when_killed,
+            others=claims.of_others,
+            claim=claims.claim,
+            is_stopped=lambda: self._is_stopped,
+        )
+
+    # Waiting ----------------------------------------------------------------------------------------------
+
+    def _wait_anew(self, context: Context, *, out_of_time: bool) -> Any:
+        from airflow_provider_twiliocall.following import no_redial_of
+        from airflow_provider_twiliocall.journal import CallJournal
+
+        ti = context["ti"]
+        journal = CallJournal.of(context)
+        self._started = time.time()
+        with no_redial_of("of this task", journal):
+            call_sid = journal.call_sid() or ti.xcom_pull(
+                task_ids=ti.task_id, key="call_sid", map_indexes=ti.map_index
+            )
+        if call_sid is None:
+            return self._ring(context, journal)
+        self._call_sid = call_sid
+
+        def go_on() -> str:
+            with no_redial_of(call_sid, journal):
+                follower = self._follow(context, call_sid, journal)
+                if out_of_time:
+                    return follower.time_out("nobody took the trigger's event in time")
+                step = self.step(context, journal.step)
+                wait = follower.first_wait(
+                    None, step.params, timeout_at=self._timeout_at(), latest_ring=step.latest_ring
+                )
+                return self._wait(follower, wait, journal)
+
+        return self._by_the_clock(context, journal, partial(self._see_through, context, journal, go_on))
+
+    def _by_the_clock(self, context: Context, journal: CallJournal, work: Callable[[], str]) -> Any:
+        """Do it, and end the call where the task's execution_timeout strikes."""
+        from airflow_provider_twiliocall.exceptions import (
+            AirflowTaskTimeout,
+            TwilioCallEndedForGoodError,
+            TwilioCallUnansweredError,
+        )
+
+        try:
+            try:
+                call_sid = work()
+            except AirflowTaskTimeout:
+                call_sid = self._out_of_time(context, journal, self._sid_of_the_call())
+        except TwilioCallUnansweredError as error:
+            if not self.dials_on:
+                raise
+            # All the dials there are were this task's own; retries on top would multiply them.
+            self._push_dials(context, journal)
+            raise TwilioCallEndedForGoodError(str(error)) from None
+        if self.dials_on:
+            self._push_dials(context, journal)
+        return self.result(call_sid, journal)
+
+    def _sid_of_the_call(self) -> str | None:
+        if self._call_sid is None and self._placement is not None:
+            return self._placement.call_sid or self._placement.find_lost_call()
+        return self._call_sid
+
+    def _push_dials(self, context: Context, journal: CallJournal) -> None:
+        """Tell of all the calls of this run, the last one included."""
+        from airflow_provider_twiliocall.dials import Dial
+        from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError
+
+        try:
+            journal.read()
+        except TwilioCallNotPlacedError as error:
+            self.log.warning("What was dialled before is not known: %s", error)
+        if self._last_told:
+            journal.add(Dial.of(self._last_told, step=journal.step))
+        self._push(context, dials=[dial.to_json() for dial in journal.dials])
+
+
+def _places_calls(task: Any) -> bool:
+    # What is mapped is of a class of Airflow's.
+    return issubclass(getattr(task, "operator_class", type(task)), CallOperator)

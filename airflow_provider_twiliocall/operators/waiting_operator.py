@@ -1,0 +1,157 @@
+"""What an operator does about a call that it has placed: wait or defer, be killed or run out of time, and judge."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_twiliocall.durations import read_seconds
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_twiliocall.following import CallFollower
+    from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+    from airflow_provider_twiliocall.journal import CallJournal
+    from airflow_provider_twiliocall.outcome import Outcome
+    from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.waiting import CallWait, WaitResult
+
+# A call that has not left Twilio's queue by then is canceled: it would ring at a time nobody meant.
+DEFAULT_QUEUE_TIMEOUT_S = 3600.0
+
+# Added to the trigger's own deadline: Airflow's timeout is for a triggerer that is gone, not for a slow call.
+_DEFERRAL_SLACK_S = 120.0
+
+
+class WaitingOperator(BaseOperator):
+    """A task that waits for a call of its own."""
+
+    twilio_conn_id: str
+    account_sid: str | None
+    wait_for_completion: bool
+    deferrable: bool
+    poll_interval: float
+    queue_timeout: float | timedelta | None
+    when_killed: Literal["cancel", "hang_up", "leave"]
+
+    # Of one try: since when, the call it is about and who follows it, and whether it was told to stop.
+    _started = 0.0
+    _call_sid: str | None = None
+    _last_told: Call | None = None
+    _follower: CallFollower | None = None
+    _is_stopped = False
+
+    @cached_property
+    def hook(self) -> TwilioCallHook:
+        """The hook, of the connection and account given."""
+        from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+
+        return TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+
+    @property
+    def queue_timeout_s(self) -> float:
+        """How long a call may stay in Twilio's queue, in seconds."""
+        if self.queue_timeout is None:
+            return DEFAULT_QUEUE_TIMEOUT_S
+        return read_seconds("queue_timeout", self.queue_timeout)
+
+    @abstractmethod
+    def judge(self, call: Call) -> Outcome:
+        """Say what the end of a call means for the task."""
+
+    def on_kill(self) -> None:
+        """End the call as ``when_killed`` says; runs in a signal handler."""
+        self._is_stopped = True
+        if self._follower is not None:
+            self._follower.on_kill()
+
+    def _follow(self, context: Context, call_sid: str, journal: CallJournal) -> CallFollower:
+        from airflow_provider_twiliocall.following import CallFollower
+
+        def tell(call: Call) -> None:
+            self._last_told = call
+            self._push(context, call=call.to_dict())
+
+        self._follower = CallFollower(
+            self.hook,
+            call_sid,
+            journal,
+            when_killed=self.when_killed,
+            poll_interval=self.poll_interval,
+            queue_timeout=self.queue_timeout_s,
+            judge=self.judge,
+            tell=tell,
+        )
+        return self._follower
+
+    def _wait(
+        self, follower: CallFollower, wait: CallWait, journal: CallJournal, result: WaitResult | None = None
+    ) -> str:
+        while True:
+            # What is over at once is settled here, by a task that defers too: see TwilioCallTrigger.
+            result = result or wait.look()
+            if self._is_stopped:
+                follower.stop()
+            if result is None and self.deferrable:
+                self._defer(follower, wait, journal)
+            call_sid = follower.conclude(wait, result or follower.sit_out(wait))
+            if call_sid is not None:
+                return call_sid
+            wait = follower.wait(deadline=wait.deadline or time.time(), timeout_at=wait.timeout_at)
+            result = None
+
+    def _timeout_at(self) -> float | None:
+        # Airflow minds execution_timeout itself, but for a task that is deferred.
+        if self.deferrable and self.execution_timeout:
+            return self._started + self.execution_timeout.total_seconds()
+        return None
+
+    def _out_of_time(self, context: Context, journal: CallJournal, call_sid: str | None) -> str:
+        """End the call of a task whose execution_timeout has struck, which is the error being handled."""
+        if call_sid is None or (self._follower and self._follower.is_out_of_time):
+            raise
+        follower = self._follower or self._follow(context, call_sid, journal)
+        # Airflow's own on_kill comes after this, and could not write down what it does.
+        self._follower = None
+        return follower.time_out("the task's execution_timeout is over")
+
+    def _let_go(self, follower: CallFollower) -> None:
+        """Leave the call to others; the process lives on for a while, and a signal then is none of its business."""
+        self._follower = None
+        if self._is_stopped:
+            follower.stop()
+
+    def _defer(self, follower: CallFollower, wait: CallWait, journal: CallJournal) -> NoReturn:
+        from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
+
+        self._let_go(follower)
+        ends = min(moment for moment in (wait.deadline, wait.timeout_at) if moment)
+        carried = journal.to_carry()
+        self.defer(
+            trigger=TwilioCallTrigger(
+                self.twilio_conn_id,
+                wait.call_sid,
+                poll_interval=self.poll_interval,
+                deadline=wait.deadline,
+                when_killed=self.when_killed,
+                queue_deadline=wait.queue_deadline,
+                timeout_at=wait.timeout_at,
+                account_sid=self.account_sid,
+            ),
+            method_name="resume",
+            kwargs={"journal": carried} if carried else None,
+            timeout=timedelta(seconds=max(0.0, ends - time.time()) + _DEFERRAL_SLACK_S),
+        )
+
+    def _push(self, context: Context, **values: Any) -> None:
+        for key, value in values.items():
+            try:
+                context["ti"].xcom_push(key=key, value=value)
+            except Exception as error:  # the call matters more than the note about it
+                self.log.warning("Could not keep XCom %r: %s", key, error)
