@@ -5,10 +5,22 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_twiliocall import ending, following, journal, look_up, placement, waiting
+from airflow_provider_twiliocall.operators import base, twilio_call, waiting_operator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio import client
 
-MODULES = (client, ending, following, journal, look_up, placement, waiting)
+MODULES = (
+    base,
+    client,
+    ending,
+    following,
+    journal,
+    look_up,
+    placement,
+    twilio_call,
+    waiting,
+    waiting_operator,
+)
 
 
 class VirtualTime:

@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk.execution_time.timeout import TimeoutPosix
 
 from airflow_provider_twiliocall import journal as journal_module
+from airflow_provider_twiliocall.dials import Dial
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallNotPlacedError,
@@ -304,3 +305,83 @@ def test_without_a_store_there_is_nothing_to_fail() -> None:
     journal.not_placed()
     journal.ended("hang_up")
     assert journal.read() is None
+
+
+# Several dials
+
+
+def ended(call_sid: str, step: int = 0) -> Dial:
+    return Dial(step, call_sid, "+1*******4567", "busy")
+
+
+def test_what_has_ended_is_written_down_with_the_next_call(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    journal.add(ended(SID))
+    journal.placing(PARAMS, step=1)
+
+    read = CallJournal(store, max_tries=2)
+    read.read()
+    assert (read.step, read.dials) == (1, (ended(SID),))
+
+
+def test_what_has_ended_takes_no_round_trip_of_its_own(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    before = store.round_trips
+
+    journal.add(ended(SID))
+
+    assert journal.dials == (ended(SID),)
+    assert store.round_trips == before
+
+
+def test_a_call_ends_once(journal: CallJournal) -> None:
+    journal.placing(PARAMS)
+    journal.add(ended(SID))
+    journal.add(ended(SID))
+
+    assert journal.dials == (ended(SID),)
+
+
+def test_what_could_not_be_placed_is_remembered_each_time(journal: CallJournal) -> None:
+    refused = Dial(0, None, "+1*******4567", "refused", problem="no such number")
+    journal.add(refused)
+    journal.add(refused)
+
+    assert journal.dials == (refused, refused)
+
+
+def test_a_clear_begins_at_the_first_step_with_no_dials(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.add(ended(SID))
+    journal.placing(PARAMS, step=4)
+    journal.placed(LATER_SID)
+
+    cleared = CallJournal(store, max_tries=3)
+    cleared.read()
+    assert (cleared.step, cleared.dials, cleared.call_sid()) == (0, (), None)
+
+
+def test_a_deferral_carries_it_where_there_is_no_store() -> None:
+    journal = CallJournal(None, 0)
+    journal.placing(PARAMS)
+    journal.placed(SID)
+    journal.add(ended(SID))
+    journal.placing(PARAMS, step=1)
+    journal.placed(LATER_SID)
+
+    carried = json.loads(json.dumps(journal.to_carry()))
+
+    resumed = CallJournal(None, 0, carried=carried)
+    assert (resumed.step, resumed.dials, resumed.call_sid()) == (1, (ended(SID),), LATER_SID)
+    assert NUMBER not in json.dumps(carried) and CALLER not in json.dumps(carried)
+
+
+def test_what_was_carried_gives_way_to_the_store(store: StateStore) -> None:
+    older = CallJournal(None, 0)
+    older.placing(PARAMS, step=7)
+
+    journal = CallJournal(store, 0, carried=older.to_carry())
+
+    assert journal.read() is None and journal.to_carry() is None

@@ -14,6 +14,7 @@ import airflow.serialization.serialized_objects as serialization
 import pytest
 from airflow.sdk import DAG
 
+from airflow_provider_twiliocall.call_window import CallWindow
 from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallRefusedError
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
@@ -135,6 +136,63 @@ def test_a_queue_timeout_that_is_no_time_is_refused_at_parse(value: Any) -> None
 @pytest.mark.parametrize("value", [1, 0.5, timedelta(hours=2), 86_400])
 def test_a_queue_timeout_may_be_seconds_or_a_timedelta(value: Any) -> None:
     assert operator(queue_timeout=value, wait_for_completion=True).queue_timeout == value
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "3", 1.5, None])
+def test_a_number_of_dials_that_is_none_is_refused_at_parse(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"max_dials=.* is no number of dials: give 1 or more"):
+        operator(wait_for_completion=True, max_dials=value)
+
+
+def test_several_dials_are_refused_for_a_task_that_does_not_wait() -> None:
+    with pytest.raises(ValueError, match=r"max_dials .* add wait_for_completion=True"):
+        operator(max_dials=3)
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ({"redial_after": -1}, "redial_after=-1 has to be 0 s or more"),
+        ({"redial_on": {"sleepy"}}, "is no set of endings"),
+        ({"expires_after": timedelta(0)}, "expires_after=.* has to be more than 0 seconds"),
+        ({"expires_after": "tomorrow"}, "neither a number of seconds nor a timedelta"),
+        ({"on_outside_window": "wake"}, "is none of 'wait', 'skip' and 'fail'"),
+    ],
+)
+def test_a_rule_that_is_none_is_refused_at_parse(argument: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        operator(**argument)
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        ({"start": "09:00", "end": "09:00", "timezone": "UTC"}, "start and end are both 09:00"),
+        ({"start": "09:00", "end": "20:00", "timezone": "Mars/Base"}, "timezone='Mars/Base'"),
+        ({"start": "09:00", "end": "20:00"}, "lacks timezone"),
+    ],
+)
+def test_a_window_that_cannot_be_used_is_refused_at_parse(window: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        operator(call_window=window)
+
+
+def test_a_window_with_templates_is_looked_at_when_they_are_rendered() -> None:
+    operator(call_window={"start": "09:00", "end": "20:00", "timezone": "{{ params.zone }}"})
+
+
+def test_rules_come_back_from_a_serialized_dag() -> None:
+    with DAG("reminders", schedule=None) as dag:
+        operator(
+            wait_for_completion=True,
+            call_window=CallWindow("09:00", "20:00", "Europe/Paris"),
+            do_not_call={"+15551230002", "+15551230001"},
+            redial_on={"no-answer", "busy"},
+        )
+    back = SERIALIZER.from_dict(json.loads(json.dumps(SERIALIZER.to_dict(dag)))).get_task("ring")
+
+    assert CallWindow.from_value(back.call_window) == CallWindow("09:00", "20:00", "Europe/Paris")
+    assert back.do_not_call == ["+15551230001", "+15551230002"]
 
 
 def test_a_ring_time_out_of_default_args_is_refused_with_a_hint_at_them() -> None:

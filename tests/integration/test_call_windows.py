@@ -1,0 +1,312 @@
+"""When a reminder may ring, when it has become pointless, and whom it must not ring."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+
+from airflow_provider_twiliocall.call_window import CallWindow
+from airflow_provider_twiliocall.exceptions import (
+    TwilioCallEndedForGoodError,
+    TwilioCallNotPlacedError,
+    TwilioCallRefusedError,
+    TwilioCallUnansweredError,
+)
+from airflow_provider_twiliocall.simulator import TwilioSimulator
+from tests.integration.interruption import DeadlyStore, Killed
+from tests.integration.pauses import PausingRun
+from tests.integration.ring_task import (
+    SOMEBODY,
+    SOMEBODY_ELSE,
+    STAYS_QUEUED,
+    VARIABLE,
+    posts,
+    statuses,
+    waiting,
+)
+from tests.integration.task_context import RecordingTaskInstance, StateStore
+from tests.integration.tries import CLEARED
+from tests.integration.virtual_time import VirtualTime
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
+
+
+@pytest.fixture
+def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    return VirtualTime(twilio_simulator).install(monkeypatch)
+
+
+@pytest.fixture(params=["with a journal", "without"])
+def run(request: pytest.FixtureRequest, clock: VirtualTime) -> PausingRun:
+    """A run on Airflow 3.3, which has a task state store, and one on an older Airflow."""
+    return PausingRun(clock, store=StateStore() if request.param == "with a journal" else None)
+
+
+def window(run: PausingRun, opens: timedelta, closes: timedelta) -> dict[str, str]:
+    """A window that opens and closes so long after now; by the minute."""
+    now = datetime.fromtimestamp(run.clock.time(), timezone.utc)
+    return {"start": f"{now + opens:%H:%M}", "end": f"{now + closes:%H:%M}", "timezone": "UTC"}
+
+
+def remind(to: str = SOMEBODY, **arguments: Any) -> Any:
+    return waiting(to, **{"poll_interval": 10, **arguments})
+
+
+# The window
+
+
+def test_inside_its_window_a_phone_rings_at_once(run: PausingRun) -> None:
+    run.try_once(remind(call_window=window(run, -HOUR, HOUR)))
+
+    assert run.pauses == []
+
+
+def test_before_its_window_the_task_waits_deferred_and_rings_when_it_opens(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    given = window(run, 8 * HOUR, 9 * HOUR)
+    opens = CallWindow.from_value(given).opens_after(datetime.fromtimestamp(run.clock.time(), timezone.utc))
+
+    run.try_once(remind(call_window=given))
+
+    (call,) = twilio_simulator.calls
+    created = datetime.strptime(call["date_created"], "%a, %d %b %Y %H:%M:%S %z")
+    assert len(run.pauses) == 1
+    assert opens <= created < opens + MINUTE
+
+
+def test_nothing_of_the_callee_is_kept_while_the_task_waits_for_the_opening(run: PausingRun) -> None:
+    with pytest.raises(TaskDeferred) as paused:
+        remind(call_window=window(run, HOUR, 2 * HOUR)).execute(run.context())
+
+    path, kwargs = paused.value.trigger.serialize()
+    assert path == "airflow.providers.standard.triggers.temporal.DateTimeTrigger"
+    assert SOMEBODY not in f"{kwargs} {paused.value.kwargs} {run.store}"
+
+
+def test_outside_its_window_a_call_is_skipped_where_the_author_says_so(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    with pytest.raises(AirflowSkipException, match="outside the call window"):
+        run.try_once(remind(call_window=window(run, HOUR, 2 * HOUR), on_outside_window="skip"))
+
+    assert twilio_simulator.requests == []
+
+
+def test_outside_its_window_a_call_fails_for_good_where_the_author_says_so(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    with pytest.raises(TwilioCallRefusedError, match="Nothing was dialled: It is outside the call window"):
+        run.try_once(remind(call_window=window(run, HOUR, 2 * HOUR), on_outside_window="fail"))
+
+    assert twilio_simulator.requests == []
+
+
+@pytest.mark.parametrize("as_a_template_renders_it", [str, lambda given: CallWindow(**given), dict])
+def test_a_window_may_come_from_a_template(run: PausingRun, as_a_template_renders_it: Any) -> None:
+    given = as_a_template_renders_it(window(run, HOUR, 2 * HOUR))
+
+    with pytest.raises(AirflowSkipException):
+        run.try_once(remind(call_window=given, on_outside_window="skip"))
+
+
+def test_a_window_that_renders_to_nonsense_rings_nobody(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    task = remind()
+    task.call_window = {"start": "09:00", "end": "20:00", "timezone": "Europe/Pariss"}
+
+    with pytest.raises(TwilioCallRefusedError, match="timezone='Europe/Pariss'"):
+        run.try_once(task)
+
+    assert twilio_simulator.requests == []
+
+
+def test_a_call_that_would_leave_the_queue_after_the_closing_is_taken_back(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    given = window(run, -HOUR, 3 * MINUTE)
+
+    with pytest.raises(AirflowSkipException, match="outside the call window"):
+        run.try_once(remind(STAYS_QUEUED, call_window=given, on_outside_window="skip"))
+
+    assert statuses(twilio_simulator) == ["canceled"]
+
+
+def test_a_call_that_was_taken_back_at_the_closing_rings_when_the_window_opens_again(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
+
+    run.try_once(remind(call_window=window(run, -HOUR, 3 * MINUTE)))
+
+    assert statuses(twilio_simulator) == ["canceled", "completed"]
+    assert len(run.pauses) == 1 and run.pauses[0] > 3600
+
+
+def test_a_queue_that_is_too_long_inside_the_window_is_left_to_a_retry(run: PausingRun) -> None:
+    with pytest.raises(TwilioCallUnansweredError, match=r"after 60 s \(queue_timeout\)"):
+        run.try_once(remind(STAYS_QUEUED, call_window=window(run, -HOUR, HOUR), queue_timeout=60))
+
+
+def test_a_conversation_may_go_on_after_the_closing(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    twilio_simulator.script(SOMEBODY, {"outcome": "human", "talk": 600})
+
+    run.try_once(remind(call_window=window(run, -HOUR, 3 * MINUTE), time_limit=14_400))
+
+    assert statuses(twilio_simulator) == ["completed"]
+
+
+# Expiry
+
+
+def test_a_reminder_of_a_run_that_is_long_past_is_skipped(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    run.run_after = run.clock.time() - 7200
+
+    with pytest.raises(AirflowSkipException, match="too late for this call"):
+        run.try_once(remind(expires_after=HOUR))
+
+    assert twilio_simulator.requests == []
+
+
+def test_a_reminder_of_this_hour_rings(run: PausingRun) -> None:
+    run.run_after = run.clock.time() - 1800
+
+    run.try_once(remind(expires_after=HOUR))
+
+    assert run.ti.xcoms["call"]["status"] == "completed"
+
+
+def test_a_reminder_that_expires_before_its_window_opens_is_skipped_at_once(run: PausingRun) -> None:
+    with pytest.raises(AirflowSkipException, match="too late for this call"):
+        run.try_once(remind(call_window=window(run, 2 * HOUR, 3 * HOUR), expires_after=3600))
+
+    assert run.pauses == []
+
+
+def test_a_reminder_that_expires_in_twilios_queue_is_taken_back(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    run.run_after = run.clock.time()
+
+    with pytest.raises(AirflowSkipException, match="too late for this call"):
+        run.try_once(remind(STAYS_QUEUED, expires_after=120))
+
+    assert statuses(twilio_simulator) == ["canceled"]
+
+
+# Do not call
+
+
+@pytest.mark.parametrize(
+    "listed", [[SOMEBODY], ["+1 555-123-0001"], "+1 (555) 123 0001, +15005550009", {SOMEBODY, SOMEBODY_ELSE}]
+)
+def test_who_is_on_the_list_is_skipped(
+    twilio_simulator: TwilioSimulator, run: PausingRun, listed: Any
+) -> None:
+    with pytest.raises(AirflowSkipException, match="on the do-not-call list"):
+        run.try_once(remind(do_not_call=listed))
+
+    assert twilio_simulator.requests == []
+
+
+def test_who_is_not_on_the_list_is_called(run: PausingRun) -> None:
+    run.try_once(remind(do_not_call=[SOMEBODY_ELSE]))
+
+    assert run.ti.xcoms["call"]["status"] == "completed"
+
+
+def test_the_list_may_be_an_airflow_variable(run: PausingRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_OPTED_OUT", f"+15005550009\n{SOMEBODY}")
+
+    with pytest.raises(AirflowSkipException, match="on the do-not-call list"):
+        run.try_once(remind(do_not_call="opted_out"))
+
+
+def test_nobody_is_called_while_the_variable_cannot_be_read(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    with pytest.raises(TwilioCallNotPlacedError, match="names the Variable 'nobody_made_it'"):
+        run.try_once(remind(do_not_call="nobody_made_it"))
+
+    assert twilio_simulator.requests == []
+
+
+def test_nobody_is_called_by_a_list_that_cannot_be_compared(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    with pytest.raises(TwilioCallRefusedError, match="entry 1"):
+        run.try_once(remind(do_not_call=["555 123 0001"]))
+
+    assert twilio_simulator.requests == []
+
+
+# Together
+
+
+def test_the_next_dial_waits_for_the_window_too(twilio_simulator: TwilioSimulator, run: PausingRun) -> None:
+    twilio_simulator.script(SOMEBODY, ["busy", "human"])
+
+    run.try_once(remind(call_window=window(run, -HOUR, 3 * MINUTE), max_dials=2, redial_after=300))
+
+    assert len(run.pauses) == 1 and run.pauses[0] > 3600
+    assert statuses(twilio_simulator) == ["busy", "completed"]
+
+
+def test_who_was_rung_in_vain_before_the_closing_was_not_skipped(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    twilio_simulator.script(SOMEBODY, ["busy", "human"])
+    given = window(run, -HOUR, 3 * MINUTE)
+
+    with pytest.raises(TwilioCallEndedForGoodError, match="nobody was reached before: busy"):
+        run.try_once(remind(call_window=given, on_outside_window="skip", max_dials=2, redial_after=300))
+
+    assert posts(twilio_simulator) == 1
+
+
+def test_a_crash_while_the_call_rings_takes_it_up_though_the_window_has_closed(
+    twilio_simulator: TwilioSimulator, clock: VirtualTime
+) -> None:
+    twilio_simulator.script(SOMEBODY, {"outcome": "human", "talk": 600})
+    store = DeadlyStore(after="placed")
+    run = PausingRun(clock, store=store)
+    arguments = {"call_window": window(run, -HOUR, 3 * MINUTE), "time_limit": 14_400}
+    with pytest.raises(Killed):
+        run.try_once(remind(**arguments))
+    clock.sleep(300)
+    run.store = store.survivor()
+
+    run.try_once(remind(**arguments))
+
+    assert statuses(twilio_simulator) == ["completed"]
+
+
+def test_a_clear_that_waits_for_the_window_has_no_part_in_the_call_of_the_run_before(
+    twilio_simulator: TwilioSimulator, clock: VirtualTime
+) -> None:
+    run = PausingRun(clock)
+    run.try_once(remind())
+    cleared = PausingRun(clock, store=run.store, ti=RecordingTaskInstance(max_tries=CLEARED))
+    task = remind(call_window=window(run, HOUR, 2 * HOUR))
+    with pytest.raises(TaskDeferred):
+        task.execute(cleared.context())
+
+    with pytest.raises(TaskDeferred) as again:
+        task.resume_execution("__fail__", {"error": "the triggerer is gone"}, cleared.context())
+
+    assert again.value.method_name == "resume_dialling"
+    assert posts(twilio_simulator) == 1

@@ -1,0 +1,57 @@
+"""What operators refuse when a DAG is parsed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_twiliocall.operators.argument_checks import (
+    check_choice,
+    check_duration,
+    check_redial_on,
+)
+
+
+def test_one_of_the_choices_passes() -> None:
+    check_choice("mode", "b", ("a", "b"))
+
+
+def test_none_of_two_choices_names_both() -> None:
+    with pytest.raises(ValueError, match=r"^mode='c' is neither 'a' nor 'b'$"):
+        check_choice("mode", "c", ("a", "b"))
+
+
+def test_none_of_three_choices_names_all() -> None:
+    with pytest.raises(ValueError, match=r"^mode='d' is none of 'a', 'b' and 'c'$"):
+        check_choice("mode", "d", ("a", "b", "c"))
+
+
+@pytest.mark.parametrize("value", [1, 0.5, timedelta(seconds=1)])
+def test_a_length_of_time_passes(value: Any) -> None:
+    check_duration("pause", value)
+
+
+@pytest.mark.parametrize("value", [0, -1, timedelta(seconds=-1), float("inf")])
+def test_no_time_at_all_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^pause=.* has to be more than 0 seconds$"):
+        check_duration("pause", value)
+
+
+def test_no_time_at_all_passes_where_it_means_something() -> None:
+    check_duration("pause", 0, or_zero=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("busy", ["busy"]), ({"no-answer", "busy"}, ["busy", "no-answer"]), (["voicemail"], ["voicemail"])],
+)
+def test_endings_are_read_in_one_order(given: Any, read: list[str]) -> None:
+    assert check_redial_on(given) == read
+
+
+@pytest.mark.parametrize("given", [[], None, "bussy", ["busy", "completed"], 5])
+def test_what_is_no_ending_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="give some of busy, no-answer, failed, voicemail"):
+        check_redial_on(given)
