@@ -13,6 +13,7 @@ from airflow_provider_twiliocall.dials import Dial
 from airflow_provider_twiliocall.ending import Ending, HowToEnd, WhenKilled, end_call, through_weather
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
+    TwilioCallAbandonedError,
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
     TwilioCallMaybePlacedError,
@@ -155,7 +156,7 @@ class Placement:
         except AirflowTaskTimeout:
             if self._sent is None or self.call_sid or self.journal.is_kept:
                 raise
-            raise TwilioCallFateUnknownError(
+            raise TwilioCallAbandonedError(
                 f"The task's execution_timeout struck while the call to {self._callee} was being placed, and this "
                 "Airflow keeps no journal in which a retry would find it. It is not dialled again. Look for it in "
                 "Twilio's call log: if there is none, clear this task to dial"
@@ -190,7 +191,7 @@ class Placement:
             logger.info("Call %s was ended by an earlier try: placing it anew.", call_sid)
             self.journal.add(Dial.of(call, step=earlier.step, ended_by_us=True))
             return None
-        logger.info("Call %s was placed by an earlier try, and is over.", call_sid)
+        logger.info("Call %s was placed before, and is over.", call_sid)
         return Placed(call_sid, call)
 
     def _see(self, earlier: Entry, call_sid: str) -> Call | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 import pendulum
@@ -13,9 +14,10 @@ LONGEST_REASON = 300
 
 _BECAME = {
     "success": "succeeded",
-    "up_for_retry": "failed and will be tried again",
     "skipped": "was skipped",
+    "running": "has started",
 }
+_AND_THEN = {"up_for_retry": " and will be tried again"}
 
 
 def default_message(context: Mapping[str, Any]) -> str:
@@ -39,8 +41,9 @@ def _told_of_task(known: _Known) -> str:
     index, attempt = known.get("ti.map_index"), known.get("ti.try_number")
     number = f", number {index}," if isinstance(index, int) and index >= 0 else ""
     on_try = f" on try {attempt}" if attempt is not None else ""
-    became = _BECAME.get(known.text("ti.state"), "failed")
-    told = f"task {task}{number} of {_dag(known)} {became}{on_try}, {_when(known, 'ti.end_date')}"
+    state = known.text("ti.state")
+    became = f"{_BECAME.get(state, 'failed')}{on_try}{_AND_THEN.get(state, '')}"
+    told = f"task {task}{number} of {_dag(known)} {became}, {_when(known, 'ti.end_date')}"
     error = _error(known.get("exception"))
     return f"{told}. {error}" if error else told
 
@@ -104,6 +107,8 @@ class _Known:
 
     def text(self, *paths: str) -> str:
         value = self.get(*paths)
+        # Airflow's states are members of an enumeration, whose str() is "TaskInstanceState.SUCCESS".
+        value = value.value if isinstance(value, Enum) else value
         return "" if value is None else _quietly(lambda: str(value)) or ""
 
     def _at(self, path: str) -> Any:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
-from ast import literal_eval
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
 
+from airflow_provider_twiliocall.notifications.callees import callees_of, is_template, shown
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 if TYPE_CHECKING:
@@ -33,7 +32,11 @@ BUDGET_S = 10.0
 # Of it, what the contacts leave for telling how it went.
 _SLACK_S = 0.5
 
-_INSTEAD_OF_A_MESSAGE = ("url", "twiml", "application_sid")
+_INSTEAD_OF_A_MESSAGE = ("audio_url", "url", "twiml", "application_sid")
+
+_WORDS = ("message",)
+# With what each has a meaning.
+_WAYS_OF_SAYING = {"voice": _WORDS, "language": _WORDS, "verbatim": _WORDS, "repeat": (*_WORDS, "audio_url")}
 
 
 class TwilioCallNotificationError(AirflowException):
@@ -54,16 +57,22 @@ class TwilioCallNotifier(BaseNotifier):
     It places the calls, and does not wait for anybody to answer. Within ten seconds, whatever Twilio does, it has
     placed them, found that an earlier call covers the alert, or raises an error that says who may not know and why.
 
-    All arguments of Twilio's create-call request can be given, and are templated. One of ``message``, ``url``,
-    ``twiml`` and ``application_sid`` may say what the callee hears; without any it is told which DAG and task it
-    is about, what became of it, when, and the first line of the exception.
+    All arguments of Twilio's create-call request can be given, and are templated. One of ``message``,
+    ``audio_url``, ``url``, ``twiml`` and ``application_sid`` may say what the callee hears; without any it is told
+    which DAG and task it is about, what became of it, when, and the first line of the exception.
 
     The connection is fetched where the callback runs: on a worker for those of a task, in the DAG processor
-    for those of a DAG, in the triggerer for an ``AsyncCallback``.
+    for those of a DAG, in the triggerer for an ``AsyncCallback``, on the executor for a ``SyncCallback``.
 
     :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``; or a list of them,
         who are called at once, each whatever becomes of the others
-    :param message: words to say; one whose template fails gives way to the default message
+    :param message: words to say, put so that they can be understood when heard; a message whose template fails
+        gives way to the default one
+    :param audio_url: a recording to play to the callee instead, MP3 or WAV
+    :param voice: who says the message, such as ``Polly.Amy``; default: the account's own
+    :param language: of the message, such as ``fr-FR``; the default message is English
+    :param repeat: how often the message is said or the recording played, 1 to 1000; default 1
+    :param verbatim: whether the message is said exactly as it is written
     :param cooldown: how long a call to a number covers the later alerts to it, so that they do not ring: a
         timedelta, or seconds. None: every alert rings. See :mod:`airflow_provider_twiliocall.cooldown`
     :param twilio_conn_id: the connection, of type ``twilio``
@@ -110,10 +119,12 @@ class TwilioCallNotifier(BaseNotifier):
     :param passports: at most five, comma-separated
     """
 
-    template_fields: Sequence[str] = (*CREATE_CALL_FIELDS, "message", "twilio_conn_id")
+    template_fields: Sequence[str] = (*CREATE_CALL_FIELDS, *SPEECH_FIELDS, "twilio_conn_id")
 
     account_sid: str | None
     to: Any
+    message: Any
+    verbatim: Any
     sip_auth_password: str | None
     call_token: str | None
 
@@ -122,6 +133,11 @@ class TwilioCallNotifier(BaseNotifier):
         *,
         to: str | Collection[str],
         message: str | None = None,
+        audio_url: str | None = None,
+        voice: str | None = None,
+        language: str | None = None,
+        repeat: int | str | None = None,
+        verbatim: bool | str | None = None,
         cooldown: timedelta | float | None = DEFAULT_COOLDOWN,
         twilio_conn_id: str = "twilio_default",
         delivery: Literal["at_most_once", "at_least_once"] = "at_least_once",
@@ -168,16 +184,15 @@ class TwilioCallNotifier(BaseNotifier):
         # The signature above is the one list of a call's fields here; each becomes the attribute of its name.
         arguments = locals()
         super().__init__(**kwargs)
-        for name in CREATE_CALL_FIELDS:
+        for name in (*CREATE_CALL_FIELDS, *SPEECH_FIELDS):
             setattr(self, name, arguments[name])
-        self.message = message
         self.cooldown = _duration(cooldown)
         self.twilio_conn_id = twilio_conn_id
         self.delivery = delivery
         self._refuse_what_cannot_work()
 
     def _refuse_what_cannot_work(self) -> None:
-        _contacts(self.to)
+        callees_of(self.to)
         instead = [name for name in _INSTEAD_OF_A_MESSAGE if getattr(self, name) is not None]
         if self.message is not None:
             if not isinstance(self.message, str):
@@ -188,12 +203,26 @@ class TwilioCallNotifier(BaseNotifier):
                 raise ValueError(
                     "message is empty: give the words to say, or leave it out for the default ones"
                 )
-            if instead:
-                raise ValueError(
-                    f"message and {' and '.join(instead)} exclude one another: keep the one the callee shall hear"
-                )
+            instead.insert(0, "message")
+        if len(instead) > 1 and instead[0] in SPEECH_FIELDS:
+            raise ValueError(f"{' and '.join(instead)} exclude one another: keep the one to be heard")
+        self._refuse_what_cannot_be_said(instead[0] if instead else "message")
         if self.delivery not in ("at_most_once", "at_least_once"):
             raise ValueError(f"delivery={self.delivery!r} is neither 'at_most_once' nor 'at_least_once'")
+
+    def _refuse_what_cannot_be_said(self, heard: str) -> None:
+        ways = {name: value for name in _WAYS_OF_SAYING if (value := getattr(self, name)) is not None}
+        for name in ways:
+            if heard not in _WAYS_OF_SAYING[name]:
+                raise ValueError(f"{name} has no meaning for {heard}: leave it out")
+        literals = {name: value for name, value in ways.items() if not is_template(value)}
+        if str(literals.pop("verbatim", False)).strip().lower() not in ("true", "false"):
+            raise ValueError(f"verbatim={self.verbatim!r:.80} is neither True nor False")
+        if literals:
+            # Paid at parse by those alone who ask for it: when the alert has to ring, it is too late to complain.
+            from airflow_provider_twiliocall.twilio.twiml import message_to_twiml
+
+            message_to_twiml("heard", **literals)
 
     # As Airflow calls it ----------------------------------------------------------------------------------
 
@@ -203,17 +232,18 @@ class TwilioCallNotifier(BaseNotifier):
         super(TwilioCallNotifier, copy(self)).__call__(*args)
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render as Airflow does, but a message that cannot be rendered is no reason not to call."""
-        try:
-            self.message = self.render_template(
-                self.message, context, jinja_env or self.get_template_env(dag=context.get("dag"))
-            )
-        except Exception as error:
-            self.log.error("The message could not be rendered, so the default one is said: %s", error)
-            self.message = None
-        said, self.message = self.message, None
+        """Render as Airflow does, but words that cannot be rendered are no reason not to call."""
+        jinja_env = jinja_env or self.get_template_env(dag=context.get("dag"))
+        said: dict[str, Any] = {}
+        for name in SPEECH_FIELDS:
+            try:
+                said[name] = self.render_template(getattr(self, name), context, jinja_env)
+            except Exception as error:
+                said[name] = None
+                self.log.error("%s could not be rendered, and its default stands in for it: %s", name, error)
+        vars(self).update(dict.fromkeys(SPEECH_FIELDS))
         super().render_template_fields(context, jinja_env)
-        self.message = said
+        vars(self).update(said)
 
     def notify(self, context: Context) -> None:
         """Call everybody.
@@ -221,10 +251,8 @@ class TwilioCallNotifier(BaseNotifier):
         :raises TwilioCallNotificationError: names those who may not know, and why
         :raises TwilioConnectionError: the connection cannot be used, and nobody was called
         """
-        from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-
-        contacts = _contacts(self.to)
-        hook = TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        contacts = callees_of(self.to)
+        hook = self._hook()
         try:
             _ = hook.connection
         except Exception as error:
@@ -234,11 +262,11 @@ class TwilioCallNotifier(BaseNotifier):
 
     async def async_notify(self, context: Context) -> None:
         """Call everybody, as :meth:`notify` does, without holding up the event loop."""
-        from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
         from airflow_provider_twiliocall.notifications.deadline import in_thread
 
-        contacts = _contacts(self.to)
-        hook = TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        contacts = callees_of(self.to)
+        # In a thread, for what is imported takes a third of a second, and other triggers have their polls to do.
+        hook = await asyncio.wrap_future(in_thread(self._hook))
         try:
             await hook.fetch_connection()
         except Exception as error:
@@ -246,12 +274,17 @@ class TwilioCallNotifier(BaseNotifier):
             raise
         await asyncio.wrap_future(in_thread(lambda: self._call_everybody(hook, contacts, context)))
 
+    def _hook(self) -> TwilioCallHook:
+        from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+
+        return TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+
     def _nobody_is_called(self, contacts: list[Any], error: Exception) -> None:
         self.log.critical(
             "Nobody was called, for the connection %r cannot be used: %s. These do not know what has happened: %s",
             self.twilio_conn_id,
             error,
-            ", ".join(_shown(contact) for contact in contacts),
+            ", ".join(shown(contact) for contact in contacts),
         )
 
     # Calling ----------------------------------------------------------------------------------------------
@@ -298,16 +331,16 @@ class TwilioCallNotifier(BaseNotifier):
                     Alert(hook, params, cooldown=self.cooldown, delivery=self.delivery, deadline=deadline),
                 )
             except CallParamsError as error:
-                self._failed(_shown(contact), "; ".join(error.problems), failures)
+                self._failed(shown(contact), "; ".join(error.problems), failures)
             except TwilioConnectionError as error:
-                self._failed(_shown(contact), str(error), failures)
+                self._failed(shown(contact), str(error), failures)
         return list(alerts.values())
 
     def _params(self, hook: TwilioCallHook, contact: Any, message: str | None) -> CreateCallParams:
         from airflow_provider_twiliocall.arguments import params_from_arguments
 
         arguments = {name: getattr(self, name) for name in CREATE_CALL_FIELDS} | {"to": contact}
-        said = dict.fromkeys(SPEECH_FIELDS) | {"message": message}
+        said = {name: getattr(self, name) for name in SPEECH_FIELDS} | {"message": message}
         return hook.with_caller_id(params_from_arguments(arguments, said, accept_answered_by=None))
 
     def _mask_secrets(self) -> None:
@@ -321,13 +354,12 @@ class TwilioCallNotifier(BaseNotifier):
         """Return what is said; None where something else says it."""
         from airflow_provider_twiliocall.notifications.default_message import default_message
 
-        said = "" if self.message is None else str(self.message).strip()
-        if said and said != "None":
-            return said
-        if any(getattr(self, name) is not None for name in _INSTEAD_OF_A_MESSAGE):
+        if not _is_nothing(self.message):
+            return str(self.message).strip()
+        if not all(_is_nothing(getattr(self, name)) for name in _INSTEAD_OF_A_MESSAGE):
             return None
-        if self.message is not None:
-            self.log.error("The message was rendered to nothing, so the default one is said.")
+        if any(getattr(self, name) is not None for name in ("message", *_INSTEAD_OF_A_MESSAGE)):
+            self.log.error("What is to be heard was rendered to nothing, so the default message is said.")
         return default_message(context if isinstance(context, Mapping) else {})
 
     # Telling ----------------------------------------------------------------------------------------------
@@ -363,44 +395,31 @@ class TwilioCallNotifier(BaseNotifier):
 send_twilio_call_notification = TwilioCallNotifier
 
 
-def _contacts(to: Any) -> list[Any]:
-    """Return whom to call, each as given; a list may come as the text that a template makes of it."""
-    if isinstance(to, str):
-        text = to.strip()
-        if text.startswith(("[", "(", "{")) and not text.startswith(("{{", "{%")):
-            try:
-                listed = literal_eval(text)
-            except (ValueError, SyntaxError):
-                raise ValueError("to is no list that can be read: write it as ['+15551234567']") from None
-            return _contacts(listed)
-        contacts: list[Any] = [text] if "{{" in text or "{%" in text else re.split(r"[,;\n]", text)
-    elif isinstance(to, (set, frozenset)):
-        contacts = sorted(to, key=str)
-    elif isinstance(to, Collection) and not isinstance(to, (Mapping, bytes)):
-        contacts = list(to)
-    else:
-        contacts = [to]
-    contacts = [
-        contact for contact in contacts if contact is not None and str(contact).strip() not in ("", "None")
-    ]
-    if not contacts:
-        raise ValueError("to names nobody: give a number such as +15551234567, or a list of them")
-    return contacts
+def _is_nothing(value: Any) -> bool:
+    # A template that finds nothing renders to "None".
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 
 
-def _shown(contact: Any) -> str:
-    from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, show_address
-
-    return redact_phone_number(contact) if isinstance(contact, str) else show_address(contact)
-
-
-def _duration(cooldown: timedelta | float | None) -> timedelta | None:
+def _duration(cooldown: timedelta | float | str | None) -> timedelta | None:
+    given = cooldown
     if cooldown is None:
         return None
-    if isinstance(cooldown, (int, float)) and not isinstance(cooldown, bool) and math.isfinite(cooldown):
+    if isinstance(cooldown, str):
+        cooldown = _from_json(cooldown)
+    elif isinstance(cooldown, (int, float)) and not isinstance(cooldown, bool) and math.isfinite(cooldown):
         cooldown = timedelta(seconds=cooldown)
     if not isinstance(cooldown, timedelta):
-        raise ValueError(f"cooldown={cooldown!r} is neither a timedelta nor a number of seconds")
+        raise ValueError(f"cooldown={given!r} is neither a timedelta nor a number of seconds")
     if cooldown <= timedelta(0):
-        raise ValueError(f"cooldown={cooldown!r} has to be more than 0; None switches it off")
+        raise ValueError(f"cooldown={given!r} has to be more than 0; None switches it off")
     return cooldown
+
+
+def _from_json(duration: str) -> timedelta | None:
+    """Read what becomes of the timedelta of a SyncCallback where the executor sends its work as JSON: ``PT15M``."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(timedelta).validate_python(duration)
+    except ValidationError:
+        return None

@@ -83,6 +83,11 @@ class Run:
     def state(self) -> str:
         return str(self._rest.get(self._path)["state"])
 
+    @property
+    def conf(self) -> dict[str, Any]:
+        conf: dict[str, Any] = self._rest.get(self._path)["conf"]
+        return conf
+
     # What is
 
     def task(self, task_id: str, map_index: int = -1) -> dict[str, Any]:

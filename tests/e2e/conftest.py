@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.e2e.airflow_processes import Airflow, Run
 from tests.e2e.postgresql import PostgreSQL
-from tests.e2e.stage import Stage, build_stage
+from tests.e2e.reminder_hours import open_in_paris_and_tokyo, open_soon_in_tokyo
+from tests.e2e.stage import Stage, build_stage, play
 
 HERE = Path(__file__).parent
 FAULT_DAG_FILES = sorted((HERE / "dags").glob("fault_*.py"))
@@ -39,14 +41,33 @@ RUN_ONCE = (
     "refuse_voicemail",
     "sensor",
     "reminders",
+    "morning_reminders",
+    "waits_for_its_window",
+    "escalation",
+    "deadline_alert",
+    "notifier_of_tasks",
+    "notifier_of_a_dag",
+    "notifier_of_a_dag_that_succeeds",
+    "notifier_in_the_triggerer",
+    "notifier_on_the_executor",
 )
+# Forty tasks at once make Airflow slow, and others count seconds.
+RUN_AFTERWARDS = ("failure_alert",)
+CONF = {"morning_reminders": open_in_paris_and_tokyo, "waits_for_its_window": open_soon_in_tokyo}
+PARALLELISM = 4
 RUN_LIMIT_S = 400.0
 SPEED = 8.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the faults come first: their Airflow has gone by the time the one of the session starts."""
-    items.sort(key=lambda item: not item.path.name.startswith("test_fault"))
+    """Let the faults come first, the longest in front: they share a stage, which needs no other Airflow beside it."""
+    first = (
+        "test_fault_workers.py",
+        "test_fault_creates.py",
+        "test_fault_people.py",
+        "test_fault_processes.py",
+    )
+    items.sort(key=lambda item: first.index(item.path.name) if item.path.name in first else len(first))
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +83,14 @@ def stage(postgresql: PostgreSQL) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="session")
+def played(stage: Stage, request: pytest.FixtureRequest) -> Iterator[dict[str, Future[None]]]:
+    """What becomes of the rows that were asked for, of all modules: they play side by side."""
+    rows = [item.callspec.params["row"] for item in request.session.items if "row" in item.fixturenames]
+    with play(rows, stage) as played:
+        yield played
+
+
+@pytest.fixture(scope="session")
 def simulator() -> Iterator[TwilioSimulator]:
     with TwilioSimulator(speed=SPEED, calls_per_second=100) as simulator:
         for exchange in ("+150055520", "+150055521"):
@@ -69,6 +98,10 @@ def simulator() -> Iterator[TwilioSimulator]:
                 simulator.script(exchange + line, ending)
         simulator.script("+15005552202", "busy")
         simulator.script("+15005552203", {"outcome": "human", "talk": 14_000})
+        # At this speed the queue is faster than any notifier. Twilio's lets one call go in a second, so that a
+        # second call is still there to be canceled.
+        for number in ("+15005551002", "+15005552306", "+15005552307"):
+            simulator.script(number, ["human", "queued"])
         yield simulator
 
 
@@ -79,16 +112,21 @@ def airflow(simulator: TwilioSimulator) -> Iterator[Airflow]:
         "AIRFLOW_CONN_TWILIO_DEFAULT": simulator.airflow_connection,
         "AIRFLOW_CONN_TWILIO_WRONG": json.dumps(wrong),
     }
-    with Airflow(DAG_FILES, connections) as airflow:
+    with Airflow(DAG_FILES, connections, parallelism=PARALLELISM) as airflow:
         yield airflow
+
+
+def run_all(airflow: Airflow, dag_ids: Iterable[str]) -> dict[str, Run]:
+    """Run DAGs, all at the same time."""
+    runs = {dag_id: airflow.trigger(dag_id, CONF.get(dag_id, dict)()) for dag_id in dag_ids}
+    return {dag_id: run.wait(RUN_LIMIT_S) for dag_id, run in runs.items()}
 
 
 @pytest.fixture(scope="session")
 def runs(airflow: Airflow) -> dict[str, Run]:
     """The one run of each DAG, all of them over."""
-    runs = {dag_id: airflow.trigger(dag_id) for dag_id in RUN_ONCE}
     try:
-        return {dag_id: run.wait(RUN_LIMIT_S) for dag_id, run in runs.items()}
+        return {**run_all(airflow, RUN_ONCE), **run_all(airflow, RUN_AFTERWARDS)}
     except TimeoutError:
         print(airflow.logs())
         raise
@@ -104,3 +142,14 @@ def dialled(simulator: TwilioSimulator) -> Callable[[str], int]:
         )
 
     return count
+
+
+@pytest.fixture(scope="session")
+def told(simulator: TwilioSimulator) -> Callable[[str], list[str]]:
+    """The TwiML of each call that Twilio was asked for to a number, oldest first."""
+
+    def collect(number: str) -> list[str]:
+        creates = [dict(each.form) for each in simulator.requests if each.operation == "create"]
+        return [form["Twiml"] for form in creates if form["To"] == number]
+
+    return collect

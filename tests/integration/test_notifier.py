@@ -59,6 +59,12 @@ def creates(twilio: TwilioSimulator) -> int:
     return sum(request.operation == Operation.CREATE.value for request in twilio.requests)
 
 
+def form_received(twilio: TwilioSimulator) -> dict[str, str]:
+    """What Twilio was asked for, once."""
+    (form,) = [dict(request.form) for request in twilio.requests if request.operation == "create"]
+    return form
+
+
 # Placing
 
 
@@ -67,8 +73,7 @@ def test_an_alert_rings_and_says_what_has_happened(twilio: TwilioSimulator) -> N
 
     (call,) = twilio.calls
     assert (call["to"], call["from"]) == (ANNE, twilio.from_number)
-    (form,) = [dict(request.form) for request in twilio.requests if request.operation == "create"]
-    assert "The nightly pipeline has failed." in form["Twiml"]
+    assert "The nightly pipeline has failed." in form_received(twilio)["Twiml"]
     assert twilio.refused == []
 
 
@@ -76,7 +81,7 @@ def test_every_field_reaches_twilio(twilio: TwilioSimulator) -> None:
     twilio.own("+15005559001")
     notify(message="hi", from_="+15005559001", timeout="20", machine_detection="Enable", record=True)
 
-    (form,) = [dict(request.form) for request in twilio.requests if request.operation == "create"]
+    form = form_received(twilio)
     assert form | {"Twiml": ""} == {
         "To": ANNE,
         "From": "+15005559001",
@@ -86,6 +91,39 @@ def test_every_field_reaches_twilio(twilio: TwilioSimulator) -> None:
         "Record": "true",
         "MachineDetection": "Enable",
     }
+
+
+def test_the_message_is_said_as_its_author_wants(twilio: TwilioSimulator) -> None:
+    context = {"dag_id": "load_orders"}
+    notify(
+        message="{{ dag_id }}", voice="Polly.Lea", language="fr-FR", repeat=2, verbatim=True, context=context
+    )
+
+    say = '<Pause length="1" /><Say voice="Polly.Lea" language="fr-FR">load_orders</Say>'
+    assert form_received(twilio)["Twiml"].endswith(f"<Response>{say}{say}</Response>")
+
+
+def test_the_default_message_is_said_as_its_author_wants(twilio: TwilioSimulator) -> None:
+    notify(voice="{{ speaker }}", repeat="{{ times }}", context={"speaker": "Polly.Amy", "times": 2})
+
+    assert form_received(twilio)["Twiml"].count('<Say voice="Polly.Amy">Airflow alert.') == 2
+
+
+def test_a_recording_is_played_instead_of_a_message(twilio: TwilioSimulator) -> None:
+    notify(audio_url="https://example.com/{{ sound }}.mp3", repeat=2, context={"sound": "siren"})
+
+    play = '<Pause length="1" /><Play>https://example.com/siren.mp3</Play>'
+    assert form_received(twilio)["Twiml"].endswith(f"<Response>{play}{play}</Response>")
+
+
+@pytest.mark.parametrize("instead", ["audio_url", "url", "twiml", "application_sid"])
+def test_what_is_rendered_to_nothing_gives_way_to_the_default_message(
+    twilio: TwilioSimulator, instead: str
+) -> None:
+    notify(**{instead: "{{ nothing }}"}, context={"nothing": None})
+
+    assert "Airflow alert." in form_received(twilio)["Twiml"]
+    assert twilio.refused == []
 
 
 def test_an_alert_in_the_event_loop_rings_too_and_does_not_hold_it_up(twilio: TwilioSimulator) -> None:
@@ -123,8 +161,7 @@ def test_it_does_not_wait_for_anybody_to_answer(twilio: TwilioSimulator) -> None
 def test_a_callback_of_a_dag_gets_by_with_what_airflow_gives_it(twilio: TwilioSimulator) -> None:
     with DAG("nightly", schedule=None) as dag:
         notify(context={"dag": dag, "run_id": "manual", "reason": "timed_out"})
-    (form,) = [dict(request.form) for request in twilio.requests if request.operation == "create"]
-    assert "DAG nightly failed" in form["Twiml"]
+    assert "DAG nightly failed" in form_received(twilio)["Twiml"]
 
 
 # Several contacts

@@ -104,6 +104,7 @@ def test_wheel_asks_for_what_is_imported_and_for_nothing_that_airflow_does_not_b
     assert sorted(line.partition(">")[0] for line in required) == [
         "apache-airflow",
         "apache-airflow-providers-common-compat",
+        "apache-airflow-providers-standard",
         "pendulum",
         "pydantic",
         "requests",
@@ -136,11 +137,18 @@ def test_airflow_can_import_the_hook_of_the_connection_type(in_empty_environment
     }
 
 
+def test_airflow_lists_the_notifier(in_empty_environment: Callable[..., str]) -> None:
+    listed = _json_in(in_empty_environment("airflow", "providers", "notifications", "--output", "json"))
+    notifier = f"{PACKAGE}.notifications.twilio_call.TwilioCallNotifier"
+    assert notifier in [row["notification_class_name"] for row in listed]
+
+
 def test_everything_named_can_be_imported_there(in_empty_environment: Callable[..., str]) -> None:
     in_empty_environment(
         "python",
         "-c",
         "from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook\n"
+        "from airflow_provider_twiliocall.notifications.twilio_call import TwilioCallNotifier\n"
         "from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator\n"
         "from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor\n"
         "from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger\n"

@@ -12,17 +12,18 @@ from typing import Any
 
 import pendulum
 import pytest
-from airflow.sdk import BaseNotifier
+from airflow.sdk import BaseNotifier, TaskInstanceState
 from airflow.sdk.definitions.deadline import AsyncCallback
+from pydantic import TypeAdapter
 
-from airflow_provider_twiliocall.notifications import twilio_call
+from airflow_provider_twiliocall.notifications.callees import callees_of
 from airflow_provider_twiliocall.notifications.default_message import LONGEST_REASON, default_message
 from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotificationError,
     TwilioCallNotifier,
     send_twilio_call_notification,
 )
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 NUMBER = "+15551234567"
 
@@ -32,7 +33,7 @@ def notifier(**arguments: Any) -> TwilioCallNotifier:
 
 
 def whom(notifier: TwilioCallNotifier) -> list[Any]:
-    return twilio_call._contacts(notifier.to)
+    return callees_of(notifier.to)
 
 
 # Arguments
@@ -44,7 +45,7 @@ def test_every_field_of_a_call_is_a_keyword_argument_of_its_own() -> None:
         for parameter in inspect.signature(TwilioCallNotifier.__init__).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     ]
-    assert set(own) == {*CREATE_CALL_FIELDS, "message", "cooldown", "twilio_conn_id", "delivery"}
+    assert set(own) == {*CREATE_CALL_FIELDS, *SPEECH_FIELDS, "cooldown", "twilio_conn_id", "delivery"}
 
 
 def test_every_argument_is_documented_once() -> None:
@@ -57,13 +58,13 @@ def test_every_argument_is_documented_once() -> None:
 def test_every_field_of_a_call_is_templated_under_a_name_that_no_context_uses() -> None:
     from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
-    assert {*CREATE_CALL_FIELDS, "message", "twilio_conn_id"} == set(TwilioCallNotifier.template_fields)
+    assert {*CREATE_CALL_FIELDS, *SPEECH_FIELDS, "twilio_conn_id"} == set(TwilioCallNotifier.template_fields)
     assert KNOWN_CONTEXT_KEYS.isdisjoint(TwilioCallNotifier.template_fields)
 
 
-@pytest.mark.parametrize("name", [name for name in CREATE_CALL_FIELDS if name != "to"])
+@pytest.mark.parametrize("name", [name for name in (*CREATE_CALL_FIELDS, *SPEECH_FIELDS) if name != "to"])
 def test_each_field_becomes_the_attribute_of_its_name(name: str) -> None:
-    assert getattr(notifier(**{name: "given"}), name) == "given"
+    assert getattr(notifier(**{name: "{{ given }}"}), name) == "{{ given }}"
 
 
 def test_a_misspelt_argument_is_refused() -> None:
@@ -94,9 +95,62 @@ def test_a_message_that_is_no_text_is_refused(message: Any) -> None:
         notifier(message=message)
 
 
-def test_a_message_and_another_thing_to_be_heard_are_refused() -> None:
-    with pytest.raises(ValueError, match="message and url exclude one another"):
-        notifier(message="hi", url="https://example.com")
+@pytest.mark.parametrize("instead", ["audio_url", "url", "twiml", "application_sid"])
+def test_a_message_and_another_thing_to_be_heard_are_refused(instead: str) -> None:
+    with pytest.raises(ValueError, match=f"message and {instead} exclude one another"):
+        notifier(message="hi", **{instead: "https://example.com"})
+
+
+def test_a_recording_and_instructions_are_refused() -> None:
+    with pytest.raises(ValueError, match="audio_url and url exclude one another"):
+        notifier(audio_url="https://example.com/siren.mp3", url="https://example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "heard"),
+    [
+        ("voice", "audio_url"),
+        ("language", "audio_url"),
+        ("verbatim", "audio_url"),
+        ("voice", "url"),
+        ("repeat", "url"),
+        ("repeat", "twiml"),
+    ],
+)
+def test_a_way_of_saying_for_what_is_not_said_is_refused(name: str, heard: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} has no meaning for {heard}: leave it out"):
+        notifier(**{name: "{{ given }}", heard: "https://example.com"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("voice", "Amy, please"),
+        ("language", "Esperanto!"),
+        ("repeat", 0),
+        ("repeat", "often"),
+        ("verbatim", "perhaps"),
+    ],
+)
+def test_a_way_of_saying_that_does_not_exist_is_refused_before_an_alert_has_to_ring(
+    name: str, value: Any
+) -> None:
+    with pytest.raises(ValueError, match=f"{name}='?{value}"):
+        notifier(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"voice": "Polly.Amy", "language": "en-GB", "repeat": 2, "verbatim": True},
+        {"audio_url": "https://example.com/siren.mp3", "repeat": "3"},
+        {"repeat": "{{ var.value.times }}", "verbatim": "{{ var.value.verbatim }}"},
+        {"verbatim": "false"},
+    ],
+)
+def test_a_way_of_saying_is_taken(way: dict[str, Any]) -> None:
+    alert = notifier(**way)
+    assert {name: getattr(alert, name) for name in way} == way
 
 
 @pytest.mark.parametrize("to", [[], "", "  ", (), None, [None, ""], "[]", set()])
@@ -110,13 +164,13 @@ def test_a_list_that_cannot_be_read_is_refused() -> None:
         notifier(to="[+15551234567")
 
 
-@pytest.mark.parametrize("cooldown", [timedelta(seconds=-1), -5, 0, timedelta(0)])
+@pytest.mark.parametrize("cooldown", [timedelta(seconds=-1), -5, 0, timedelta(0), "PT0S"])
 def test_a_cooldown_of_no_time_is_refused_and_says_how_to_have_none(cooldown: Any) -> None:
     with pytest.raises(ValueError, match=r"cooldown=.* more than 0; None switches it off"):
         notifier(cooldown=cooldown)
 
 
-@pytest.mark.parametrize("cooldown", ["15 minutes", float("nan"), float("inf"), True, [60]])
+@pytest.mark.parametrize("cooldown", ["15 minutes", "", float("nan"), float("inf"), True, [60]])
 def test_a_cooldown_that_is_no_time_is_refused(cooldown: Any) -> None:
     with pytest.raises(ValueError, match=r"cooldown=.* neither a timedelta nor a number of seconds"):
         notifier(cooldown=cooldown)
@@ -127,6 +181,14 @@ def test_a_cooldown_may_be_seconds_a_timedelta_or_none_and_is_15_minutes_by_defa
     assert notifier(cooldown=timedelta(hours=1)).cooldown == timedelta(hours=1)
     assert notifier(cooldown=None).cooldown is None
     assert notifier().cooldown == timedelta(minutes=15)
+
+
+@pytest.mark.parametrize("cooldown", [timedelta(minutes=15), timedelta(days=2, seconds=3.5)])
+def test_a_cooldown_survives_an_executor_that_sends_its_work_as_json(cooldown: timedelta) -> None:
+    sent = TypeAdapter(dict[str, Any]).dump_json({"to": NUMBER, "cooldown": cooldown})
+    received = TypeAdapter(dict[str, Any]).validate_json(sent)
+    assert isinstance(received["cooldown"], str)
+    assert notifier(**received).cooldown == cooldown
 
 
 def test_a_delivery_that_does_not_exist_is_refused() -> None:
@@ -182,14 +244,31 @@ def test_a_message_that_cannot_be_rendered_gives_way_to_the_default_one() -> Non
     assert alert._words({"dag_run": {"dag_id": "nightly"}}).startswith("Airflow alert. DAG nightly")  # type: ignore
 
 
+@pytest.mark.parametrize("name", ["audio_url", "voice", "language", "repeat", "verbatim"])
+def test_a_way_of_saying_that_cannot_be_rendered_gives_way_to_its_default(name: str) -> None:
+    alert = rendered(notifier(**{name: "{{ var.value.away }}"}), {})
+    assert getattr(alert, name) is None
+    assert "Airflow alert." in (alert._words({}) or "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("instead", ["audio_url", "url", "twiml", "application_sid"])
+def test_what_stands_in_for_the_message_and_is_rendered_to_nothing_gives_way_to_the_default_one(
+    instead: str,
+) -> None:
+    alert = rendered(notifier(**{instead: "{{ nothing }}"}), {"nothing": None})
+    assert "Airflow alert." in (alert._words({}) or "")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("message", ["{{ nothing }}", "{{ None }}"])
 def test_a_message_rendered_to_nothing_gives_way_to_the_default_one(message: str) -> None:
     alert = rendered(notifier(message=message), {"nothing": " "})
     assert "Airflow alert." in (alert._words({}) or "")  # type: ignore[arg-type]
 
 
-def test_without_a_message_nothing_is_added_to_other_instructions() -> None:
-    assert notifier(url="https://example.com/alert")._words({}) is None  # type: ignore[arg-type]
+@pytest.mark.parametrize("instead", ["audio_url", "url"])
+def test_without_a_message_nothing_is_added_to_what_is_heard_instead(instead: str) -> None:
+    alert = notifier(**{instead: "https://example.com/alert"})
+    assert alert._words({}) is None  # type: ignore[arg-type]
 
 
 def test_the_same_notifier_says_each_time_what_the_time_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +288,7 @@ FAILED_TASK = {
         task_id="load_orders",
         map_index=-1,
         try_number=2,
-        state="failed",
+        state=TaskInstanceState.FAILED,
         end_date=pendulum.datetime(2026, 3, 1, 14, 5),
     ),
     "exception": ValueError("no rows\nsecond line"),
@@ -224,14 +303,25 @@ def test_a_failed_task_is_told_with_its_dag_try_time_and_the_first_line_of_its_e
 
 
 def test_a_task_to_be_tried_again_is_told_as_such() -> None:
-    ti = SimpleNamespace(**{**vars(FAILED_TASK["ti"]), "state": "up_for_retry", "map_index": 3})  # type: ignore
+    state = TaskInstanceState.UP_FOR_RETRY
+    ti = SimpleNamespace(**{**vars(FAILED_TASK["ti"]), "state": state, "map_index": 3})  # type: ignore
     told = default_message({"ti": ti})
-    assert "Task load_orders, number 3, of DAG nightly failed and will be tried again on try 2" in told
+    assert "Task load_orders, number 3, of DAG nightly failed on try 2 and will be tried again, at" in told
 
 
-def test_a_task_that_succeeded_is_not_said_to_have_failed() -> None:
-    told = default_message({"ti": SimpleNamespace(task_id="load", dag_id="nightly", state="success")})
-    assert told.startswith("Airflow alert. Task load of DAG nightly succeeded, at ")
+@pytest.mark.parametrize(
+    ("state", "became"),
+    [
+        (TaskInstanceState.SUCCESS, "succeeded"),
+        (TaskInstanceState.SKIPPED, "was skipped"),
+        (TaskInstanceState.RUNNING, "has started"),
+        ("success", "succeeded"),
+        (None, "failed"),
+    ],
+)
+def test_a_task_is_said_to_have_failed_only_if_it_has(state: Any, became: str) -> None:
+    told = default_message({"ti": SimpleNamespace(task_id="load", dag_id="nightly", state=state)})
+    assert told.startswith(f"Airflow alert. Task load of DAG nightly {became}, at ")
 
 
 def test_a_failed_dag_is_told_with_the_task_that_failed() -> None:

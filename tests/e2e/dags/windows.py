@@ -1,0 +1,16 @@
+"""A reminder whose window opens while its task waits for it."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
+
+with DAG("waits_for_its_window", schedule=None, params={"start": "00:00", "end": "23:59"}):
+    CreateCallOperator(
+        task_id="remind",
+        to="+15005552401",
+        message="Good morning.",
+        wait_for_completion=True,
+        call_window={"start": "{{ params.start }}", "end": "{{ params.end }}", "timezone": "Asia/Tokyo"},
+    )

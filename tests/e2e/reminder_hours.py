@@ -1,0 +1,23 @@
+"""Hours for reminders, chosen by the time at which the test runs, by the clock on the callee's wall."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+HOUR = timedelta(hours=1)
+
+# Long enough for the task to be there before.
+OPENS_IN = timedelta(seconds=100)
+
+
+def open_in_paris_and_tokyo() -> dict[str, str]:
+    """It is within these hours in Paris and in Tokyo now, and outside them in New York."""
+    paris, tokyo = datetime.now(ZoneInfo("Europe/Paris")), datetime.now(ZoneInfo("Asia/Tokyo"))
+    return {"start": f"{paris - HOUR:%H:%M}", "end": f"{tokyo + HOUR:%H:%M}"}
+
+
+def open_soon_in_tokyo() -> dict[str, str]:
+    """It is not within these hours yet."""
+    opens = datetime.now(ZoneInfo("Asia/Tokyo")) + OPENS_IN
+    return {"start": f"{opens:%H:%M:%S}", "end": f"{opens + HOUR:%H:%M:%S}"}
