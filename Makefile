@@ -8,8 +8,6 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-# One step after the other, under -j too: the first failure ends it, and pytest has the last word.
-.NOTPARALLEL:
 
 AIRFLOW_VERSIONS := 3.1 3.2
 LOCKS := requirements.lock $(AIRFLOW_VERSIONS:%=tests/airflow_versions/airflow-%.lock) benchmarks/requirements.lock
@@ -17,8 +15,17 @@ READY := $(VENV)/.ready
 UV := $(VENV)/bin/uv
 PYTEST := bin/pytest
 
-.PHONY: help demo test setup lint types unit integration e2e packaging coverage compat bench format lock clean \
-	$(AIRFLOW_VERSIONS:%=compat-%)
+# What runs side by side in `make test`. Those with Airflow's processes come first, and mostly wait; the others take
+# what the cores have left, hence nice. Tests with the mark `alone`, see pyproject.toml, are not among them.
+LANES := faults dags coverage untraced $(AIRFLOW_VERSIONS:%=compat-%) packaging
+LANES_AT_ONCE := 3
+NICE := nice -n 5
+SHARED := --numprocesses 2 --dist worksteal
+# $(call marked,MARK): the files that have such tests, so that the others need not be loaded.
+marked = $(shell grep -rl --include='*.py' 'pytest\.mark\.$(1)' tests/unit tests/integration)
+
+.PHONY: help demo test setup lint types unit integration e2e faults dags packaging coverage untraced compat bench \
+	format lock clean alone $(AIRFLOW_VERSIONS:%=compat-%) $(AIRFLOW_VERSIONS:%=alone-%)
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -28,7 +35,11 @@ help: ## list these commands
 demo: $(READY) ## place calls from a real DAG against a simulated Twilio, and watch them
 	@$(VENV)/bin/python demo/run.py
 
-test: lint types coverage compat ## lint, types, every test, and the older Airflows
+test: $(READY) ## lint, types, every test, and the older Airflows; each part is printed when it has ended
+	@$(MAKE) --jobs=2 --output-sync=target lint types
+	@echo "Side by side, each printed when it has ended: $(LANES)"
+	@$(MAKE) --jobs=$(LANES_AT_ONCE) --output-sync=target $(LANES)
+	@$(MAKE) --jobs=1 alone $(AIRFLOW_VERSIONS:%=alone-%)
 
 # ---------------------------------------------------------------- parts of make test
 
@@ -49,16 +60,31 @@ integration: $(READY) ## tests of the package and the simulator over HTTP
 e2e: $(READY) ## tests with Airflow's own processes
 	$(VENV)/$(PYTEST) tests/e2e
 
+faults: $(READY) ## of those, the ones of the fault table
+	$(VENV)/$(PYTEST) tests/e2e/test_fault_*.py
+
+dags: $(READY) ## and all others of them
+	$(VENV)/$(PYTEST) tests/e2e --ignore-glob='*/test_fault_*.py'
+
 packaging: $(READY) ## tests of the wheel in an empty environment
-	$(VENV)/$(PYTEST) tests/packaging
+	$(NICE) $(VENV)/$(PYTEST) tests/packaging
 
-coverage: $(READY) ## all tests, with the coverage that pyproject.toml demands
-	$(VENV)/$(PYTEST) --cov --cov-report=term
+coverage: $(READY) ## unit and integration tests, with the coverage that pyproject.toml demands
+	$(NICE) $(VENV)/$(PYTEST) tests/unit tests/integration -m "not alone and not untraced" $(SHARED) --cov --cov-report=term
 
-compat: $(AIRFLOW_VERSIONS:%=compat-%) ## unit and integration tests on the older Airflows
+untraced: $(READY) ## integration tests that coverage would slow down too much
+	$(NICE) $(VENV)/$(PYTEST) -m untraced $(call marked,untraced)
+
+compat: $(foreach version,$(AIRFLOW_VERSIONS),compat-$(version) alone-$(version)) ## unit and integration tests on the older Airflows
 
 $(AIRFLOW_VERSIONS:%=compat-%): compat-%: $(VENV)-airflow-%/.ready
-	$(VENV)-airflow-$*/$(PYTEST) tests/unit tests/integration
+	$(NICE) $(VENV)-airflow-$*/$(PYTEST) tests/unit tests/integration -m "not alone" $(SHARED)
+
+alone: $(READY) ## integration tests that want the whole machine
+	$(VENV)/$(PYTEST) -m alone $(call marked,alone)
+
+$(AIRFLOW_VERSIONS:%=alone-%): alone-%: $(VENV)-airflow-%/.ready
+	$(VENV)-airflow-$*/$(PYTEST) -m alone $(call marked,alone)
 
 # ---------------------------------------------------------------- for those who work on it
 

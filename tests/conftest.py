@@ -33,6 +33,11 @@ os.environ |= {
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
+def pytest_unconfigure() -> None:
+    """Remove the home where atexit does not come to it, in pytest-xdist's workers."""
+    shutil.rmtree(_AIRFLOW_HOME, ignore_errors=True)
+
+
 class NetworkForbidden(Exception):
     """A test reached for another machine. Not an OSError, so that no code under test takes it for weather."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -59,6 +59,7 @@ class Stage:
         self.gate = gate
         self.store_gate = store_gate
         self.elsewhere = elsewhere
+        self.is_left = False
         self._numbers = itertools.count(10)
 
     def number(self, *endings: EndingLike) -> str:
@@ -74,6 +75,8 @@ class Stage:
 
     def calls_to(self, number: str, twilio: TwilioSimulator | None = None) -> list[dict[str, Any]]:
         """The calls to a number, oldest first."""
+        if self.is_left:
+            raise RuntimeError("the stage is being taken down")
         return [call for call in (twilio or self.twilio).calls if call["to"] == number]
 
     def wait_for_call(self, number: str, status: str | None = None, *, count: int = 1) -> dict[str, Any]:
@@ -223,10 +226,18 @@ def build_stage(database: str, dags: Iterable[Path]) -> Iterator[Stage]:
         yield Stage(airflow, twilio, gate, store_gate, twilios)
 
 
-def play(rows: Sequence[Row], stage: Stage) -> dict[str, Future[None]]:
-    """Play rows side by side, each about numbers of its own; give what becomes of each."""
-    with ThreadPoolExecutor(ROWS_AT_ONCE) as players:
-        return {row.__name__: players.submit(row, stage) for row in rows}
+@contextmanager
+def play(rows: Iterable[Row], stage: Stage) -> Iterator[dict[str, Future[None]]]:
+    """Play rows side by side, each about numbers of its own; give what becomes of each, at once.
+
+    Who leaves before they are over ends them.
+    """
+    players = ThreadPoolExecutor(ROWS_AT_ONCE)
+    try:
+        yield {row.__name__: players.submit(row, stage) for row in rows}
+    finally:
+        stage.is_left = True
+        players.shutdown(wait=False, cancel_futures=True)
 
 
 def _connection(twilio: TwilioSimulator, host: str) -> str:

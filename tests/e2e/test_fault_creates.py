@@ -7,7 +7,7 @@ from concurrent.futures import Future
 import pytest
 
 from tests.e2e.gate import Gate, creates_call_to
-from tests.e2e.stage import HTTP_TIMEOUT_S, LIMIT_S, QUICK, TALKS, Stage, play
+from tests.e2e.stage import HTTP_TIMEOUT_S, LIMIT_S, QUICK, TALKS, Row, Stage
 
 MORE_THAN_A_TIMEOUT_S = HTTP_TIMEOUT_S + 2
 
@@ -159,11 +159,6 @@ ROWS = (
 )
 
 
-@pytest.fixture(scope="module")
-def played(stage: Stage) -> dict[str, Future[None]]:
-    return play(ROWS, stage)
-
-
-@pytest.mark.parametrize("row", [row.__name__ for row in ROWS])
-def test_create(row: str, played: dict[str, Future[None]]) -> None:
-    played[row].result()
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
+def test_create(row: Row, played: dict[str, Future[None]]) -> None:
+    played[row.__name__].result()

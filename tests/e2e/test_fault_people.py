@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from tests.e2e.airflow_processes import Run
-from tests.e2e.stage import LIMIT_S, QUICK, RINGS, TALKS, Stage, play
+from tests.e2e.stage import LIMIT_S, QUICK, RINGS, TALKS, Row, Stage
 
 HANG_UP_LIMIT_S = 2.0
 
@@ -171,11 +171,6 @@ ROWS = (
 )
 
 
-@pytest.fixture(scope="module")
-def played(stage: Stage) -> dict[str, Future[None]]:
-    return play(ROWS, stage)
-
-
-@pytest.mark.parametrize("row", [row.__name__ for row in ROWS])
-def test_person(row: str, played: dict[str, Future[None]]) -> None:
-    played[row].result()
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
+def test_person(row: Row, played: dict[str, Future[None]]) -> None:
+    played[row.__name__].result()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, wait
+
 import pytest
 
 from tests.e2e.airflow_processes import API_SERVER, SCHEDULER, Run
@@ -15,8 +17,14 @@ def number(stage: Stage) -> str:
     return stage.number(TALKS)
 
 
+@pytest.fixture(scope="session")
+def _alone_on_stage(played: dict[str, Future[None]]) -> None:
+    """Nothing dies here while rows of the other modules play."""
+    wait(played.values())
+
+
 @pytest.fixture
-def run(stage: Stage, number: str) -> Run:
+def run(_alone_on_stage: None, stage: Stage, number: str) -> Run:
     """A run whose deferred task waits for a conversation to end; hanging up would end that."""
     run = stage.ring("ring_deferred_hang_up", number)
     stage.wait_for_call(number, "in-progress")

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_twiliocall.simulator import Fault
 from tests.e2e.gate import creates_call_to
-from tests.e2e.stage import LIMIT_S, QUICK, RINGS, TALKS, Stage, play
+from tests.e2e.stage import LIMIT_S, QUICK, RINGS, TALKS, Row, Stage
 
 LONGER_THAN_A_ROW_S = 600
 
@@ -77,7 +77,7 @@ def outcome_of_a_call_that_ended_while_nobody_waited_is_not_lost(stage: Stage) -
     stage.wait_until_journalled(run)
     stage.airflow.worker_of(run, "ring").kill()
     stage.hang_up(number)
-    rang_once_and_was_seen_to_the_end(stage, run, number, "is over: nothing is dialled")
+    rang_once_and_was_seen_to_the_end(stage, run, number, "and is over")
 
 
 # A worker is evicted while somebody is on the line
@@ -250,11 +250,6 @@ ROWS = (
 )
 
 
-@pytest.fixture(scope="module")
-def played(stage: Stage) -> dict[str, Future[None]]:
-    return play(ROWS, stage)
-
-
-@pytest.mark.parametrize("row", [row.__name__ for row in ROWS])
-def test_worker(row: str, played: dict[str, Future[None]]) -> None:
-    played[row].result()
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
+def test_worker(row: Row, played: dict[str, Future[None]]) -> None:
+    played[row.__name__].result()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-LOOK_AGAIN_S = 0.5
+LOOK_AGAIN_S = 1.0
 
 
 def wait_until(condition: Callable[[], Any], what: str, limit: float, again: float = LOOK_AGAIN_S) -> Any:

@@ -142,6 +142,11 @@ class Judge:
                 f"out of time too early: {error}",
             )
             hindered = process.failed_while_ending or self._was_shown_the_past(process)
+            if heard and not hindered and task.settings.when_killed == "leave":
+                # It only looks, through a little weather, and nothing is written down of that.
+                hindered = self._was_answered_badly_at_last(process)
+                if hindered:
+                    self._count("excused: the last look of a task that leaves its call alone showed nothing")
             self.claim(not heard or hindered, f"{heard} answered and reported otherwise: {error}")
         elif isinstance(error, AirflowFailException):
             self.claim(False, f"failed for good: {error!r}")
@@ -149,6 +154,10 @@ class Judge:
     def _was_shown_the_past(self, process: Process) -> bool:
         stale = [request for request in self._stage.simulator.requests if request.fault == "stale"]
         return any(request.received_at >= process.started for request in stale)
+
+    def _was_answered_badly_at_last(self, process: Process) -> bool:
+        asked = [each for each in self._stage.simulator.requests if each.received_at >= process.started]
+        return bool(asked) and asked[-1].fault is not None
 
     def _was_heard(self, task: RingTask, ring: Ring, call: dict[str, Any]) -> bool:
         if ring.is_ended_by_us or ring.is_mark_premature or not is_wanted(task.settings, call):

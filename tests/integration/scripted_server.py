@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import ssl
 import struct
@@ -13,6 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
+
+# How long a client may take from its connection to its first word.
+REQUEST_LIMIT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,13 @@ def _reset(wire: socket.socket, stopped: threading.Event) -> None:
     wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-RESET_BEFORE_READING = Answer(_reset, unread=True)
+def _reset_unread(wire: socket.socket, stopped: threading.Event) -> None:
+    # Any sooner, the reset might strike a client that is still connecting, and that is another fault.
+    select.select([wire], [], [], REQUEST_LIMIT_S)
+    _reset(wire, stopped)
+
+
+RESET_BEFORE_READING = Answer(_reset_unread, unread=True)
 RESET_AFTER_READING = Answer(_reset)
 CLOSE_AFTER_READING = Answer(lambda wire, stopped: None)
 SILENCE = Answer(lambda wire, stopped: stopped.wait())  # type: ignore[arg-type,return-value]

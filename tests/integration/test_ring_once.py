@@ -287,6 +287,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     logging.disable(logging.NOTSET)
 
 
+@pytest.mark.untraced
 @pytest.mark.skipif(
     Version(airflow_version) < Version("3.3"),
     reason="Airflow keeps no journal before 3.3, and kills no trigger",

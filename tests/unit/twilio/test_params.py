@@ -8,11 +8,12 @@ import pickle
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
+from tests.unit.twilio.examples import reproducible
 
 TO = "+15551234567"
 FROM = "+15557654321"
@@ -526,7 +527,7 @@ any_value = st.one_of(
 )
 
 
-@settings(derandomize=True, max_examples=400, deadline=None)
+@reproducible(examples=400)
 @given(st.dictionaries(st.sampled_from(CREATE_CALL_FIELDS), any_value, max_size=10))
 def test_any_arguments_make_a_form_or_are_refused_line_by_line(arguments):
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import requests
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twilio.http import HttpClient
 from twilio.http.response import Response
@@ -17,10 +17,9 @@ from twilio.rest.api.v2010.account.call import CallList
 
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from tests.unit.twilio.examples import reproducible
 
 KNOWN_TO_THE_SDK = set(inspect.signature(CallList.create).parameters) - {"self"}
-
-reproducible = settings(derandomize=True, max_examples=250, deadline=None)
 
 
 class RecordingHttpClient(HttpClient):
@@ -53,6 +52,7 @@ def sid(prefix: str) -> st.SearchStrategy[str]:
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
     lambda text: text == text.strip() and text != "None"
 )
+
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 phone_numbers = st.from_regex(r"\+1[2-9][0-9]{9}", fullmatch=True)
 clients = st.builds("client:{}".format, names)
@@ -148,21 +148,21 @@ def test_the_fields_are_those_of_the_sdk():
     assert set(CREATE_CALL_FIELDS) - {"account_sid"} == KNOWN_TO_THE_SDK
 
 
-@reproducible
+@reproducible(examples=250)
 @given(call_arguments(KNOWN_TO_THE_SDK))
 def test_the_form_is_what_the_sdk_sends_for_the_same_arguments(arguments):
     ours = CreateCallParams(**arguments).to_form()
     assert encoded(ours) == sent_by_the_sdk(arguments)
 
 
-@reproducible
+@reproducible(examples=250)
 @given(call_arguments(KNOWN_TO_THE_SDK))
 def test_the_form_is_the_same_after_all_arguments_went_through_a_template(arguments):
     rendered = {name: str(value) for name, value in arguments.items()}
     assert encoded(CreateCallParams(**rendered).to_form()) == sent_by_the_sdk(arguments)
 
 
-@reproducible
+@reproducible(examples=250)
 @given(call_arguments(KNOWN_TO_THE_SDK))
 def test_arguments_set_to_none_are_as_good_as_left_out(arguments):
     with_none = {name: arguments.get(name) for name in CREATE_CALL_FIELDS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_twiliocall.twilio.phone_number import (
@@ -15,8 +15,7 @@ from airflow_provider_twiliocall.twilio.phone_number import (
     redact_phone_numbers_in,
     show_address,
 )
-
-reproducible = settings(derandomize=True, max_examples=300, deadline=None)
+from tests.unit.twilio.examples import reproducible
 
 e164 = st.from_regex(r"\+[1-9][0-9]{9,14}", fullmatch=True)
 number_like = st.text(alphabet="+0123456789 -.()/\u00a0\u2009\u2011\u2013\u200b٣５xX", max_size=25)
@@ -95,7 +94,7 @@ def test_a_refusal_does_not_print_every_digit_of_a_number_that_could_be_dialled(
     assert "867" not in re.sub(r"\D", "", str(refused.value))
 
 
-@reproducible
+@reproducible(examples=300)
 @given(st.one_of(number_like, st.text(), e164))
 @example("+33 6 12-34 56 78")
 def test_normalising_any_text_gives_e164_or_a_value_error_and_twice_is_once(text):
@@ -107,7 +106,7 @@ def test_normalising_any_text_gives_e164_or_a_value_error_and_twice_is_once(text
     assert normalize_phone_number(number) == number
 
 
-@reproducible
+@reproducible(examples=300)
 @given(
     e164, st.lists(st.sampled_from([" ", "-", ".", "\u00a0", "\u2009", "\u2013", "/", "\u200e"]), max_size=20)
 )
@@ -157,7 +156,7 @@ def test_redacting_keeps_what_recognises_an_address_and_not_what_dials_it(value,
     assert redact_phone_number(redacted) == redacted
 
 
-@reproducible
+@reproducible(examples=300)
 @given(st.one_of(number_like, e164, st.text(alphabet=st.characters(categories=["Nd", "L", "Zs", "P"]))))
 def test_redacting_leaves_at_most_the_first_and_the_last_four_digits(text):
     redacted = redact_phone_number(text)
@@ -183,7 +182,7 @@ def test_numbers_inside_a_longer_text_are_redacted_and_nothing_else_is(text, red
     assert redact_phone_numbers_in(text) == (redacted or text)
 
 
-@reproducible
+@reproducible(examples=300)
 @given(st.text(), e164, st.text())
 def test_no_full_number_is_left_in_any_text(before, number, after):
     redacted = redact_phone_numbers_in(f"{before} {number}\n{after}")
@@ -191,7 +190,7 @@ def test_no_full_number_is_left_in_any_text(before, number, after):
     assert redact_phone_numbers_in(redacted) == redacted
 
 
-@reproducible
+@reproducible(examples=300)
 @given(st.one_of(st.text(), number_like, st.integers(), st.floats(), st.none(), st.lists(st.text())))
 def test_any_value_can_be_shown_on_one_short_line(value):
     shown = show_address(value)

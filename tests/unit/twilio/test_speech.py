@@ -6,12 +6,11 @@ import textwrap
 import traceback
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_twiliocall.twilio.speech import words_for_ears
-
-reproducible = settings(derandomize=True, max_examples=300, deadline=None)
+from tests.unit.twilio.examples import reproducible
 
 
 def traceback_of(raises: str) -> str:
@@ -153,7 +152,7 @@ def test_text_that_is_nothing_but_noise_comes_back_as_it_was(text: str) -> None:
     assert words_for_ears(text) == text
 
 
-@reproducible
+@reproducible(examples=300)
 @given(
     st.lists(
         st.one_of(

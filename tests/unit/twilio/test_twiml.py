@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_twiliocall.twilio.twiml import (
@@ -17,12 +17,12 @@ from airflow_provider_twiliocall.twilio.twiml import (
     check_twiml,
     message_to_twiml,
 )
-
-reproducible = settings(derandomize=True, max_examples=300, deadline=None)
+from tests.unit.twilio.examples import reproducible
 
 any_text = st.text(
     alphabet=st.one_of(st.characters(), st.sampled_from("&<>\"'\r\n\t\x00\x1b\ud800\udfff\ufffe ]_"))
 )
+
 something_to_say = any_text.filter(lambda text: "".join(filter(carried_by_xml, text)).strip() != "")
 voices = st.sampled_from([None, "man", "Polly.Amy", "Google.en-GB-Chirp3-HD-Aoede"])
 repeats = st.sampled_from([1, 2, 3, 7, MOST_REPEATS])
@@ -96,7 +96,7 @@ def test_words_of_which_ears_would_get_nothing_are_said_all_the_same(message):
     assert spoken(message_to_twiml(message)).strip()
 
 
-@reproducible
+@reproducible(examples=300)
 @given(something_to_say)
 def test_any_text_is_read_back_as_it_was_apart_from_what_xml_cannot_carry(text):
     one_line_end = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -107,7 +107,7 @@ def test_any_text_is_read_back_as_it_was_apart_from_what_xml_cannot_carry(text):
     )
 
 
-@reproducible
+@reproducible(examples=300)
 @given(something_to_say, st.integers(1, 3000), voices, repeats, st.booleans())
 def test_any_long_text_fits_twilios_limit_and_still_parses(text, times, voice, repeat, verbatim):
     twiml = message_to_twiml(text * times, voice=voice, repeat=repeat, verbatim=verbatim)
@@ -287,7 +287,7 @@ def test_an_address_that_twilio_could_not_play_is_refused_with_the_fix(audio_url
     assert len(str(refused.value)) < 200
 
 
-@reproducible
+@reproducible(examples=300)
 @given(any_text)
 def test_any_text_is_played_as_it_is_or_refused(text):
     url = f"https://example.com/{text}"
@@ -343,7 +343,7 @@ def test_entities_are_never_expanded():
         check_twiml(bomb)
 
 
-@reproducible
+@reproducible(examples=300)
 @given(any_text)
 def test_checking_any_text_passes_or_raises_a_value_error(text):
     try:
