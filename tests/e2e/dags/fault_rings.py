@@ -27,7 +27,7 @@ for mode, when_killed in product(("sync", "deferred"), ("cancel", "hang_up", "le
     with DAG(dag_id=f"ring_{mode}_{when_killed}", schedule=None):
         CreateCallOperator(task_id="ring", **how)
     with DAG(dag_id=f"ring_{mode}_{when_killed}_in_time", schedule=None):
-        CreateCallOperator(task_id="ring", execution_timeout=timedelta(seconds=14), **how)
+        CreateCallOperator(task_id="ring", execution_timeout=timedelta(seconds=20), **how)
 
 with DAG(dag_id="ring_at_least_once", schedule=None):
     CreateCallOperator(task_id="ring", delivery="at_least_once", **RING)
