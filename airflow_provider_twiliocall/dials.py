@@ -6,8 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
+
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.call import Call
+
+REFUSED = "refused"
+NOT_PLACED = "not placed"
+UNKNOWN = "unknown"
+NOT_NOW = "outside call window"
 
 
 @dataclass(frozen=True)
@@ -17,7 +24,8 @@ class Dial:
     :param step: which of the task's steps it was for, from 0: the how manieth dial, or whose turn it was
     :param call_sid: None where Twilio did not place it
     :param to: the number, cut to its last four digits
-    :param status: Twilio's word; ``refused`` or ``not placed`` where there was no call
+    :param status: Twilio's word; ``refused`` or ``not placed`` where there was no call, ``unknown`` where nobody can
+        tell
     :param answered_by: Twilio's word, where machine detection was on
     :param duration: seconds
     :param ended: Unix time by Twilio's clock, where Twilio gives it
@@ -49,6 +57,16 @@ class Dial:
             call.end_time.timestamp() if call.end_time else None,
             ended_by_us,
         )
+
+    @classmethod
+    def of_problem(
+        cls, problem: str, callee: str, status: str, *, step: int, call_sid: str | None = None
+    ) -> Dial:
+        """Remember a step that came to no call, or to one of which nobody can tell how it ended.
+
+        :param callee: the whole number
+        """
+        return cls(step, call_sid, redact_phone_number(callee), status, problem=problem)
 
     @property
     def ending(self) -> str:

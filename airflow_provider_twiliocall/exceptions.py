@@ -22,9 +22,11 @@ __all__ = [
     "AirflowTaskTimeout",
     "TaskDeferralError",
     "TaskDeferralTimeout",
+    "TwilioCallAbandonedError",
     "TwilioCallEndedForGoodError",
     "TwilioCallFateUnknownError",
     "TwilioCallInterruptedError",
+    "TwilioCallJournalError",
     "TwilioCallMaybePlacedError",
     "TwilioCallNotPlacedError",
     "TwilioCallRefusedError",
@@ -46,6 +48,10 @@ class TwilioCallFateUnknownError(AirflowFailException):
     """Nobody can say whether the phone rang. Not retried, because a retry could ring it twice."""
 
 
+class TwilioCallAbandonedError(TwilioCallFateUnknownError):
+    """The task itself had to stop before its call was over, and a retry would not know of it. Not retried."""
+
+
 class TwilioCallEndedForGoodError(AirflowFailException):
     """The call ended in a way that dialling again cannot mend. Not retried."""
 
@@ -65,6 +71,10 @@ class TwilioCallUnansweredError(AirflowException):
 
 class TwilioCallNotPlacedError(AirflowException):
     """Twilio provably did not place the call, for now. A retry of the task dials again."""
+
+
+class TwilioCallJournalError(TwilioCallNotPlacedError):
+    """Nothing was dialled, because what was dialled before cannot be read or written down. A retry tries again."""
 
 
 class TwilioCallMaybePlacedError(AirflowException):

@@ -22,6 +22,7 @@ from airflow_provider_twiliocall.ending import (
 )
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
+    TwilioCallAbandonedError,
     TwilioCallEndedForGoodError,
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
@@ -242,7 +243,7 @@ class CallFollower:
         ending = self._ending
         fate = str(ending) if ending else f"Call {self.call_sid} may go on."
         if not self._journal.is_kept and not (ending and ending.by_us):
-            raise TwilioCallFateUnknownError(
+            raise TwilioCallAbandonedError(
                 f"Out of time: {why}. {fate} {_NOT_AGAIN}. {_LOOK_IT_UP}"
             ) from None
         self.is_out_of_time = True
@@ -326,7 +327,7 @@ class CallFollower:
         """End the call, write that down and go; but stay to see a call that was over by itself.
 
         :raises TwilioCallInterruptedError: the task was told to stop
-        :raises TwilioCallFateUnknownError: the same, where a retry would not know of the call
+        :raises TwilioCallAbandonedError: the same, where a retry would not know of the call
         """
         if not self._is_stopped or self._over_by_itself("the task was told to stop"):
             return
@@ -335,7 +336,7 @@ class CallFollower:
             raise TwilioCallInterruptedError(f"{told}, and the call was ended. A retry dials anew")
         if self._journal.is_kept:
             raise TwilioCallInterruptedError(f"{told}, and the call may go on. A retry takes it up")
-        raise TwilioCallFateUnknownError(f"{told}, and the call may go on. {_NOT_AGAIN}. {_LOOK_IT_UP}")
+        raise TwilioCallAbandonedError(f"{told}, and the call may go on. {_NOT_AGAIN}. {_LOOK_IT_UP}")
 
 
 def _open(sentence: str | None) -> str:
@@ -350,7 +351,7 @@ def no_redial_of(call_sid: str | None, journal: CallJournal) -> Iterator[None]:
     Where a journal is kept it may pass: a retry takes up the call. So may a connection that cannot be fetched, which
     Airflow says also where only its API server is away.
 
-    :raises TwilioCallFateUnknownError: in place of any error that is not a judgement of the call
+    :raises TwilioCallAbandonedError: in place of any error that is not a judgement of the call
     """
     try:
         yield
@@ -363,7 +364,7 @@ def no_redial_of(call_sid: str | None, journal: CallJournal) -> Iterator[None]:
     except Exception as error:
         if journal.is_kept:
             raise
-        raise TwilioCallFateUnknownError(
+        raise TwilioCallAbandonedError(
             f"Call {call_sid} was placed, but what became of it could not be seen to the end "
             f"({type(error).__name__}: {error}). {_NOT_AGAIN}. {_LOOK_IT_UP}"
         ) from error

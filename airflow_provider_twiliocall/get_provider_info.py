@@ -27,10 +27,10 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": _modules("hooks"),
-        "operators": _modules("operators"),
-        "sensors": _modules("sensors"),
-        "triggers": _modules("triggers"),
+        "hooks": _modules("hooks.twilio_call"),
+        "operators": _modules("operators.escalate_call", "operators.twilio_call"),
+        "sensors": _modules("sensors.twilio_call"),
+        "triggers": _modules("triggers.twilio_call"),
         "notifications": ["airflow_provider_twiliocall.notifications.twilio_call.TwilioCallNotifier"],
         "connection-types": [
             {
@@ -44,10 +44,10 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
-def _modules(kind: str) -> list[dict[str, Any]]:
+def _modules(*names: str) -> list[dict[str, Any]]:
     return [
         {
             "integration-name": _INTEGRATION,
-            "python-modules": [f"airflow_provider_twiliocall.{kind}.twilio_call"],
+            "python-modules": [f"airflow_provider_twiliocall.{name}" for name in names],
         }
     ]

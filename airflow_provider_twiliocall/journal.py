@@ -17,7 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_twiliocall.dials import Dial
-from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallSupersededError
+from airflow_provider_twiliocall.exceptions import TwilioCallJournalError, TwilioCallSupersededError
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.ending import HowToEnd
@@ -170,17 +170,25 @@ class CallJournal:
         if dial.call_sid is None or dial.call_sid not in {known.call_sid for known in self.dials}:
             self._ended = (*self._ended, dial)
 
+    def keep(self) -> None:
+        """Write down now what was added, where there is an entry to write it to: no call may come for a while."""
+        entry = self._entry
+        if entry is None or entry.max_tries != self.max_tries or not self._ended:
+            return
+        if self._note(replace(entry, dials=self.dials[-_LONGEST_MEMORY:])):
+            self._ended = ()
+
     def read(self) -> Entry | None:
         """Return what an earlier try, or an earlier part of this one, has written; None for nothing.
 
-        :raises TwilioCallNotPlacedError: where it cannot be read now; nothing may be dialled then
+        :raises TwilioCallJournalError: where it cannot be read now; nothing may be dialled then
         """
         if self._store is None:
             return self._entry
         try:
             written = self._store.get(KEY)
         except Exception as error:
-            raise TwilioCallNotPlacedError(
+            raise TwilioCallJournalError(
                 f"What earlier tries have dialled cannot be read from Airflow's task state store ({error}), so "
                 "nothing was dialled. A retry tries again"
             ) from error
@@ -190,7 +198,7 @@ class CallJournal:
     def call_sid(self) -> str | None:
         """Return the SID of the call this run has placed last, as far as the journal knows.
 
-        :raises TwilioCallNotPlacedError: where it cannot be read now
+        :raises TwilioCallJournalError: where it cannot be read now
         """
         entry = self.read()
         return entry.call_sid if entry and entry.max_tries == self.max_tries else None
@@ -201,7 +209,7 @@ class CallJournal:
         :param step: which of the task's steps the call is for
         :param clock_offset: see :class:`Entry`
         :raises TwilioCallSupersededError: another process runs this task by now: don't dial
-        :raises TwilioCallNotPlacedError: it could not be written: don't dial
+        :raises TwilioCallJournalError: it could not be written: don't dial
         """
         salt = secrets.token_hex(8)
         entry = Entry(
@@ -222,7 +230,7 @@ class CallJournal:
                 raise TwilioCallSupersededError(
                     "Another try of this task has taken over, so this one did not dial"
                 ) from None
-            raise TwilioCallNotPlacedError(
+            raise TwilioCallJournalError(
                 f"Airflow's task state store cannot be written ({error}), so nothing was dialled: without it a "
                 "retry could ring twice"
             ) from error
@@ -287,7 +295,7 @@ class CallJournal:
         if entry is None:
             try:
                 entry = self.read()
-            except TwilioCallNotPlacedError as error:
+            except TwilioCallJournalError as error:
                 logger.warning("It could not be written down who ended the call: %s", error)
                 return False
         if entry is None or entry.ended_by_us == how:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+from airflow.providers.common.compat.sdk import AirflowException
+
 from airflow_provider_twiliocall.operators.waiting_operator import WaitingOperator
 
 if TYPE_CHECKING:
@@ -43,8 +45,9 @@ class CallOperator(WaitingOperator):
 
     delivery: Literal["at_most_once", "at_least_once"]
 
-    # Of one try.
+    # Of one try: what places its call, and the step that has come to its end last.
     _placement: Placement | None = None
+    _ended_step: int | None = None
 
     # What the operators differ in -------------------------------------------------------------------------
 
@@ -70,13 +73,20 @@ class CallOperator(WaitingOperator):
     def next_step(self, context: Context, journal: CallJournal, *, waited_after: str | None) -> Step:
         """Return the step to dial now; may :meth:`pause` first.
 
-        :param waited_after: the SID of the call after which this task has paused already
+        :param waited_after: what :meth:`pause` was told, if this process goes on after a pause
         :raises AirflowSkipException: it is not to be dialled
         :raises TwilioCallEndedForGoodError: none is left
         """
 
     def may_dial_on_after_taking_back(self, context: Context) -> bool:
         """Say whether a call that was taken back, still in Twilio's queue, leaves something for this try to do."""
+        return False
+
+    def passes_over(self, error: AirflowException) -> bool:
+        """Say whether the next step is worth taking though this one came to nothing, or to nothing that can be told.
+
+        Not asked about a call that was seen to its end: :meth:`judge` says what that means.
+        """
         return False
 
     def result(self, call_sid: str, journal: CallJournal) -> Any:
@@ -147,11 +157,17 @@ class CallOperator(WaitingOperator):
 
     def _take_up_or_dial(self, context: Context, journal: CallJournal, waited_after: str | None) -> str:
         earlier = journal.read()
-        if earlier is None:
+        if earlier is None or earlier.call_sid in {dial.call_sid for dial in journal.dials if dial.call_sid}:
             return self._dial_on(context, journal, waited_after=waited_after)
-        step = self.step(context, journal.step)
-        self._placement = self._placement_of(context, step, journal)
-        placed = self._placement.take_up(earlier)
+        placed = None
+        try:
+            step = self.step(context, earlier.step)
+            self._placement = self._placement_of(context, step, journal)
+            placed = self._placement.take_up(earlier)
+        except AirflowException as error:
+            if earlier.max_tries != journal.max_tries or not self._goes_on_after(context, error):
+                raise
+            self._remember(context, journal, error)
         if placed is None:
             return self._dial_on(context, journal, waited_after=waited_after)
         is_over = placed.call is not None and placed.call.status.is_terminal
@@ -176,46 +192,55 @@ class CallOperator(WaitingOperator):
 
         :param is_earlier: whether it was over before this try began: its end is the earlier try's failure, not ours
         """
-        from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
-
         try:
             return wait_for()
-        except TwilioCallUnansweredError as error:
-            if not (is_earlier or self._goes_on_after(context, error)):
+        except AirflowException as error:
+            if not self._goes_on_after(context, error, is_earlier=is_earlier):
                 raise
             # A process that has only waited does not know yet what was dialled before.
             journal.read()
             self._remember(context, journal, error)
-            return self._dial_on(context, journal, waited_after=waited_after)
+        return self._dial_on(context, journal, waited_after=waited_after)
 
     def _dial_on(self, context: Context, journal: CallJournal, *, waited_after: str | None = None) -> str:
-        from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
-
         while True:
             step = self.next_step(context, journal, waited_after=waited_after)
             # What this try has learnt of an unclear request is the next one's business too, if it is for the same.
             if self._placement is None or self._placement.step != step.number:
                 self._placement = self._placement_of(context, step, journal)
-            placed = self._placement.dial()
             try:
-                return self._go_on_with(context, journal, step, placed)
-            except TwilioCallUnansweredError as error:
+                return self._go_on_with(context, journal, step, self._placement.dial())
+            except AirflowException as error:
                 if not self._goes_on_after(context, error):
                     raise
                 self._remember(context, journal, error)
 
-    def _goes_on_after(self, context: Context, error: Any) -> bool:
-        if error.ended_by_us:
-            return self.may_dial_on_after_taking_back(context)
-        return self.dials_on
+    def _goes_on_after(self, context: Context, error: AirflowException, *, is_earlier: bool = False) -> bool:
+        from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
 
-    def _remember(self, context: Context, journal: CallJournal, error: Any) -> None:
+        if not isinstance(error, TwilioCallUnansweredError):
+            return not self._is_stopped and self.passes_over(error)
+        if error.ended_by_us and not is_earlier:
+            return self.may_dial_on_after_taking_back(context)
+        return is_earlier or self.dials_on
+
+    def _remember(self, context: Context, journal: CallJournal, error: AirflowException) -> None:
         from airflow_provider_twiliocall.dials import Dial
+        from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
 
         self.log.warning("%s", error)
-        journal.add(Dial.of(error.call, step=journal.step, ended_by_us=error.ended_by_us))
+        if isinstance(error, TwilioCallUnansweredError):
+            journal.add(Dial.of(error.call, step=journal.step, ended_by_us=error.ended_by_us))
+        else:
+            callee = self.step(context, journal.step).params.to
+            call_sid = self._call_sid or (self._placement.call_sid if self._placement else None)
+            status = _status_without_an_end(error, call_sid)
+            journal.add(Dial.of_problem(str(error), callee, status, step=journal.step, call_sid=call_sid))
+            # There may be no call that could be asked for how it went.
+            journal.keep()
         if self.dials_on:
             self._push(context, dials=[dial.to_json() for dial in journal.dials])
+        self._ended_step = journal.step
         # Neither a signal nor the clock has anything to do with that call any more.
         self._call_sid = self._follower = self._placement = None
 
@@ -346,6 +371,17 @@ class CallOperator(WaitingOperator):
         if self._last_told:
             journal.add(Dial.of(self._last_told, step=journal.step))
         self._push(context, dials=[dial.to_json() for dial in journal.dials])
+
+
+def _status_without_an_end(error: AirflowException, call_sid: str | None) -> str:
+    from airflow_provider_twiliocall.dials import NOT_PLACED, REFUSED, UNKNOWN
+    from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallRefusedError
+
+    if call_sid is None and isinstance(error, TwilioCallRefusedError):
+        return REFUSED
+    if call_sid is None and isinstance(error, TwilioCallNotPlacedError):
+        return NOT_PLACED
+    return UNKNOWN
 
 
 def _places_calls(task: Any) -> bool:

@@ -29,10 +29,22 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.dial_rules import DialRules
     from airflow_provider_twiliocall.dials import Dial
     from airflow_provider_twiliocall.journal import CallJournal
+    from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
     from airflow_provider_twiliocall.outcome import Outcome
     from airflow_provider_twiliocall.redial import Redial
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+__all__ = ["CreateCallOperator", "EscalateCallOperator"]
+
+
+def __getattr__(name: str) -> Any:
+    # It can be had from here too, at no cost for a DAG that has none.
+    if name == "EscalateCallOperator":
+        from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
+
+        return EscalateCallOperator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class CreateCallOperator(CallOperator):
@@ -307,15 +319,15 @@ class CreateCallOperator(CallOperator):
             opens = rules.earliest_ring(due)
         except ValueError as error:
             raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
-        if opens >= rules.expires_at:
-            self._drop(dials, f"It is too late for this call (expires_after={self.expires_after!r})")
         if opens > due and self.on_outside_window != "wait":
             closed = f"It is outside the call window ({rules.hours})"
             if self.on_outside_window == "skip":
                 self._drop(dials, closed)
             raise TwilioCallRefusedError(f"Nothing was dialled: {closed}, and on_outside_window is 'fail'")
+        if opens >= rules.expires_at:
+            self._drop(dials, "It is too late for this call, or will be when it may ring (expires_after)")
         if opens > now:
-            why = "the call window opens then" if opens > due else f"redial_after is {self.redial_after!r}"
+            why = "the call window opens then" if opens > due else "the next dial is due (redial_after)"
             self.pause(opens, journal, why, waited_after=dials[-1].call_sid if dials else None)
         return step
 

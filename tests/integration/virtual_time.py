@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_twiliocall import ending, following, journal, look_up, placement, waiting
-from airflow_provider_twiliocall.operators import base, twilio_call, waiting_operator
+from airflow_provider_twiliocall.operators import base, escalate_call, twilio_call, waiting_operator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio import client
 
@@ -13,6 +13,7 @@ MODULES = (
     base,
     client,
     ending,
+    escalate_call,
     following,
     journal,
     look_up,

@@ -118,10 +118,23 @@ def test_airflow_lists_the_provider(in_empty_environment: Callable[..., str]) ->
     assert DISTRIBUTION in [row["package_name"] for row in listed]
 
 
-@pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
-def test_airflow_finds_the_module_of_each_kind(provider: dict[str, Any], kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "modules"),
+    [
+        ("hooks", ["twilio_call"]),
+        ("operators", ["escalate_call", "twilio_call"]),
+        ("sensors", ["twilio_call"]),
+        ("triggers", ["twilio_call"]),
+    ],
+)
+def test_airflow_finds_the_modules_of_each_kind(
+    provider: dict[str, Any], kind: str, modules: list[str]
+) -> None:
     assert provider[kind] == [
-        {"integration-name": "Twilio Call", "python-modules": [f"{PACKAGE}.{kind}.twilio_call"]}
+        {
+            "integration-name": "Twilio Call",
+            "python-modules": [f"{PACKAGE}.{kind}.{module}" for module in modules],
+        }
     ]
 
 

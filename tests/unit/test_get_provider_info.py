@@ -53,6 +53,14 @@ def test_hook_class_and_connection_type_agree(connection_type: dict[str, Any]) -
     assert connection_type["hook-name"] == TwilioCallHook.hook_name
 
 
+def test_every_module_of_operators_is_named() -> None:
+    from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
+    from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
+
+    (operators,) = get_provider_info()["operators"]
+    assert operators["python-modules"] == [EscalateCallOperator.__module__, CreateCallOperator.__module__]
+
+
 def test_notifier_is_named_by_its_class() -> None:
     from airflow_provider_twiliocall.notifications.twilio_call import TwilioCallNotifier
 

@@ -385,3 +385,33 @@ def test_what_was_carried_gives_way_to_the_store(store: StateStore) -> None:
     journal = CallJournal(store, 0, carried=older.to_carry())
 
     assert journal.read() is None and journal.to_carry() is None
+
+
+def test_what_was_added_can_be_written_down_without_a_call(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS, step=1)
+    journal.not_placed()
+    refused = Dial(1, None, "+1*******4567", "refused", problem="no such number")
+    journal.add(refused)
+    journal.keep()
+
+    read = CallJournal(store, max_tries=2)
+    read.read()
+    assert (read.step, read.dials) == (1, (refused,))
+    assert journal.dials == (refused,)
+
+
+def test_what_could_not_be_written_down_stays_known(journal: CallJournal, store: StateStore) -> None:
+    journal.placing(PARAMS)
+    journal.add(ended(SID))
+    store.fault = 0
+    journal.keep()
+
+    assert journal.dials == (ended(SID),)
+
+
+def test_nothing_is_written_down_before_the_first_call(journal: CallJournal, store: StateStore) -> None:
+    journal.add(ended(SID))
+    journal.keep()
+
+    assert store.values == {}
+    assert journal.dials == (ended(SID),)

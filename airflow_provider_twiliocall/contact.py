@@ -1,0 +1,184 @@
+"""Contact: somebody who can be called, under a name, at the hours that suit them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from airflow_provider_twiliocall.call_window import CallWindow
+from airflow_provider_twiliocall.twilio.phone_number import (
+    redact_phone_number,
+    redact_phone_numbers_in,
+    show_address,
+)
+
+_ARGUMENTS = ("name", "to", "call_window")
+_TEMPLATE = re.compile(r"\{[{%]")
+# A number may begin with a parenthesis as well.
+_LIST = re.compile(r"[\[{]|\(\s*['\"({]")
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Somebody to call. Each of the three may be, or contain, a template where an operator takes it.
+
+    From task to task it goes as :meth:`to_dict`: Airflow reads back only classes that its configuration names.
+
+    :param name: for people who read logs and results: of a person, or a role such as ``second on call``. Without one,
+        what is shown is the last four digits of the number
+    :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``
+    :param call_window: when their phone may ring, a :class:`.CallWindow` or its arguments as a dict; None for always
+    :raises ValueError: there is nothing to call, or a window that cannot be used
+    """
+
+    name: str | None
+    to: str
+    call_window: CallWindow | dict[str, Any] | str | None = None
+
+    # For Airflow's serialization of what tasks return.
+    __version__: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.name is not None and not isinstance(self.name, str):
+            raise ValueError(f"the contact's name is {show_address(self.name)}: give text, or None")
+        if is_nobody(self.to):
+            raise ValueError(f"the contact {self.shown} has no number: give to='+15551234567'")
+        if self.call_window is not None:
+            try:
+                CallWindow.check_literal(self.call_window)
+            except ValueError as error:
+                raise ValueError(f"contact {self.shown}: {error}") from None
+
+    @classmethod
+    def from_value(cls, value: Any) -> Contact:
+        """Read a contact: one, the arguments of one as a dict or its text, or just whom to call.
+
+        What is not text is kept as the number it was meant for, and refused where the call is checked, with the reason.
+
+        :raises ValueError: arguments that are missing or that no contact has, or as the class does
+        """
+        if isinstance(value, Contact):
+            return value
+        if isinstance(value, str) and value.lstrip().startswith("{") and not is_template(value):
+            value = _read_text(value)
+        if not isinstance(value, Mapping):
+            return cls(None, value.strip() if isinstance(value, str) else value)
+        unknown = [str(name) for name in value if name not in _ARGUMENTS]
+        if unknown:
+            raise ValueError(f"a contact has no {', '.join(unknown)}: it has name, to and call_window")
+        if "to" not in value:
+            raise ValueError('a contact lacks to: give {"name": "Ann", "to": "+15551234567"}')
+        name = value.get("name")
+        return cls(None if is_nobody(name) else name, value["to"], value.get("call_window"))
+
+    @property
+    def shown(self) -> str:
+        """What logs and results say of them: the name, or else the number, cut to its last four digits."""
+        if self.name and self.name.strip():
+            return redact_phone_numbers_in(self.name.strip())
+        return redact_phone_number(self.to) if isinstance(self.to, str) else show_address(self.to)
+
+    def window(self) -> CallWindow | None:
+        """Return when their phone may ring, None for always.
+
+        :raises ValueError: no window that can be used; a template that finds nothing does not mean always
+        """
+        return None if self.call_window is None else CallWindow.from_value(self.call_window)
+
+    def rendered_by(self, render: Callable[[Any], Any]) -> dict[str, Any]:
+        """Return the arguments with their templates rendered; what comes of that is for :meth:`from_value` to judge.
+
+        The contact itself stays as it is: it may be another task's too.
+        """
+        # Native rendering would make an integer of a number that is no template at all.
+        window = self.call_window
+        return {
+            "name": render(self.name) if is_template(self.name) else self.name,
+            "to": render(self.to) if is_template(self.to) else self.to,
+            "call_window": window if isinstance(window, CallWindow) else render(window),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the arguments as JSON knows them; :meth:`from_value` reads them back."""
+        window = self.call_window
+        return {
+            "name": self.name,
+            "to": self.to,
+            "call_window": window.to_dict() if isinstance(window, CallWindow) else window,
+        }
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what Airflow keeps of a contact in a serialized DAG or in XCom."""
+        return self.to_dict()
+
+    @staticmethod
+    def deserialize(data: dict[str, Any], version: int) -> Contact:
+        """Read back what :meth:`serialize` has returned."""
+        return Contact.from_value(data)
+
+    def __repr__(self) -> str:
+        number = redact_phone_number(self.to) if isinstance(self.to, str) else show_address(self.to)
+        return f"Contact(name={self.name!r}, to={number!r}, call_window={self.call_window!r})"
+
+    def __str__(self) -> str:
+        # Templates, and Airflow for the arguments of mapped tasks, make text of it: from_value reads that back.
+        return json.dumps(self.to_dict())
+
+
+def contacts_in(value: Any) -> list[Any]:
+    """Return the contacts in a list, each as given; a list may come as the text that a template makes of it.
+
+    One alone is a list of one. Text may have commas, semicolons or line breaks between numbers.
+
+    :raises ValueError: there is nobody
+    """
+    if isinstance(value, str):
+        contacts = _contacts_in_text(value.strip())
+    elif isinstance(value, (set, frozenset)):
+        # A set has no order, and this one means something: the same at every parse, at least.
+        contacts = sorted(value, key=str)
+    elif isinstance(value, Collection) and not isinstance(value, (Mapping, bytes)):
+        contacts = list(value)
+    else:
+        contacts = [value]
+    contacts = [contact for contact in contacts if not is_nobody(contact)]
+    if not contacts:
+        raise ValueError(
+            "contacts names nobody: give a list of numbers or contacts, in the order in which to ring them, such as "
+            "['+15551234567', Contact('Ann', '+15551234568')]"
+        )
+    return contacts
+
+
+def is_nobody(value: Any) -> bool:
+    """Say whether nothing is left of it, or only what a template makes of a value that is not there."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+def is_template(value: Any) -> bool:
+    """Say whether Airflow has yet to render it, or to fetch it from another task."""
+    if isinstance(value, str):
+        return _TEMPLATE.search(value) is not None
+    return hasattr(value, "resolve")
+
+
+def _contacts_in_text(text: str) -> list[Any]:
+    if is_template(text):
+        return [text]
+    if not _LIST.match(text):
+        return re.split(r"[,;\n]", text)
+    listed = _read_text(text)
+    return [listed] if isinstance(listed, Mapping) else contacts_in(listed)
+
+
+def _read_text(text: str) -> Any:
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    raise ValueError('contacts is text that cannot be read: write it as JSON, such as ["+15551234567"]')

@@ -1,0 +1,412 @@
+"""EscalateCallOperator: ring one contact after the other until somebody was really reached."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+
+from airflow_provider_twiliocall.contact import Contact, contacts_in, is_template
+from airflow_provider_twiliocall.durations import read_seconds
+from airflow_provider_twiliocall.operators.argument_checks import (
+    check_choice,
+    check_duration,
+    check_poll_interval,
+    check_queue_timeout,
+)
+from airflow_provider_twiliocall.operators.base import CallOperator, Step
+from airflow_provider_twiliocall.operators.call_arguments import (
+    CALL_ARGUMENTS,
+    CallArguments,
+    check_names,
+    checked_params,
+    mask_secrets,
+    takes_call_arguments,
+)
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import AirflowException
+    from airflow.sdk import Context
+    from typing_extensions import Unpack
+
+    from airflow_provider_twiliocall.escalation import Callee, Escalation
+    from airflow_provider_twiliocall.journal import CallJournal
+    from airflow_provider_twiliocall.outcome import Outcome
+    from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+    Contacts: TypeAlias = Sequence[str | Contact | dict[str, Any]] | str
+
+logger = logging.getLogger(__name__)
+
+REACHED = ("human",)
+"""Who has to have answered, in the words of Twilio's ``answered_by``."""
+
+# Twilio counts from the answer on, and nothing is heard for some 4 s of answering machine detection and the second of
+# silence before a message. More would take who hears out a very short message for not reached.
+DEFAULT_MIN_DURATION_S = 6.0
+
+# A contact that cannot be rung now must not hold up the next one; Twilio's queue is empty but for reminder runs.
+DEFAULT_QUEUE_TIMEOUT = timedelta(minutes=2)
+
+
+class EscalationArguments(CallArguments, total=False):
+    """What can be given besides contacts: for editors and type checkers."""
+
+    rounds: int
+    round_after: float | timedelta
+    min_duration: float | timedelta
+    twilio_conn_id: str
+    poll_interval: float
+    queue_timeout: float | timedelta | None
+    delivery: Literal["at_most_once", "at_least_once"]
+    when_killed: Literal["cancel", "hang_up", "leave"]
+
+
+class EscalateCallOperator(CallOperator):
+    """Ring contacts in order, round after round, until one of them was really reached.
+
+    Somebody was reached when the call completed, a human answered as far as Twilio's answering machine detection can
+    tell (it is turned on, ``machine_detection="DetectMessageEnd"`` unless another is given), and it lasted for
+    ``min_duration``. Any other ending rings the next contact: busy, no answer, a voicemail, a call that failed, was
+    canceled elsewhere or stayed in Twilio's queue. So does whatever keeps one contact from being called: a bad number,
+    one that Twilio refuses, no connection to Twilio for the moment. A contact outside its call window is passed over
+    in that round.
+
+    The task is deferred while a phone rings and between rounds. It keeps its place: a retry after a crash goes on with
+    the call that rings, or with the next contact (Airflow 3.3 and later; before, a retry begins anew). Where nobody
+    was reached, it fails for good, since retries would ring everybody again; only where no phone is known to have rung
+    at all, because Twilio could not be reached or took no more calls, a retry begins anew.
+
+    XCom: ``return_value`` is a dict: ``who`` was reached (the contact's name, or the number cut to its last four
+    digits), ``to`` (the number, cut), ``when`` (ISO 8601 in UTC: when the call was answered, or where Twilio does not
+    say, when it ended), ``calls`` (how many were placed, this one included), ``call_sid``, ``answered_by``,
+    ``duration`` in seconds. ``dials`` lists all turns, also those that came to no call, with the ``problem``.
+    ``call_sid`` and ``call`` are those of the last call.
+
+    Every argument of :class:`.CreateCallOperator` that says something of the call itself can be given, is templated,
+    and holds for all of the calls: ``from_``, ``message``, ``audio_url``, ``url``, ``twiml``, ``timeout``, … One of
+    ``message``, ``audio_url``, ``url``, ``twiml`` and ``application_sid`` has to say what they hear.
+
+    :param contacts: whom to ring, in order: numbers, :class:`.Contact` objects or their arguments as dicts; or text of
+        such a list, as a template renders it. Templates are also rendered in names, numbers and windows
+    :param rounds: how often all of them are rung
+    :param round_after: seconds, or a timedelta, between the last call of a round and the first of the next one
+    :param min_duration: seconds, or a timedelta, that somebody has to stay on the line, from the answer on;
+        default 6 s, because nothing is heard for the first 5: Twilio's detection takes some 4 s, and a message
+        begins with a second of silence
+    :param twilio_conn_id: the connection, of type ``twilio``
+    :param poll_interval: seconds between two looks at a call
+    :param queue_timeout: seconds, or a timedelta, that a call may stay in Twilio's queue before it is canceled, and the
+        next contact is rung; default 2 minutes
+    :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
+        ``"at_least_once"`` dials again, since a second ring is better than none, ``"at_most_once"`` rings the next
+        contact
+    :param when_killed: what becomes of the call when the task is killed, marked or out of time. ``"leave"``, as for
+        every alert: nobody else is rung, but a phone that rings goes on ringing, because it may be the only one that
+        ever does. ``"cancel"`` ends the call unless somebody is on the line, for a task that is marked as success
+        when the matter is in hand; ``"hang_up"`` ends it in any state
+    """
+
+    template_fields: Sequence[str] = ("contacts", *CALL_ARGUMENTS, "twilio_conn_id")
+    template_fields_renderers = {"twiml": "xml"}  # noqa: RUF012 (Airflow's own way of saying it)
+    ui_color = "#f7d8dc"
+
+    send_digits: str | None
+
+    # Always: an escalation may take as long as there are contacts.
+    wait_for_completion = True
+    deferrable = True
+
+    # Of one try: whether it has yet to find its place.
+    _is_new_try = False
+
+    # For editors: what can be given, and that Airflow's own arguments can be given too.
+    @overload
+    def __init__(self, *, contacts: Contacts, **arguments: Unpack[EscalationArguments]) -> None: ...
+
+    @overload
+    def __init__(self, *, contacts: Contacts, **arguments: Any) -> None: ...
+
+    @takes_call_arguments
+    def __init__(
+        self,
+        *,
+        contacts: Contacts,
+        rounds: int = 2,
+        round_after: float | timedelta = timedelta(minutes=1),
+        min_duration: float | timedelta = DEFAULT_MIN_DURATION_S,
+        twilio_conn_id: str = "twilio_default",
+        poll_interval: float = 5,
+        queue_timeout: float | timedelta | None = DEFAULT_QUEUE_TIMEOUT,
+        delivery: Literal["at_most_once", "at_least_once"] = "at_least_once",
+        when_killed: Literal["cancel", "hang_up", "leave"] = "leave",
+        **arguments: Any,
+    ) -> None:
+        check_names(type(self), arguments)
+        for name in CALL_ARGUMENTS:
+            setattr(self, name, arguments.pop(name, None))
+        super().__init__(**arguments)
+        # A set has no order, and a DAG must serialize alike at every parse.
+        self.contacts = sorted(contacts, key=str) if isinstance(contacts, (set, frozenset)) else contacts
+        self.rounds = rounds
+        self.round_after = round_after
+        self.min_duration = min_duration
+        self.twilio_conn_id = twilio_conn_id
+        self.poll_interval = poll_interval
+        self.queue_timeout = DEFAULT_QUEUE_TIMEOUT if queue_timeout is None else queue_timeout
+        self.delivery = delivery
+        self.when_killed = when_killed
+        self._refuse_what_cannot_work()
+
+    def _refuse_what_cannot_work(self) -> None:
+        if isinstance(self.rounds, bool) or not isinstance(self.rounds, int) or self.rounds < 1:
+            raise ValueError(f"rounds={self.rounds!r} is no number of rounds: give 1 or more")
+        check_duration("round_after", self.round_after, or_zero=True)
+        check_duration("min_duration", self.min_duration, or_zero=True)
+        check_poll_interval(self.poll_interval)
+        check_queue_timeout(self.queue_timeout)
+        check_choice("delivery", self.delivery, ("at_most_once", "at_least_once"))
+        check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave"))
+        if self.send_digits is not None:
+            raise ValueError(
+                "send_digits makes Twilio switch answering machine detection off, and nobody could tell who was "
+                "reached: leave it out (it may also come from default_args)"
+            )
+        # What a mapped task is given is known at run time, when a bad contact is no reason not to ring the others.
+        if is_template(self.contacts) or getattr(self, "_BaseOperator__from_mapped", False):
+            return
+        for contact in contacts_in(self.contacts):
+            parts = contact.values() if isinstance(contact, dict) else [contact]
+            if not any(map(is_template, parts)):
+                Contact.from_value(contact)
+
+    def render_template(
+        self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
+    ) -> Any:
+        """Render as Airflow does, and what is in a contact too."""
+        if isinstance(content, Contact):
+            return content.rendered_by(lambda part: self.render_template(part, context, jinja_env, seen_oids))
+        return super().render_template(content, context, jinja_env, seen_oids)
+
+    # Who is called ----------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Check all contacts and arguments, and tell of every contact that cannot be called.
+
+        :raises TwilioCallRefusedError: there is none left to call; it says why
+        """
+        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+
+        mask_secrets(self)
+        self._is_new_try = True
+        callees = self._escalation.callees
+        bad = [callee for callee in callees if callee.params is None]
+        if len(bad) == len(callees):
+            problems = dict.fromkeys(callee.problem for callee in bad)
+            listed = "\n".join(f"- {problem}" for problem in problems)
+            raise TwilioCallRefusedError(f"Nothing was dialled; mend these arguments:\n{listed}")
+        for callee in bad:
+            logger.error("%s cannot be called, the others are: %s", callee.who, callee.problem)
+
+    @cached_property
+    def _escalation(self) -> Escalation:
+        from airflow_provider_twiliocall.escalation import Escalation
+        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+
+        try:
+            contacts = contacts_in(self.contacts)
+        except ValueError as error:
+            raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
+        callees: list[Callee] = []
+        like: CreateCallParams | None = None
+        for contact in contacts:
+            callees.append(self._callee(contact, like))
+            like = callees[-1].params or like
+        return Escalation(callees, self.rounds, may_ring_twice=self.delivery == "at_least_once")
+
+    def _callee(self, value: Any, like: CreateCallParams | None) -> Callee:
+        from airflow_provider_twiliocall.dial_rules import DialRules
+        from airflow_provider_twiliocall.escalation import Callee
+        from airflow_provider_twiliocall.twilio.params import CallParamsError
+        from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, show_address
+
+        try:
+            contact = Contact.from_value(value)
+        except ValueError as error:
+            shown = show_address(value)
+            return Callee(shown, shown, None, problem=str(error))
+        to = redact_phone_number(contact.to) if isinstance(contact.to, str) else show_address(contact.to)
+        try:
+            rules = DialRules(contact.window())
+            params = checked_params(self, contact.to, self.hook, accept_answered_by=REACHED, like=like)
+        except CallParamsError as error:
+            return Callee(contact.shown, to, None, problem="\n- ".join(error.problems))
+        except ValueError as error:
+            return Callee(contact.shown, to, None, problem=f"{contact.shown}: {error}")
+        return Callee(contact.shown, to, params, rules)
+
+    # Whether somebody was reached -------------------------------------------------------------------------
+
+    def judge(self, call: Call) -> Outcome:
+        """Say whether a finished call has reached somebody; if not, it is the next contact's turn.
+
+        An acknowledgement, by a key that was pressed say, would be asked for here.
+        """
+        from airflow_provider_twiliocall.outcome import Outcome, Verdict, judge_with_reasons
+
+        outcome = judge_with_reasons(call, self.hook, accept_answered_by=REACHED)
+        shortest = read_seconds("min_duration", self.min_duration)
+        if outcome.verdict is not Verdict.DONE:
+            return Outcome(Verdict.REDIAL, outcome.sentence)
+        if (call.duration or 0) < shortest:
+            return Outcome(
+                Verdict.REDIAL,
+                f"Call {call.sid} was completed after {call.duration or 0} s, and only {shortest:g} s on the line "
+                "count (min_duration).",
+            )
+        return outcome
+
+    def result(self, call_sid: str, journal: CallJournal) -> dict[str, Any]:
+        """Return who was reached, and when, after how many calls."""
+        callee = self._escalation.callee(journal.step)
+        told: dict[str, Any] = {
+            "who": callee.who,
+            "to": callee.to,
+            "when": None,
+            "calls": len({dial.call_sid for dial in journal.dials if dial.call_sid}),
+            "call_sid": call_sid,
+            "answered_by": None,
+            "duration": None,
+        }
+        if call := self._last_told:
+            moment = call.start_time or call.end_time
+            told |= {
+                "when": moment.in_timezone("UTC").to_iso8601_string() if moment else None,
+                "answered_by": call.answered_by.value if call.answered_by else None,
+                "duration": call.duration,
+            }
+        logger.info("%s was reached after %d calls.", callee.who, told["calls"])
+        return told
+
+    # Whose turn it is -------------------------------------------------------------------------------------
+
+    @property
+    def dials_on(self) -> bool:
+        """Always: who is rung next is this task's own business."""
+        return True
+
+    def may_dial_on_after_taking_back(self, context: Context) -> bool:
+        """Say yes: a call that Twilio's queue has kept for too long has reached nobody."""
+        return True
+
+    def passes_over(self, error: AirflowException) -> bool:
+        """Say yes to all that is one contact's or one call's trouble, and not the task's own."""
+        from airflow_provider_twiliocall.exceptions import (
+            TwilioCallAbandonedError,
+            TwilioCallFateUnknownError,
+            TwilioCallJournalError,
+            TwilioCallMaybePlacedError,
+            TwilioCallNotPlacedError,
+            TwilioCallRefusedError,
+        )
+
+        if isinstance(error, (TwilioCallAbandonedError, TwilioCallJournalError)):
+            return False
+        troubles = (
+            TwilioCallFateUnknownError,
+            TwilioCallMaybePlacedError,
+            TwilioCallNotPlacedError,
+            TwilioCallRefusedError,
+        )
+        return isinstance(error, troubles)
+
+    def step(self, context: Context, number: int) -> Step:
+        """Return a contact's turn; where it cannot be called any more, with how another one is."""
+        escalation = self._escalation
+        callee = escalation.callee(number)
+        good = [other.params for other in escalation.callees if other.params]
+        params = callee.params or good[0]
+        return Step(number, params, callee.rules.latest_ring(time.time()))
+
+    def next_step(self, context: Context, journal: CallJournal, *, waited_after: str | None) -> Step:
+        """Return the next contact's turn, after the pause between two rounds.
+
+        :raises TwilioCallEndedForGoodError: nobody was reached
+        :raises TwilioCallNotPlacedError: the same, and no phone is known to have rung: a retry begins anew
+        """
+        escalation = self._escalation
+        number = self._place(journal, waited_after)
+        is_new_try, self._is_new_try = self._is_new_try, False
+        while True:
+            is_over = number % escalation.steps == 0 and number != journal.step
+            if is_over and not (is_new_try and escalation.may_help_to_try_again(journal.dials)):
+                self._fail(context, journal, number - 1)
+            is_new_try = False
+            dials = escalation.of_this_pass(journal.dials, number)
+            if escalation.begins_round(number) and waited_after != _before(number):
+                if escalation.is_hopeless(dials):
+                    self._fail(context, journal, number - 1)
+                self._pause_before_round(journal, number)
+            passed_over = escalation.why_not(number, dials, time.time())
+            if passed_over is None:
+                return self.step(context, number)
+            who = escalation.callee(number).who
+            logger.warning("%s is passed over: %s", who, passed_over.problem)
+            journal.add(passed_over)
+            number += 1
+
+    def _place(self, journal: CallJournal, waited_after: str | None) -> int:
+        """Return the step at which to go on."""
+        ended = [dial.step for dial in journal.dials if not dial.ended_by_us]
+        number = max(journal.step, ended[-1] + 1 if ended else 0)
+        if self._ended_step is not None:
+            number = max(number, self._ended_step + 1)
+        if waited_after is not None:
+            number = max(number, int(waited_after.removeprefix(_BEFORE)))
+        return number
+
+    def _pause_before_round(self, journal: CallJournal, number: int) -> None:
+        pause = read_seconds("round_after", self.round_after)
+        if pause == 0:
+            return
+        now = time.time()
+        ended = next((dial.ended for dial in reversed(journal.dials) if dial.call_sid), None)
+        since = now if ended is None else min(now, ended - (self.hook.client.clock_offset or 0.0))
+        # A retry may come long after.
+        if since + pause <= now:
+            return
+        journal.keep()
+        round_ = self._escalation.round_of(number) + 1
+        self.pause(
+            since + pause,
+            journal,
+            f"nobody was reached in round {round_ - 1}, and round {round_} of {self.rounds} begins then",
+            waited_after=_before(number),
+        )
+
+    def _fail(self, context: Context, journal: CallJournal, last: int) -> None:
+        from airflow_provider_twiliocall.exceptions import (
+            TwilioCallEndedForGoodError,
+            TwilioCallNotPlacedError,
+        )
+
+        journal.keep()
+        self._push(context, dials=[dial.to_json() for dial in journal.dials])
+        escalation = self._escalation
+        dials = escalation.of_this_pass(journal.dials, last)
+        told = escalation.story(dials)
+        if escalation.may_help_to_try_again(dials):
+            raise TwilioCallNotPlacedError(f"Nobody was reached, and no phone is known to have rung. {told}")
+        calls = len({dial.call_sid for dial in dials if dial.call_sid})
+        raise TwilioCallEndedForGoodError(f"Nobody was reached with {calls} calls. {told}")
+
+
+_BEFORE = "before step "
+
+
+def _before(number: int) -> str:
+    return f"{_BEFORE}{number}"

@@ -1,0 +1,48 @@
+"""Wake somebody: ring one contact after the other until one was really reached.
+
+The load fails, and ``wake_somebody`` runs just then (``trigger_rule="one_failed"``). The first phone is busy, the
+second is answered by a voicemail, the third by a person. No worker slot is held while a phone rings.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from airflow_provider_twiliocall.contact import Contact
+from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
+
+
+@task
+def load() -> None:
+    """Fail, as it happens at night."""
+    raise ConnectionError("The warehouse is away.")
+
+
+@task
+def hand_over(reached: Any) -> str:
+    """Say who takes care of it; a real DAG would put that into a ticket."""
+    handed_over = f"{reached['who']} knows since {reached['when']}, after {reached['calls']} calls"
+    print(handed_over)
+    return handed_over
+
+
+with DAG(dag_id="escalation", schedule=None, tags=["twilio"], doc_md=__doc__):
+    wake_somebody = EscalateCallOperator(
+        task_id="wake_somebody",
+        trigger_rule="one_failed",
+        contacts=[
+            Contact("first on call", "+15005551100"),
+            Contact("second on call", "+15005551201"),
+            Contact("head of data", "+15005554001"),
+        ],
+        message="The nightly load of {{ dag.dag_id }} has failed. Please look at it.",
+        timeout=30,
+        rounds=2,
+        round_after=timedelta(minutes=1),
+        poll_interval=1,
+    )
+    load() >> wake_somebody
+    hand_over(wake_somebody.output)
