@@ -18,6 +18,7 @@ from airflow_provider_twiliocall.twilio.twiml import (
 
 _SAYS_WHAT = ("message", "audio_url", "url", "twiml", "application_sid")
 _SILENCE = "<Response/>"
+_SECRETS = ("sip_auth_password", "call_token")
 
 # What each way of speaking has a meaning for.
 _SPOKEN = {
@@ -35,6 +36,18 @@ DETECTION_S = 30
 
 # Twilio's own default.
 LONGEST_CALL_S = 14_400
+
+
+def mask_secrets(asked_for: Any) -> None:
+    """Keep the secrets among the arguments of a call out of logs.
+
+    :param asked_for: the operator or notifier, with the arguments as rendered
+    """
+    from airflow.sdk.log import mask_secret
+
+    for name in _SECRETS:
+        if secret := getattr(asked_for, name):
+            mask_secret(str(secret))
 
 
 def params_from_arguments(

@@ -317,11 +317,12 @@ class TwilioCallNotifier(BaseNotifier):
         deadline: Deadline,
         failures: list[str],
     ) -> list[Alert]:
+        from airflow_provider_twiliocall.arguments import mask_secrets
         from airflow_provider_twiliocall.exceptions import TwilioConnectionError
         from airflow_provider_twiliocall.notifications.alert import Alert
         from airflow_provider_twiliocall.twilio.params import CallParamsError
 
-        self._mask_secrets()
+        mask_secrets(self)
         alerts: dict[str, Alert] = {}
         for contact in contacts:
             try:
@@ -342,13 +343,6 @@ class TwilioCallNotifier(BaseNotifier):
         arguments = {name: getattr(self, name) for name in CREATE_CALL_FIELDS} | {"to": contact}
         said = {name: getattr(self, name) for name in SPEECH_FIELDS} | {"message": message}
         return hook.with_caller_id(params_from_arguments(arguments, said, accept_answered_by=None))
-
-    def _mask_secrets(self) -> None:
-        from airflow.sdk.log import mask_secret
-
-        for secret in (self.sip_auth_password, self.call_token):
-            if secret:
-                mask_secret(str(secret))
 
     def _words(self, context: Context) -> str | None:
         """Return what is said; None where something else says it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
@@ -71,8 +70,6 @@ class CallArguments(TypedDict, total=False):
 
 CALL_ARGUMENTS: tuple[str, ...] = tuple(CallArguments.__annotations__)
 
-_SECRETS = ("sip_auth_password", "call_token")
-
 
 def takes_call_arguments(init: Init) -> Init:
     """Make an ``__init__`` with ``**arguments`` show every argument of a call in its signature.
@@ -91,6 +88,8 @@ def check_names(operator: type, arguments: Mapping[str, Any]) -> None:
 
     :raises TypeError: names the nearest there is
     """
+    from difflib import get_close_matches
+
     known = _names_of(operator)
     for name in arguments:
         # What starts so is between Airflow and itself.
@@ -110,15 +109,6 @@ def _names_of(operator: type) -> frozenset[str]:
         for name, parameter in signature.parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY or name == "task_id"
     )
-
-
-def mask_secrets(task: Any) -> None:
-    """Keep the secrets among a task's call arguments out of logs."""
-    from airflow.sdk.log import mask_secret
-
-    for name in _SECRETS:
-        if secret := getattr(task, name):
-            mask_secret(str(secret))
 
 
 def checked_params(

@@ -23,7 +23,6 @@ from airflow_provider_twiliocall.operators.call_arguments import (
     CallArguments,
     check_names,
     checked_params,
-    mask_secrets,
     takes_call_arguments,
 )
 
@@ -199,6 +198,7 @@ class EscalateCallOperator(CallOperator):
 
         :raises TwilioCallRefusedError: there is none left to call; it says why
         """
+        from airflow_provider_twiliocall.arguments import mask_secrets
         from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 
         mask_secrets(self)

@@ -151,6 +151,8 @@ class CreateCallOperator(CallOperator):
     template_fields_renderers = {"twiml": "xml"}  # noqa: RUF012 (Airflow's own way of saying it)
     ui_color = "#f7d8dc"
 
+    to: str
+
     # Of one try.
     _params: CreateCallParams | None = None
 
@@ -373,20 +375,14 @@ class CreateCallOperator(CallOperator):
             raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
 
     def _checked_params(self) -> CreateCallParams:
-        from airflow.sdk.log import mask_secret
-
-        from airflow_provider_twiliocall.arguments import params_from_arguments
+        from airflow_provider_twiliocall.arguments import mask_secrets
         from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+        from airflow_provider_twiliocall.operators.call_arguments import checked_params
         from airflow_provider_twiliocall.twilio.params import CallParamsError
 
-        arguments = {name: getattr(self, name) for name in CREATE_CALL_FIELDS}
-        for name in ("sip_auth_password", "call_token"):
-            if arguments[name]:
-                mask_secret(str(arguments[name]))
+        mask_secrets(self)
         try:
-            said = {name: getattr(self, name) for name in SPEECH_FIELDS}
-            params = params_from_arguments(arguments, said, accept_answered_by=self.accept_answered_by)
-            return self.hook.with_caller_id(params)
+            return checked_params(self, self.to, self.hook, accept_answered_by=self.accept_answered_by)
         except CallParamsError as error:
             listed = "\n".join(f"- {problem}" for problem in error.problems)
             raise TwilioCallRefusedError(f"Nothing was dialled; mend these arguments:\n{listed}") from None
