@@ -13,7 +13,12 @@ Among queued ones the order is the second of creation, then the SID: the same fo
 
 *Never none*: whoever has canceled a call then looks at the one it gave way to, and places another if that does not
 stand any more. So whatever the others do at the same moment, the last one to cancel sees how things stay, and there
-is a ring. A look that fails is never a reason not to ring.
+is a ring. Only for a call that has left the queue this look may fail: nobody cancels such a call but for an older
+one that has left it too. Any other look that fails is a reason to ring.
+
+*Little is asked*: where lists lag, hundreds have a call in the queue before anybody sees one, and another call leaves
+with every second until all but one are canceled. So a look reads no more than it must, and between the first and the
+last it asks for nothing but calls that have left the queue. Each alert takes some seven small requests then.
 
 Alerts to the same number from another From do not see each other: each From has a cooldown of its own.
 """
@@ -25,10 +30,12 @@ import math
 import random
 import time
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_twiliocall.ending import Ending, cancel_queued_call, end_call, through_weather
+from airflow_provider_twiliocall.ending import cancel_queued_call, end_call, through_weather
 from airflow_provider_twiliocall.twilio.call import CallStatus
 from airflow_provider_twiliocall.twilio.errors import TwilioError
 
@@ -43,14 +50,18 @@ LONGEST_WAIT_S = 2.0
 # Lists are taken to show a call after this long at the latest.
 LONGEST_LAG_S = 3.0
 
-# What is waited between two looks while one's own call is queued: the queue moves once a second or faster.
-_PAUSE_S = 0.25
+# What is waited before the first look while one's own call is queued: where lists are up to date it settles things
+# before the queue, which moves once a second or faster, lets another call go …
+_FIRST_PAUSE_S = 0.25
+# … and between the later ones. Where lists lag, hundreds look at once at ones that show nothing yet, and are in the
+# way of those that see something and cancel.
+_PAUSE_S = 0.5
 
 _LEFT_THE_QUEUE = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS, CallStatus.COMPLETED})
 _COVERS = _LEFT_THE_QUEUE | {CallStatus.QUEUED}
 
-# Few calls are younger than the cooldown, but the list goes back for years.
-_PAGE_SIZE = 100
+# The newest calls tell nearly always, and the list goes back for years.
+_PAGE_SIZE = 20
 
 # Of as many notifiers at once two place a call, where Twilio takes a tenth of the wait to answer; of fewer, no more.
 _CROWD = 1000
@@ -76,16 +87,29 @@ def random_wait() -> float:
 
 
 def recent_calls(client: TwilioClient, *, to: str, from_: str, seconds: float) -> Iterator[Call]:
-    """Yield the calls created within so many seconds by Twilio's clock, newest first.
+    """Yield the calls created within so many seconds by Twilio's clock, in Twilio's order: newest first.
 
     No filter on dates: a queued call has no start time, and there is none on the creation.
     """
-    for call in client.list_calls(to=to, from_=from_, page_size=_PAGE_SIZE):
-        if call.date_created is None or call.direction != "outbound-api":
-            continue
-        if time.time() + (client.clock_offset or 0.0) - call.date_created.timestamp() > seconds:
+    for page in _recent_pages(client, to=to, from_=from_, seconds=seconds):
+        yield from page
+
+
+def _recent_pages(
+    client: TwilioClient, *, to: str, from_: str, seconds: float, **filters: Any
+) -> Iterator[list[Call]]:
+    calls = client.list_calls(to=to, from_=from_, page_size=_PAGE_SIZE, **filters)
+    while page := list(islice(calls, _PAGE_SIZE)):
+        since = _now(client) - seconds
+        recent = [call for call in page if call.date_created and call.date_created.timestamp() >= since]
+        if not recent:
+            # Not at the first old one: nothing says how strictly Twilio keeps to the order.
             return
-        yield call
+        yield [call for call in recent if call.direction == "outbound-api"]
+
+
+def _now(client: TwilioClient) -> float:
+    return time.time() + (client.clock_offset or 0.0)
 
 
 def covers(call: Call) -> bool:
@@ -105,18 +129,18 @@ class Cooldown:
         self._from = from_
         self._seconds = lasts.total_seconds()
         self._may_have_canceled = False
+        self._rings_anyway: Call | None = None
 
-    @property
-    def may_have_canceled(self) -> bool:
-        """Whether :meth:`give_way` has set about canceling, and has not yet seen what covers the alert then."""
-        return self._may_have_canceled
+    def as_far_as_known(self, own: Call) -> Call | None:
+        """Return what covers the alert where :meth:`give_way` was not waited for; None where it may be nothing."""
+        return self._rings_anyway if self._may_have_canceled else own
 
     def covering_call(self) -> Call | None:
         """Return a call that covers an alert of now, if there is one.
 
         :raises TwilioError: where Twilio's list could not be read
         """
-        return next((call for call in self._recent_calls() if covers(call)), None)
+        return next((call for page in self._all() for call in page if covers(call)), None)
 
     def give_way(self, own: Call, *, until: float) -> Call | None:
         """Look again while one's own call is queued, and cancel it if an earlier one stands.
@@ -127,33 +151,53 @@ class Cooldown:
             canceled and nothing covers the alert any more, so that it has to be placed again
         """
         caught_up = min(until, time.monotonic() + LONGEST_LAG_S)
-        earlier: Call | None = None
-        while own.status is CallStatus.QUEUED and earlier is None:
-            pause = _PAUSE_S * _random.uniform(0.8, 1.2)
-            if time.monotonic() + pause > caught_up:
-                return own
-            time.sleep(pause)
-            own, earlier = self._look_again(own)
-        return self._cancel(own, earlier, until) if earlier is not None else own
+        look, pause = self._all, _FIRST_PAUSE_S
+        while True:
+            time.sleep(max(0.0, min(pause * _random.uniform(0.8, 1.2), caught_up - time.monotonic())))
+            started = time.monotonic()
+            is_last = started >= caught_up
+            seen = self._look_again(own, self._all() if is_last else look())
+            if seen.earlier is not None:
+                return self._cancel(seen, seen.earlier, until)
+            if is_last or seen.own.status is not CallStatus.QUEUED:
+                return seen.own
+            # In between only for those that ring: what can be told of the queued ones was told by the first look
+            # or, where lists lag, is told by the last. And where answers are slow the pauses grow with them.
+            look, pause = self._out_of_the_queue, max(_PAUSE_S, time.monotonic() - started)
 
-    def _look_again(self, own: Call) -> tuple[Call, Call | None]:
-        """Return one's own call as listed, or as it was where it is not listed yet, and the earliest before it."""
+    def _look_again(self, own: Call, pages: Iterator[list[Call]]) -> _Seen:
+        """Read on until there is one that is earlier: who gives way to it sees to the rest."""
+        seen = _Seen(own)
         try:
-            calls = list(self._recent_calls())
+            for page in pages:
+                listed = next((call for call in page if call.sid == own.sid), None)
+                seen = _Seen(listed or seen.own, is_listed=listed is not None)
+                if seen.own.status is not CallStatus.QUEUED:
+                    break
+                earlier = [call for call in page if covers(call) and _order(call) < _order(seen.own)]
+                if earlier:
+                    return replace(seen, earlier=min(earlier, key=_order))
         except TwilioError as error:
             logger.warning("Cannot look whether another call covers the alert: %s", error)
-            return own, None
-        own = next((call for call in calls if call.sid == own.sid), own)
-        if own.status is not CallStatus.QUEUED:
-            return own, None
-        earlier = [call for call in calls if covers(call) and _order(call) < _order(own)]
-        return own, min(earlier, key=_order, default=None)
+        return seen
 
-    def _cancel(self, own: Call, earlier: Call, until: float) -> Call | None:
+    def _cancel(self, seen: _Seen, earlier: Call, until: float) -> Call | None:
+        own = seen.own
+        has_left = earlier.status in _LEFT_THE_QUEUE
+        if has_left and _creation(earlier) < _creation(own):
+            # It will not be canceled for the sake of ours, should ours have left too.
+            self._rings_anyway = earlier
+        # Should ours have begun to ring by now it may as well stop …
+        at_once = has_left and (self._rings_anyway is not None or seen.is_listed)
         self._may_have_canceled = True
         try:
             ending = through_weather(
-                lambda: self._take_back(own, earlier),
+                lambda: (
+                    end_call(self._client, own.sid, "cancel")
+                    if at_once
+                    # … or it has to be seen first.
+                    else cancel_queued_call(self._client, own.sid)
+                ),
                 own.sid,
                 until=time.time() + _PATIENCE_S,
                 pause=_PAUSE_S,
@@ -168,27 +212,55 @@ class Cooldown:
         self._may_have_canceled = False
         return covering
 
-    def _take_back(self, own: Call, earlier: Call) -> Ending:
-        if earlier.status in _LEFT_THE_QUEUE:
-            # Should ours have begun to ring by now it may as well stop: the other one rings, or was answered.
-            return end_call(self._client, own.sid, "cancel")
-        return cancel_queued_call(self._client, own.sid)
-
     def _what_covers(self, canceled: Call, earlier: Call) -> Call | None:
         try:
             # By its SID: a list may lag behind.
             if covers(self._client.get_call(earlier.sid)):
                 return earlier
-            others = (call for call in self._recent_calls() if call.sid != canceled.sid)
+            others = (call for page in self._all() for call in page if call.sid != canceled.sid)
             return next((call for call in others if covers(call)), None)
         except TwilioError as error:
             logger.warning("Cannot see whether call %s still stands: %s", earlier.sid, error)
-            return None
+            return self._rings_anyway
 
-    def _recent_calls(self) -> Iterator[Call]:
-        return recent_calls(self._client, to=self._to, from_=self._from, seconds=self._seconds)
+    # Looking ----------------------------------------------------------------------------------------------
+
+    def _all(self) -> Iterator[list[Call]]:
+        """Yield the recent calls, page by page, some of them twice; whoever has seen enough reads no further."""
+        pages = self._recent_pages()
+        newest = next(pages, [])
+        if len(newest) == _PAGE_SIZE:
+            # So many are a storm, and what has left the queue in it is far down the list.
+            yield from self._out_of_the_queue()
+        yield newest
+        yield from pages
+
+    def _out_of_the_queue(self) -> Iterator[list[Call]]:
+        """Yield the recent calls that have left the queue, page by page; in a storm these are few."""
+        since = datetime.fromtimestamp(_now(self._client) - self._seconds, timezone.utc)
+        return self._recent_pages(start_time_after=since)
+
+    def _recent_pages(self, **filters: Any) -> Iterator[list[Call]]:
+        return _recent_pages(self._client, to=self._to, from_=self._from, seconds=self._seconds, **filters)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a look showed.
+
+    :param own: one's own call as listed, or as it was where it is not
+    :param is_listed: whether the page that shows ``earlier`` shows one's own too
+    :param earlier: a call that is before it, and covers
+    """
+
+    own: Call
+    is_listed: bool = False
+    earlier: Call | None = None
 
 
 def _order(call: Call) -> tuple[bool, float, str]:
-    created = math.inf if call.date_created is None else call.date_created.timestamp()
-    return call.status not in _LEFT_THE_QUEUE, created, call.sid
+    return call.status not in _LEFT_THE_QUEUE, *_creation(call)
+
+
+def _creation(call: Call) -> tuple[float, str]:
+    return math.inf if call.date_created is None else call.date_created.timestamp(), call.sid

@@ -99,14 +99,14 @@ class Alert:
         if self._cooldown is None:
             return self._place()
         time.sleep(min(random_wait(), self._deadline.left))
-        if (covering := self._look(self._cooldown.covering_call)) is not None:
+        if (covering := self._look(self._cooldown.covering_call, most=LONGEST_LOOK_S)) is not None:
             return Alerted(covering, is_ours=False)
         placed = self._place()
         if placed.is_ours and self._deadline.left > RESERVE_S:
             return self._give_way(self._cooldown, placed)
         return placed
 
-    def _look(self, look: Callable[[], Call | None], most: float = LONGEST_LOOK_S) -> Call | None:
+    def _look(self, look: Callable[[], Call | None], *, most: float) -> Call | None:
         """Ask Twilio's list; what cannot be seen is taken not to be there."""
         try:
             return self._deadline.bound(look, most=most)
@@ -122,7 +122,7 @@ class Alert:
             )
         except Exception as error:
             logger.warning("Cannot look at the calls to %s again: %s", self.callee, error)
-            call = None if cooldown.may_have_canceled else placed.call
+            call = cooldown.as_far_as_known(placed.call)
         if call is None:
             logger.warning(
                 "The call to %s that this alert gave way to may be gone: placing it anew.", self.callee

@@ -1,19 +1,23 @@
-"""A crowd of notifiers: ``python -m tests.integration.crowd NUMBER PROCESSES NOTIFIERS_IN_EACH``.
+"""A crowd of notifiers: ``python -m tests.integration.crowd NUMBER PROCESSES NOTIFIERS_IN_EACH SLOWNESS``.
 
 All of them call the number at the same moment, by the connection in the environment. The processes are forked, as
-those of Airflow's tasks are. The exit status says how many processes had a notifier that failed.
+those of Airflow's tasks are. Every second that a notifier counts takes SLOWNESS seconds. The exit status says how
+many processes had a notifier that failed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import sys
 from multiprocessing.synchronize import Barrier
 from threading import Thread
 
+from airflow_provider_twiliocall import cooldown
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+from airflow_provider_twiliocall.notifications import alert, twilio_call
 from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotificationError,
     TwilioCallNotifier,
@@ -46,8 +50,19 @@ def warm_up() -> None:
         TwilioCallNotifier(to="nobody")({})
 
 
-def main(number: str, processes: int, notifiers_in_each: int) -> int:
+def slow_down(slowness: float) -> None:
+    """Stretch every wait, limit and budget of a notifier: all that is named in seconds."""
+    for module in (cooldown, alert, twilio_call):
+        for name, seconds in list(vars(module).items()):
+            if name.endswith("_S"):
+                setattr(module, name, seconds * slowness)
+
+
+def main(number: str, processes: int, notifiers_in_each: int, slowness: float) -> int:
     warm_up()
+    slow_down(slowness)
+    # As Airflow does before it forks: what is collected in the processes would be copied to each of them first.
+    gc.freeze()
     fork = multiprocessing.get_context("fork")
     start = fork.Barrier(processes)
     crowd = [
@@ -61,4 +76,4 @@ def main(number: str, processes: int, notifiers_in_each: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))

@@ -15,6 +15,7 @@ from airflow_provider_twiliocall.cooldown import Cooldown, covers, random_wait, 
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError, TwilioUnreachableError
 
+NOT_STARTED = {CallStatus.QUEUED, CallStatus.CANCELED}
 TO, FROM = "+15551230001", "+15005559000"
 # Of the test that runs: many others may have run since this file was read.
 now = time.time()
@@ -31,12 +32,13 @@ def call(number: int, status: str = "queued", *, age: float = 1.0, **fields: Any
 
 
 class Twilio:
-    """As much of a client as the rule uses. Each look sees the next list; the last one stays."""
+    """As much of a client as the rule uses. Each request sees the next list; the last one stays."""
 
     def __init__(self, *lists: list[Call] | Exception, clock_offset: float | None = 0.0) -> None:
         self.lists = list(lists)
         self.clock_offset = clock_offset
         self.canceled: list[str] = []
+        self.asked: list[list[str]] = []
         self.gone: set[str] = set()
         self.read = 0
         self.fault: Exception | None = None
@@ -44,11 +46,13 @@ class Twilio:
     def list_calls(self, **filters: Any) -> Iterator[Call]:
         assert (filters["to"], filters["from_"]) == (TO, FROM)
         calls = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]
+        self.asked.append(sorted(filters.keys() - {"to", "from_", "page_size"}))
         if isinstance(calls, Exception):
             raise calls
         for each in calls:
-            self.read += 1
-            yield each
+            if "start_time_after" not in filters or each.status not in NOT_STARTED:
+                self.read += 1
+                yield each
 
     def get_call(self, call_sid: str) -> Call:
         if self.fault is not None:
@@ -79,6 +83,7 @@ def the_present(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storm_rule, "_FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(storm_rule, "_PAUSE_S", 0.001)
     monkeypatch.setattr(storm_rule, "_PATIENCE_S", 0.0)
     monkeypatch.setattr(storm_rule, "_CALM_S", 0.0)
@@ -130,11 +135,25 @@ def test_calls_that_no_notifier_places_cover_nothing() -> None:
     )
 
 
-def test_the_list_is_read_no_further_than_the_cooldown_goes_back() -> None:
-    twilio = Twilio([call(1, age=1), call(2, age=5000), call(3, age=9000)])
+def test_the_list_is_read_no_further_than_to_the_first_page_of_old_calls() -> None:
+    page = storm_rule._PAGE_SIZE
+    twilio = Twilio([call(1, age=1), *(call(number, age=5000) for number in range(2, 10 * page))])
     found = list(recent_calls(twilio, to=TO, from_=FROM, seconds=900))  # type: ignore[arg-type]
     assert [each.sid for each in found] == [sid(1)]
-    assert twilio.read == 2
+    assert twilio.read == 2 * page
+
+
+def test_calls_that_are_not_in_order_are_found_all_the_same() -> None:
+    twilio = Twilio([call(1, age=5000), call(2, age=1), call(3, age=5000), call(4, age=2)])
+    found = list(recent_calls(twilio, to=TO, from_=FROM, seconds=900))  # type: ignore[arg-type]
+    assert [each.sid for each in found] == [sid(2), sid(4)]
+
+
+def test_after_a_storm_the_one_that_rings_is_found_behind_those_that_were_canceled() -> None:
+    canceled = [call(number, "canceled", age=1) for number in range(2, 200)]
+    twilio = Twilio([*canceled, call(1, "ringing", age=3)])
+    assert cooldown(twilio).covering_call() == call(1, "ringing", age=3)
+    assert twilio.read == storm_rule._PAGE_SIZE + 1
 
 
 def test_a_list_that_cannot_be_read_is_said_so() -> None:
@@ -192,6 +211,22 @@ def test_a_list_that_lags_is_looked_at_until_it_shows_what_is_earlier() -> None:
     assert give_way(twilio, call(9)) == call(5, age=3)
 
 
+def test_between_the_first_look_and_the_last_it_asks_for_nothing_but_what_has_left_the_queue() -> None:
+    twilio = Twilio([])
+    assert give_way(twilio, call(9)) == call(9)
+    first, *between, last = twilio.asked
+    assert first == last == []
+    assert {str(filters) for filters in between} == {"['start_time_after']"}
+
+
+def test_there_is_a_last_look_when_lists_have_caught_up_however_long_the_others_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storm_rule, "_PAUSE_S", 1.0)
+    twilio = Twilio([], [call(5, age=3)])
+    assert give_way(twilio, call(9)) == call(5, age=3)
+
+
 def test_a_look_that_fails_is_tried_again_and_its_call_stays() -> None:
     away = TwilioUnreachableError("away")
     assert give_way(Twilio(away, [call(5, age=3)]), call(9)) == call(5, age=3)
@@ -213,12 +248,30 @@ def test_when_nothing_stands_any_more_the_alert_is_to_be_placed_anew() -> None:
     assert give_way(twilio, call(9)) is None
 
 
-def test_when_nobody_can_say_what_stands_the_alert_is_to_be_placed_anew() -> None:
-    twilio = Twilio([call(9), call(5, "ringing", age=3)])
+def test_when_nobody_can_say_whether_a_queued_one_stands_the_alert_is_to_be_placed_anew() -> None:
+    twilio = Twilio([call(9), call(5, age=3)])
     twilio.fault = TwilioUnreachableError("away")
     rule = cooldown(twilio)
     assert rule.give_way(call(9), until=time.monotonic() + 5) is None
-    assert not rule.may_have_canceled
+    assert rule.as_far_as_known(call(9)) == call(9)
+
+
+def test_one_that_has_left_the_queue_covers_where_nobody_can_say_what_became_of_it() -> None:
+    twilio = Twilio([call(9), call(5, "ringing", age=3)])
+    twilio.fault = TwilioUnreachableError("away")
+    assert give_way(twilio, call(9)) == call(5, "ringing", age=3)
+    assert twilio.canceled == [sid(9)]
+
+
+def test_of_two_that_ring_and_do_not_know_it_yet_only_the_later_is_canceled() -> None:
+    class BothRing(Twilio):
+        def get_call(self, call_sid: str) -> Call:
+            return call(int(call_sid[2:], 16), "ringing", age=1 if call_sid == sid(9) else 3)
+
+    sees_the_later, sees_the_earlier = BothRing([call(9, "ringing")]), BothRing([call(5, "ringing", age=3)])
+    assert give_way(sees_the_later, call(5, age=3)) == call(5, "ringing", age=3)
+    assert give_way(sees_the_earlier, call(9)) == call(5, "ringing", age=3)
+    assert (sees_the_later.canceled, sees_the_earlier.canceled) == ([], [sid(9)])
 
 
 def test_one_that_rings_by_the_time_it_is_to_be_canceled_is_kept_when_the_other_is_still_queued() -> None:
