@@ -80,6 +80,11 @@ class Contact:
         """What logs and results say of them: the name, or else the number, cut to its last four digits."""
         if self.name and self.name.strip():
             return redact_phone_numbers_in(self.name.strip())
+        return self.shown_number
+
+    @property
+    def shown_number(self) -> str:
+        """Whom to call, cut to the last four digits."""
         return redact_phone_number(self.to) if isinstance(self.to, str) else show_address(self.to)
 
     def window(self) -> CallWindow | None:
@@ -96,10 +101,12 @@ class Contact:
         """
         # Native rendering would make an integer of a number that is no template at all.
         window = self.call_window
+        hours = window if isinstance(window, CallWindow) else render(window)
         return {
             "name": render(self.name) if is_template(self.name) else self.name,
             "to": render(self.to) if is_template(self.to) else self.to,
-            "call_window": window if isinstance(window, CallWindow) else render(window),
+            # A template that finds nothing does not mean that there is no window.
+            "call_window": "None" if hours is None and window is not None else hours,
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,8 +128,7 @@ class Contact:
         return Contact.from_value(data)
 
     def __repr__(self) -> str:
-        number = redact_phone_number(self.to) if isinstance(self.to, str) else show_address(self.to)
-        return f"Contact(name={self.name!r}, to={number!r}, call_window={self.call_window!r})"
+        return f"Contact(name={self.name!r}, to={self.shown_number!r}, call_window={self.call_window!r})"
 
     def __str__(self) -> str:
         # Templates, and Airflow for the arguments of mapped tasks, make text of it: from_value reads that back.

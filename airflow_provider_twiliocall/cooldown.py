@@ -157,7 +157,7 @@ class Cooldown:
             started = time.monotonic()
             is_last = started >= caught_up
             seen = self._look_again(own, self._all() if is_last else look())
-            if seen.earlier is not None:
+            if seen.earlier is not None and time.monotonic() < until:
                 return self._cancel(seen, seen.earlier, until)
             if is_last or seen.own.status is not CallStatus.QUEUED:
                 return seen.own

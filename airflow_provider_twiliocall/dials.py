@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
+from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, redact_phone_numbers_in
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.call import Call
+
+# Seven digits or more, in a row or as people write numbers; no date, and no part of a SID.
+_LIKE_A_NUMBER = re.compile(
+    r"(?<![0-9A-Za-z*])(?!\d{4}-\d\d-\d\d\b)\(?[0-9](?:[-\s().]*[0-9]){6,}(?![0-9A-Za-z])"
+)
 
 REFUSED = "refused"
 NOT_PLACED = "not placed"
@@ -54,7 +60,8 @@ class Dial:
             shown["status"],
             shown["answered_by"],
             shown["duration"],
-            call.end_time.timestamp() if call.end_time else None,
+            # Twilio gives no end of a call that was not answered.
+            ended.timestamp() if (ended := call.end_time or call.date_updated) else None,
             ended_by_us,
         )
 
@@ -80,4 +87,11 @@ class Dial:
 
     def to_json(self) -> dict[str, Any]:
         """Return it for Airflow's store and XCom: no whole phone number in it."""
-        return asdict(self)
+        return asdict(self) | {"problem": _without_numbers(self.problem) if self.problem else None}
+
+
+def _without_numbers(text: str) -> str:
+    """Cut also what was meant for a number, without its country code, to its last four digits."""
+    return _LIKE_A_NUMBER.sub(
+        lambda found: "*" * 7 + re.sub(r"\D", "", found[0])[-4:], redact_phone_numbers_in(text)
+    )

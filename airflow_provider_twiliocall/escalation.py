@@ -93,12 +93,13 @@ class Escalation:
 
     def may_help_to_try_again(self, dials: Sequence[Dial]) -> bool:
         """Say whether a retry of the task may reach somebody, and no phone is known to have rung before."""
-        if any(dial.call_sid is not None for dial in dials):
+        taken_back = [dial for dial in dials if dial.ended_by_us and dial.status == "canceled"]
+        if any(dial.call_sid is not None and dial not in taken_back for dial in dials):
             return False
         statuses = {dial.status for dial in dials}
         if UNKNOWN in statuses:
             return self.may_ring_twice
-        return NOT_PLACED in statuses
+        return NOT_PLACED in statuses or bool(taken_back)
 
     def story(self, dials: Sequence[Dial]) -> str:
         """Say of each contact how each of its calls has ended, for people; and why there was none, once."""

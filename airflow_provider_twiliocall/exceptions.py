@@ -31,6 +31,7 @@ __all__ = [
     "TwilioCallNotPlacedError",
     "TwilioCallRefusedError",
     "TwilioCallSupersededError",
+    "TwilioCallTooLateError",
     "TwilioCallUnansweredError",
     "TwilioConnectionError",
 ]
@@ -75,6 +76,10 @@ class TwilioCallNotPlacedError(AirflowException):
 
 class TwilioCallJournalError(TwilioCallNotPlacedError):
     """Nothing was dialled, because what was dialled before cannot be read or written down. A retry tries again."""
+
+
+class TwilioCallTooLateError(TwilioCallNotPlacedError):
+    """The moment after which the phone must not begin to ring came before Twilio had taken the call."""
 
 
 class TwilioCallMaybePlacedError(AirflowException):

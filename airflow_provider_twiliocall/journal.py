@@ -37,6 +37,9 @@ _PAUSE_BETWEEN_WRITES_S = 2.0
 # So that who reads the store cannot try all the numbers there are; some 10 ms.
 _DIGEST_ROUNDS = 20_000
 
+# A task that dials again, or rings one contact after the other, has no more steps than that.
+MOST_DIALS = 200
+
 # Enough for any number of retries, and far below what the store takes.
 _LONGEST_MEMORY = 100
 
@@ -154,15 +157,24 @@ class CallJournal:
         return frozenset(self._entry.earlier_sids) if self._entry else frozenset()
 
     @property
+    def is_begun(self) -> bool:
+        """Whether this run has set about a call."""
+        return self._entry is not None and self._entry.max_tries == self.max_tries
+
+    @property
+    def is_ended_by_us(self) -> bool:
+        """Whether this run has ended its latest call, or taken it back."""
+        return self.is_begun and self._entry is not None and self._entry.ended_by_us is not None
+
+    @property
     def step(self) -> int:
         """Which of the task's steps was begun last in this run; 0 before the first."""
-        return self._entry.step if self._entry and self._entry.max_tries == self.max_tries else 0
+        return self._entry.step if self._entry and self.is_begun else 0
 
     @property
     def dials(self) -> tuple[Dial, ...]:
         """The calls that this run has seen to their end, in order."""
-        is_of_this_run = self._entry is not None and self._entry.max_tries == self.max_tries
-        written = self._entry.dials if self._entry and is_of_this_run else ()
+        written = self._entry.dials if self._entry and self.is_begun else ()
         return (*written, *self._ended)
 
     def add(self, dial: Dial) -> None:
@@ -173,9 +185,9 @@ class CallJournal:
     def keep(self) -> None:
         """Write down now what was added, where there is an entry to write it to: no call may come for a while."""
         entry = self._entry
-        if entry is None or entry.max_tries != self.max_tries or not self._ended:
+        if entry is None or not self.is_begun or not self._ended:
             return
-        if self._note(replace(entry, dials=self.dials[-_LONGEST_MEMORY:])):
+        if self._note(replace(entry, dials=self.dials[-MOST_DIALS:])):
             self._ended = ()
 
     def read(self) -> Entry | None:
@@ -221,7 +233,7 @@ class CallJournal:
             clock_offset=clock_offset,
             earlier_sids=self._sids_so_far(),
             step=step,
-            dials=self.dials[-_LONGEST_MEMORY:],
+            dials=self.dials[-MOST_DIALS:],
         )
         try:
             self._write(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Collection
@@ -20,6 +21,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallNotPlacedError,
     TwilioCallRefusedError,
     TwilioCallSupersededError,
+    TwilioCallTooLateError,
 )
 from airflow_provider_twiliocall.journal import CallJournal, Entry, State
 from airflow_provider_twiliocall.lost_call import Delivery, LostCall
@@ -78,6 +80,7 @@ class Placement:
         ``at_least_once`` dials again
     :param when_killed: what becomes of the call of a run that a person has cleared
     :param step: which of the task's steps the call is for, from 0
+    :param latest_ring: Unix time after which the call must not begin to ring any more
     :param others: gives the calls that other tasks of the run are known to have placed
     :param claim: makes a call that was found known to them
     :param is_stopped: whether the task was told to stop
@@ -89,6 +92,7 @@ class Placement:
     delivery: Delivery = "at_most_once"
     when_killed: WhenKilled = "cancel"
     step: int = 0
+    latest_ring: float = math.inf
     others: Callable[[], Collection[str]] = frozenset
     claim: Callable[[str], None] = lambda call_sid: None
     is_stopped: Callable[[], bool] = lambda: False
@@ -146,6 +150,7 @@ class Placement:
         """Place the call.
 
         :raises TwilioCallRefusedError: Twilio will not place this call
+        :raises TwilioCallTooLateError: ``latest_ring`` came before Twilio took it
         :raises TwilioCallNotPlacedError: it was not placed, for now
         :raises TwilioCallFateUnknownError: it may have been placed, and ``delivery`` forbids a second one
         :raises TwilioCallMaybePlacedError: it may have been placed, and ``delivery`` allows a second one
@@ -284,6 +289,8 @@ class Placement:
         give_up = time.monotonic() + LONGEST_THROTTLE_S
         guess = 1.0
         while True:
+            if time.time() >= self.latest_ring:
+                raise TwilioCallTooLateError(f"It has become too late to call {self._callee}")
             # Before every POST: the store refuses a process that another try has replaced.
             self._sent = self.journal.placing(
                 self.params, step=self.step, clock_offset=self.hook.client.clock_offset

@@ -12,6 +12,9 @@ from airflow_provider_twiliocall.durations import read_seconds
 # Twilio itself drops what has been queued for a day.
 LONGEST_QUEUE_TIMEOUT_S = 86_400.0
 
+# More than anybody should be rung for one thing.
+MOST_MAX_DIALS = 50
+
 # What a call may come to that dialling again may mend.
 REDIAL_ENDINGS = ("busy", "no-answer", "failed", "voicemail")
 
@@ -89,3 +92,15 @@ def check_redial_on(redial_on: Any) -> list[str]:
             f"redial_on={redial_on!r} is no set of endings: give some of {', '.join(REDIAL_ENDINGS)}"
         )
     return sorted(words)
+
+
+def check_max_dials(max_dials: Any) -> None:
+    """Refuse what is no number of dials.
+
+    :raises ValueError: below 1, or more than the journal remembers
+    """
+    is_number = isinstance(max_dials, int) and not isinstance(max_dials, bool)
+    if not is_number or not 1 <= max_dials <= MOST_MAX_DIALS:
+        raise ValueError(
+            f"max_dials={max_dials!r} is no number of dials: give 1 or more, at most {MOST_MAX_DIALS}"
+        )

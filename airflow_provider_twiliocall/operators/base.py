@@ -7,6 +7,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.journal import CallJournal
     from airflow_provider_twiliocall.placement import Placed, Placement
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+
+# Beyond the moment at which a pause is over: for a triggerer that is gone.
+_DEFERRAL_SLACK_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,10 @@ class CallOperator(WaitingOperator):
         """
 
     @abstractmethod
-    def next_step(self, context: Context, journal: CallJournal, *, waited_after: str | None) -> Step:
+    def next_step(self, context: Context, journal: CallJournal, *, due_step: int | None) -> Step:
         """Return the step to dial now; may :meth:`pause` first.
 
-        :param waited_after: what :meth:`pause` was told, if this process goes on after a pause
+        :param due_step: the number of the step that :meth:`pause` has waited for, if this process goes on after it
         :raises AirflowSkipException: it is not to be dialled
         :raises TwilioCallEndedForGoodError: none is left
         """
@@ -131,12 +136,12 @@ class CallOperator(WaitingOperator):
         context: Context,
         event: Any = None,
         journal: dict[str, Any] | None = None,
-        waited_after: str | None = None,
+        due_step: int | None = None,
     ) -> Any:
         """Go on after a pause."""
         from airflow_provider_twiliocall.journal import CallJournal
 
-        return self._ring(context, CallJournal.of(context, journal), waited_after=waited_after)
+        return self._ring(context, CallJournal.of(context, journal), due_step=due_step)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume as Airflow does, but a wait that broke off is no reason to forget the call, or to dial again."""
@@ -150,15 +155,15 @@ class CallOperator(WaitingOperator):
 
     # One call after the other -----------------------------------------------------------------------------
 
-    def _ring(self, context: Context, journal: CallJournal, *, waited_after: str | None = None) -> Any:
+    def _ring(self, context: Context, journal: CallJournal, *, due_step: int | None = None) -> Any:
         self._started = time.time()
-        work = partial(self._take_up_or_dial, context, journal, waited_after)
+        work = partial(self._take_up_or_dial, context, journal, due_step)
         return self._by_the_clock(context, journal, work)
 
-    def _take_up_or_dial(self, context: Context, journal: CallJournal, waited_after: str | None) -> str:
+    def _take_up_or_dial(self, context: Context, journal: CallJournal, due_step: int | None) -> str:
         earlier = journal.read()
         if earlier is None or earlier.call_sid in {dial.call_sid for dial in journal.dials if dial.call_sid}:
-            return self._dial_on(context, journal, waited_after=waited_after)
+            return self._dial_on(context, journal, due_step=due_step)
         placed = None
         try:
             step = self.step(context, earlier.step)
@@ -169,14 +174,14 @@ class CallOperator(WaitingOperator):
                 raise
             self._remember(context, journal, error)
         if placed is None:
-            return self._dial_on(context, journal, waited_after=waited_after)
+            return self._dial_on(context, journal, due_step=due_step)
         is_over = placed.call is not None and placed.call.status.is_terminal
         return self._see_through(
             context,
             journal,
             partial(self._go_on_with, context, journal, step, placed),
             is_earlier=is_over and placed.call_sid == earlier.call_sid,
-            waited_after=waited_after,
+            due_step=due_step,
         )
 
     def _see_through(
@@ -186,7 +191,7 @@ class CallOperator(WaitingOperator):
         wait_for: Callable[[], str],
         *,
         is_earlier: bool = False,
-        waited_after: str | None = None,
+        due_step: int | None = None,
     ) -> str:
         """Wait for a call, and dial on where it ends badly.
 
@@ -200,16 +205,21 @@ class CallOperator(WaitingOperator):
             # A process that has only waited does not know yet what was dialled before.
             journal.read()
             self._remember(context, journal, error)
-        return self._dial_on(context, journal, waited_after=waited_after)
+        return self._dial_on(context, journal, due_step=due_step)
 
-    def _dial_on(self, context: Context, journal: CallJournal, *, waited_after: str | None = None) -> str:
+    def _dial_on(self, context: Context, journal: CallJournal, *, due_step: int | None = None) -> str:
+        from airflow_provider_twiliocall.exceptions import TwilioCallTooLateError
+
         while True:
-            step = self.next_step(context, journal, waited_after=waited_after)
+            step = self.next_step(context, journal, due_step=due_step)
             # What this try has learnt of an unclear request is the next one's business too, if it is for the same.
             if self._placement is None or self._placement.step != step.number:
                 self._placement = self._placement_of(context, step, journal)
             try:
                 return self._go_on_with(context, journal, step, self._placement.dial())
+            except TwilioCallTooLateError as error:
+                # Nothing was dialled; what comes of that is the next step's to say.
+                self.log.warning("%s", error)
             except AirflowException as error:
                 if not self._goes_on_after(context, error):
                     raise
@@ -264,22 +274,28 @@ class CallOperator(WaitingOperator):
             )
             return self._wait(follower, wait, journal)
 
-    def pause(
-        self, until: float, journal: CallJournal, why: str, *, waited_after: str | None = None
-    ) -> NoReturn:
-        """Defer to a moment, a Unix time, and dial then."""
+    def pause(self, until: float, journal: CallJournal, why: str, *, step: int) -> NoReturn:
+        """Defer to a moment, a Unix time, and dial then.
+
+        :param step: the number of the step that is due then
+        """
         import pendulum
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
         from airflow_provider_twiliocall.triggers.twilio_call import SHORTEST_DEFERRAL_S
 
+        journal.keep()
         moment = pendulum.from_timestamp(max(until, time.time() + SHORTEST_DEFERRAL_S))
         self.log.info("Dialling at %s: %s.", moment.to_datetime_string() + " UTC", why)
-        kwargs = {"journal": journal.to_carry(), "waited_after": waited_after}
+        carried = journal.to_carry()
+        # Should no triggerer be there, a retry of the deferral knows from the journal that it has paused; without one
+        # it could not tell, and had better wait.
+        timeout = moment.timestamp() - time.time() + _DEFERRAL_SLACK_S if journal.is_kept else None
         self.defer(
             trigger=DateTimeTrigger(moment),
             method_name="resume_dialling",
-            kwargs={name: value for name, value in kwargs.items() if value is not None},
+            kwargs={"due_step": step} | ({"journal": carried} if carried else {}),
+            timeout=None if timeout is None else timedelta(seconds=timeout),
         )
 
     def _placement_of(self, context: Context, step: Step, journal: CallJournal) -> Placement:
@@ -294,6 +310,7 @@ class CallOperator(WaitingOperator):
             step.params,
             journal,
             step=step.number,
+            latest_ring=step.latest_ring,
             delivery=self.delivery,
             when_killed=self.when_killed,
             others=claims.of_others,
@@ -314,7 +331,9 @@ class CallOperator(WaitingOperator):
             call_sid = journal.call_sid() or ti.xcom_pull(
                 task_ids=ti.task_id, key="call_sid", map_indexes=ti.map_index
             )
-        if call_sid is None:
+        # What broke off may have been a pause.
+        has_ended = journal.is_ended_by_us or call_sid in {dial.call_sid for dial in journal.dials}
+        if call_sid is None or has_ended or (journal.is_kept and self.dials_on and not out_of_time):
             return self._ring(context, journal)
         self._call_sid = call_sid
 
@@ -333,23 +352,21 @@ class CallOperator(WaitingOperator):
 
     def _by_the_clock(self, context: Context, journal: CallJournal, work: Callable[[], str]) -> Any:
         """Do it, and end the call where the task's execution_timeout strikes."""
-        from airflow_provider_twiliocall.exceptions import (
-            AirflowTaskTimeout,
-            TwilioCallEndedForGoodError,
-            TwilioCallUnansweredError,
-        )
+        from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
 
         try:
             try:
                 call_sid = work()
             except AirflowTaskTimeout:
                 call_sid = self._out_of_time(context, journal, self._sid_of_the_call())
-        except TwilioCallUnansweredError as error:
+        except (AirflowException, AirflowTaskTimeout) as error:
             if not self.dials_on:
                 raise
-            # All the dials there are were this task's own; retries on top would multiply them.
-            self._push_dials(context, journal)
-            raise TwilioCallEndedForGoodError(str(error)) from None
+            self._push_dials(context, journal, error)
+            failure = _without_multiplying_rings(error, journal)
+            if failure is error:
+                raise
+            raise failure from None
         if self.dials_on:
             self._push_dials(context, journal)
         return self.result(call_sid, journal)
@@ -359,18 +376,43 @@ class CallOperator(WaitingOperator):
             return self._placement.call_sid or self._placement.find_lost_call()
         return self._call_sid
 
-    def _push_dials(self, context: Context, journal: CallJournal) -> None:
+    def _push_dials(self, context: Context, journal: CallJournal, error: BaseException | None = None) -> None:
         """Tell of all the calls of this run, the last one included."""
         from airflow_provider_twiliocall.dials import Dial
-        from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError
+        from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallUnansweredError
 
         try:
             journal.read()
-        except TwilioCallNotPlacedError as error:
-            self.log.warning("What was dialled before is not known: %s", error)
-        if self._last_told:
+        except TwilioCallNotPlacedError as unread:
+            self.log.warning("What was dialled before is not known: %s", unread)
+        if isinstance(error, TwilioCallUnansweredError):
+            journal.add(Dial.of(error.call, step=journal.step, ended_by_us=error.ended_by_us))
+        elif self._last_told:
             journal.add(Dial.of(self._last_told, step=journal.step))
         self._push(context, dials=[dial.to_json() for dial in journal.dials])
+
+
+def _without_multiplying_rings(error: BaseException, journal: CallJournal) -> BaseException:
+    """Return how a task that dials on by itself fails: so that a retry rings nobody who was rung in vain."""
+    from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+    from airflow_provider_twiliocall.exceptions import (
+        TwilioCallEndedForGoodError,
+        TwilioCallInterruptedError,
+        TwilioCallUnansweredError,
+        TwilioConnectionError,
+    )
+
+    if isinstance(error, TwilioConnectionError) and journal.is_kept and journal.is_begun:
+        # Airflow says so also where only its API server is away for a moment.
+        return TwilioCallInterruptedError(f"{error}. A retry goes on where this one has come to")
+    if isinstance(error, (AirflowFailException, AirflowSkipException)):
+        return error
+    if isinstance(error, TwilioCallUnansweredError) and not error.ended_by_us:
+        return TwilioCallEndedForGoodError(str(error))
+    if not journal.is_kept and any(dial.call_sid and not dial.ended_by_us for dial in journal.dials):
+        return TwilioCallEndedForGoodError(f"{error}. It was dialled before, and a retry would begin anew")
+    return error
 
 
 def _status_without_an_end(error: AirflowException, call_sid: str | None) -> str:

@@ -198,10 +198,8 @@ class EscalateCallOperator(CallOperator):
 
         :raises TwilioCallRefusedError: there is none left to call; it says why
         """
-        from airflow_provider_twiliocall.arguments import mask_secrets
         from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 
-        mask_secrets(self)
         self._is_new_try = True
         callees = self._escalation.callees
         bad = [callee for callee in callees if callee.params is None]
@@ -214,13 +212,21 @@ class EscalateCallOperator(CallOperator):
 
     @cached_property
     def _escalation(self) -> Escalation:
+        from airflow_provider_twiliocall.arguments import mask_secrets
         from airflow_provider_twiliocall.escalation import Escalation
         from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+        from airflow_provider_twiliocall.journal import MOST_DIALS
 
+        mask_secrets(self)
         try:
             contacts = contacts_in(self.contacts)
         except ValueError as error:
             raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
+        if len(contacts) * self.rounds > MOST_DIALS:
+            raise TwilioCallRefusedError(
+                f"Nothing was dialled: {len(contacts)} contacts in {self.rounds} rounds are more than the {MOST_DIALS} "
+                "calls of one escalation"
+            )
         callees: list[Callee] = []
         like: CreateCallParams | None = None
         for contact in contacts:
@@ -232,14 +238,14 @@ class EscalateCallOperator(CallOperator):
         from airflow_provider_twiliocall.dial_rules import DialRules
         from airflow_provider_twiliocall.escalation import Callee
         from airflow_provider_twiliocall.twilio.params import CallParamsError
-        from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, show_address
+        from airflow_provider_twiliocall.twilio.phone_number import show_address
 
         try:
             contact = Contact.from_value(value)
         except ValueError as error:
             shown = show_address(value)
             return Callee(shown, shown, None, problem=str(error))
-        to = redact_phone_number(contact.to) if isinstance(contact.to, str) else show_address(contact.to)
+        to = contact.shown_number
         try:
             rules = DialRules(contact.window())
             params = checked_params(self, contact.to, self.hook, accept_answered_by=REACHED, like=like)
@@ -272,25 +278,35 @@ class EscalateCallOperator(CallOperator):
 
     def result(self, call_sid: str, journal: CallJournal) -> dict[str, Any]:
         """Return who was reached, and when, after how many calls."""
-        callee = self._escalation.callee(journal.step)
-        told: dict[str, Any] = {
-            "who": callee.who,
-            "to": callee.to,
-            "when": None,
-            "calls": len({dial.call_sid for dial in journal.dials if dial.call_sid}),
+        call = self._last_told
+        who, to = self._who_was_reached(journal.step, call)
+        moment = (call.start_time or call.end_time) if call else None
+        calls = len({dial.call_sid for dial in journal.dials if dial.call_sid})
+        logger.info("%s was reached after %d calls.", who, calls)
+        return {
+            "who": who,
+            "to": to,
+            "when": moment.in_timezone("UTC").to_iso8601_string() if moment else None,
+            "calls": calls,
             "call_sid": call_sid,
-            "answered_by": None,
-            "duration": None,
+            "answered_by": call.answered_by.value if call and call.answered_by else None,
+            "duration": call.duration if call else None,
         }
-        if call := self._last_told:
-            moment = call.start_time or call.end_time
-            told |= {
-                "when": moment.in_timezone("UTC").to_iso8601_string() if moment else None,
-                "answered_by": call.answered_by.value if call.answered_by else None,
-                "duration": call.duration,
-            }
-        logger.info("%s was reached after %d calls.", callee.who, told["calls"])
-        return told
+
+    def _who_was_reached(self, step: int, call: Call | None) -> tuple[str, str | None]:
+        """Return name and number, cut, of the one who was called: a template may render another list by now."""
+        to = call.to_dict()["to"] if call else None
+        contacts = contacts_in(self.contacts)
+        first = step % len(contacts)
+        for value in [*contacts[first:], *contacts[:first]]:
+            try:
+                contact = Contact.from_value(value)
+            except ValueError:
+                continue
+            # By what is shown: formatting may differ, and a trigger gives no more.
+            if to is None or contact.shown_number[-4:] == to[-4:]:
+                return contact.shown, contact.shown_number
+        return to or "somebody", to
 
     # Whose turn it is -------------------------------------------------------------------------------------
 
@@ -332,14 +348,14 @@ class EscalateCallOperator(CallOperator):
         params = callee.params or good[0]
         return Step(number, params, callee.rules.latest_ring(time.time()))
 
-    def next_step(self, context: Context, journal: CallJournal, *, waited_after: str | None) -> Step:
+    def next_step(self, context: Context, journal: CallJournal, *, due_step: int | None) -> Step:
         """Return the next contact's turn, after the pause between two rounds.
 
         :raises TwilioCallEndedForGoodError: nobody was reached
         :raises TwilioCallNotPlacedError: the same, and no phone is known to have rung: a retry begins anew
         """
         escalation = self._escalation
-        number = self._place(journal, waited_after)
+        number = self._place(journal, due_step)
         is_new_try, self._is_new_try = self._is_new_try, False
         while True:
             is_over = number % escalation.steps == 0 and number != journal.step
@@ -347,7 +363,7 @@ class EscalateCallOperator(CallOperator):
                 self._fail(context, journal, number - 1)
             is_new_try = False
             dials = escalation.of_this_pass(journal.dials, number)
-            if escalation.begins_round(number) and waited_after != _before(number):
+            if escalation.begins_round(number) and due_step != number:
                 if escalation.is_hopeless(dials):
                     self._fail(context, journal, number - 1)
                 self._pause_before_round(journal, number)
@@ -359,14 +375,14 @@ class EscalateCallOperator(CallOperator):
             journal.add(passed_over)
             number += 1
 
-    def _place(self, journal: CallJournal, waited_after: str | None) -> int:
+    def _place(self, journal: CallJournal, due_step: int | None) -> int:
         """Return the step at which to go on."""
         ended = [dial.step for dial in journal.dials if not dial.ended_by_us]
         number = max(journal.step, ended[-1] + 1 if ended else 0)
         if self._ended_step is not None:
             number = max(number, self._ended_step + 1)
-        if waited_after is not None:
-            number = max(number, int(waited_after.removeprefix(_BEFORE)))
+        if due_step is not None:
+            number = max(number, due_step)
         return number
 
     def _pause_before_round(self, journal: CallJournal, number: int) -> None:
@@ -375,17 +391,16 @@ class EscalateCallOperator(CallOperator):
             return
         now = time.time()
         ended = next((dial.ended for dial in reversed(journal.dials) if dial.call_sid), None)
-        since = now if ended is None else min(now, ended - (self.hook.client.clock_offset or 0.0))
+        since = now if ended is None else min(now, ended - self.clock_offset)
         # A retry may come long after.
         if since + pause <= now:
             return
-        journal.keep()
         round_ = self._escalation.round_of(number) + 1
         self.pause(
             since + pause,
             journal,
             f"nobody was reached in round {round_ - 1}, and round {round_} of {self.rounds} begins then",
-            waited_after=_before(number),
+            step=number,
         )
 
     def _fail(self, context: Context, journal: CallJournal, last: int) -> None:
@@ -403,10 +418,3 @@ class EscalateCallOperator(CallOperator):
             raise TwilioCallNotPlacedError(f"Nobody was reached, and no phone is known to have rung. {told}")
         calls = len({dial.call_sid for dial in dials if dial.call_sid})
         raise TwilioCallEndedForGoodError(f"Nobody was reached with {calls} calls. {told}")
-
-
-_BEFORE = "before step "
-
-
-def _before(number: int) -> str:
-    return f"{_BEFORE}{number}"

@@ -14,6 +14,7 @@ from airflow_provider_twiliocall.durations import read_seconds
 from airflow_provider_twiliocall.operators.argument_checks import (
     check_choice,
     check_duration,
+    check_max_dials,
     check_only_when_waiting,
     check_poll_interval,
     check_queue_timeout,
@@ -238,6 +239,8 @@ class CreateCallOperator(CallOperator):
         )
         self.queue_timeout = queue_timeout
         self.call_window = call_window
+        # A template that finds nothing does not mean that there is no window, or nobody on the list.
+        self._has_window, self._has_do_not_call = call_window is not None, do_not_call is not None
         self.on_outside_window = on_outside_window
         self.expires_after = expires_after
         self.do_not_call = sorted(do_not_call) if isinstance(do_not_call, (set, frozenset)) else do_not_call
@@ -261,8 +264,7 @@ class CreateCallOperator(CallOperator):
             CallWindow.check_literal(self.call_window)
         if self.expires_after is not None:
             check_duration("expires_after", self.expires_after)
-        if isinstance(self.max_dials, bool) or not isinstance(self.max_dials, int) or self.max_dials < 1:
-            raise ValueError(f"max_dials={self.max_dials!r} is no number of dials: give 1 or more")
+        check_max_dials(self.max_dials)
         if self.max_dials > 1 and not self.wait_for_completion:
             raise ValueError(
                 "max_dials has a meaning only for a task that waits for the call: add wait_for_completion=True"
@@ -298,7 +300,7 @@ class CreateCallOperator(CallOperator):
         params = self._params or self._checked_params()
         return Step(number, params, self._rules(context).latest_ring(time.time()))
 
-    def next_step(self, context: Context, journal: CallJournal, *, waited_after: str | None) -> Step:
+    def next_step(self, context: Context, journal: CallJournal, *, due_step: int | None) -> Step:
         """Return the next dial, once its time has come.
 
         :raises AirflowSkipException: the callee is not to be called, now or at all
@@ -312,11 +314,12 @@ class CreateCallOperator(CallOperator):
         step = self.step(context, len(dials))
         rules = self._rules(context)
         now = time.time()
-        due = self._redial.due(dials, now=now, clock_offset=self.hook.client.clock_offset or 0.0)
-        if dials and dials[-1].call_sid == waited_after:
+        due = self._redial.due(dials, now=now, clock_offset=self.clock_offset)
+        if due_step == len(dials):
             due = now
         try:
-            if read_do_not_call(self.do_not_call).is_listed(step.params.to):
+            listed = "" if self.do_not_call is None and self._has_do_not_call else self.do_not_call
+            if read_do_not_call(listed).is_listed(step.params.to):
                 self._drop(dials, "The callee is on the do-not-call list")
             opens = rules.earliest_ring(due)
         except ValueError as error:
@@ -330,7 +333,7 @@ class CreateCallOperator(CallOperator):
             self._drop(dials, "It is too late for this call, or will be when it may ring (expires_after)")
         if opens > now:
             why = "the call window opens then" if opens > due else "the next dial is due (redial_after)"
-            self.pause(opens, journal, why, waited_after=dials[-1].call_sid if dials else None)
+            self.pause(opens, journal, why, step=len(dials))
         return step
 
     def may_dial_on_after_taking_back(self, context: Context) -> bool:
@@ -370,7 +373,8 @@ class CreateCallOperator(CallOperator):
         from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 
         try:
-            return None if self.call_window is None else CallWindow.from_value(self.call_window)
+            is_given = self.call_window is not None or self._has_window
+            return CallWindow.from_value(self.call_window) if is_given else None
         except ValueError as error:
             raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
 

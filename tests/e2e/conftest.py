@@ -30,6 +30,8 @@ ENDINGS = {
     "06": "canceled",
 }
 RUN_ONCE = (
+    # First, so that it is there before its window opens.
+    "waits_for_its_window",
     "operator_sync",
     "operator_deferred",
     "sensor_poke",
@@ -42,7 +44,6 @@ RUN_ONCE = (
     "sensor",
     "reminders",
     "morning_reminders",
-    "waits_for_its_window",
     "escalation",
     "deadline_alert",
     "notifier_of_tasks",

@@ -23,6 +23,7 @@ from tests.integration.ring_task import (
     SOMEBODY_ELSE,
     STAYS_QUEUED,
     VARIABLE,
+    on,
     posts,
     statuses,
     waiting,
@@ -55,6 +56,11 @@ def window(run: PausingRun, opens: timedelta, closes: timedelta) -> dict[str, st
     """A window that opens and closes so long after now; by the minute."""
     now = datetime.fromtimestamp(run.clock.time(), timezone.utc)
     return {"start": f"{now + opens:%H:%M}", "end": f"{now + closes:%H:%M}", "timezone": "UTC"}
+
+
+def _seconds_from_now(run: PausingRun, seconds: int) -> str:
+    moment = datetime.fromtimestamp(run.clock.time() + seconds, timezone.utc)
+    return f"{moment:%H:%M:%S}"
 
 
 def remind(to: str = SOMEBODY, **arguments: Any) -> Any:
@@ -168,6 +174,30 @@ def test_a_conversation_may_go_on_after_the_closing(
     assert statuses(twilio_simulator) == ["completed"]
 
 
+def test_a_call_that_twilio_takes_only_after_the_closing_is_not_placed(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    given = {**window(run, -HOUR, MINUTE), "end": _seconds_from_now(run, 3)}
+    twilio_simulator.inject(on("create", kind="status", status=429, times=4))
+
+    with pytest.raises(AirflowSkipException, match="outside the call window"):
+        run.try_once(remind(call_window=given, on_outside_window="skip"))
+
+    assert twilio_simulator.calls == []
+
+
+def test_a_window_that_native_rendering_makes_nothing_of_rings_nobody(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    task = remind(call_window="{{ nothing }}")
+    task.call_window = None
+
+    with pytest.raises(TwilioCallRefusedError, match="the call window is None"):
+        run.try_once(task)
+
+    assert twilio_simulator.requests == []
+
+
 # Expiry
 
 
@@ -254,6 +284,18 @@ def test_nobody_is_called_by_a_list_that_cannot_be_compared(
     assert twilio_simulator.requests == []
 
 
+def test_a_list_that_native_rendering_makes_nothing_of_rings_nobody(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    task = remind(do_not_call="{{ nothing }}")
+    task.do_not_call = None
+
+    with pytest.raises(TwilioCallRefusedError, match="do_not_call is empty"):
+        run.try_once(task)
+
+    assert twilio_simulator.requests == []
+
+
 # Together
 
 
@@ -310,3 +352,19 @@ def test_a_clear_that_waits_for_the_window_has_no_part_in_the_call_of_the_run_be
 
     assert again.value.method_name == "resume_dialling"
     assert posts(twilio_simulator) == 1
+
+
+def test_a_pause_for_the_window_that_broke_off_after_a_call_was_taken_back_is_begun_anew(
+    twilio_simulator: TwilioSimulator, clock: VirtualTime
+) -> None:
+    twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
+    run = PausingRun(clock)
+    task = remind(call_window=window(run, -HOUR, 3 * MINUTE))
+    with pytest.raises(TaskDeferred):
+        task.execute(run.context())
+
+    with pytest.raises(TaskDeferred) as again:
+        task.resume_execution("__fail__", {"error": "the triggerer is gone"}, run.context())
+
+    assert again.value.method_name == "resume_dialling"
+    assert statuses(twilio_simulator) == ["canceled"]

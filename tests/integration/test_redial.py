@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallEndedForGoodError,
+    TwilioCallInterruptedError,
     TwilioCallNotPlacedError,
     TwilioCallUnansweredError,
 )
@@ -22,6 +23,7 @@ from tests.integration.ring_task import (
     VARIABLE,
     fire,
     on,
+    operations,
     posts,
     waiting,
 )
@@ -136,13 +138,14 @@ def test_no_more_than_the_last_digits_of_a_number_are_kept(
     assert run.ti.xcoms["dials"][0]["to"] == "+1*******0001"
 
 
-def test_a_call_that_twilio_kept_queued_too_long_is_no_dial_to_be_repeated(
+def test_a_call_that_twilio_kept_queued_too_long_has_rung_nobody_and_is_left_to_a_retry(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
-    with pytest.raises(TwilioCallEndedForGoodError, match=r"\(queue_timeout\) and was canceled"):
+    with pytest.raises(TwilioCallUnansweredError, match=r"\(queue_timeout\) and was canceled"):
         run.try_once(redialling(STAYS_QUEUED, queue_timeout=60))
 
     assert posts(twilio_simulator) == 1
+    assert [(dial["status"], dial["ended_by_us"]) for dial in run.ti.xcoms["dials"]] == [("canceled", True)]
 
 
 @pytest.mark.usefixtures("clock")
@@ -287,5 +290,82 @@ def test_a_twilio_that_is_away_for_the_second_dial_is_left_to_a_retry_that_goes_
         run.resume(redialling(), paused.value)
 
     run.try_once(redialling())
+
+    assert [dial["status"] for dial in run.ti.xcoms["dials"]] == ["busy", "completed"]
+
+
+def test_without_a_journal_no_error_leads_to_a_retry_that_begins_anew(
+    twilio_simulator: TwilioSimulator, clock: VirtualTime
+) -> None:
+    twilio_simulator.script(SOMEBODY, ["busy", "human"])
+    run = PausingRun(clock, store=None)
+    with pytest.raises(TaskDeferred) as paused:
+        redialling().execute(run.context())
+    clock.sleep(REDIAL_AFTER_S)
+    twilio_simulator.inject(on("create", kind="status", status=429, code=10004, times=1))
+
+    with pytest.raises(
+        TwilioCallEndedForGoodError, match="It was dialled before, and a retry would begin anew"
+    ):
+        run.resume(redialling(), paused.value)
+
+
+def test_a_connection_that_cannot_be_had_between_two_dials_is_left_to_a_retry(
+    twilio_simulator: TwilioSimulator, clock: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twilio_simulator.script(SOMEBODY, ["busy", "human"])
+    run = PausingRun(clock)
+    with pytest.raises(TaskDeferred) as paused:
+        redialling().execute(run.context())
+    clock.sleep(REDIAL_AFTER_S)
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(TwilioCallInterruptedError, match="A retry goes on where this one has come to"):
+        run.resume(redialling(), paused.value)
+    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
+
+    run.try_once(redialling())
+
+    assert [dial["status"] for dial in run.ti.xcoms["dials"]] == ["busy", "completed"]
+
+
+def test_a_last_call_that_somebody_else_canceled_is_told_too(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    twilio_simulator.script(SOMEBODY, ["busy", "canceled"])
+
+    with pytest.raises(TwilioCallEndedForGoodError, match="not by this task"):
+        run.try_once(redialling())
+
+    assert [dial["status"] for dial in run.ti.xcoms["dials"]] == ["busy", "canceled"]
+
+
+def test_a_pause_is_over_though_twilio_cannot_say_any_more_how_the_last_call_ended(
+    twilio_simulator: TwilioSimulator, clock: VirtualTime
+) -> None:
+    twilio_simulator.script(SOMEBODY, ["busy", "human"])
+    run = PausingRun(clock)
+    with pytest.raises(TaskDeferred) as paused:
+        redialling().execute(run.context())
+    clock.sleep(REDIAL_AFTER_S)
+    before = operations(twilio_simulator).count("get")
+    twilio_simulator.inject(on("get", kind="status", status=503, times=1))
+
+    run.resume(redialling(), paused.value)
+
+    assert [dial["status"] for dial in run.ti.xcoms["dials"]] == ["busy", "completed"]
+    assert operations(twilio_simulator)[before:].count("create") >= 1
+
+
+def test_a_triggerer_that_is_gone_does_not_end_the_pause_for_ever(
+    twilio_simulator: TwilioSimulator, clock: VirtualTime
+) -> None:
+    twilio_simulator.script(SOMEBODY, ["busy", "human"])
+    run = PausingRun(clock)
+    with pytest.raises(TaskDeferred) as paused:
+        redialling().execute(run.context())
+    assert paused.value.timeout is not None
+    clock.sleep(paused.value.timeout.total_seconds())
+
+    redialling().resume_execution("__fail__", {"error": "Trigger timeout"}, run.context())
 
     assert [dial["status"] for dial in run.ti.xcoms["dials"]] == ["busy", "completed"]

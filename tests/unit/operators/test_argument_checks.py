@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_twiliocall.operators.argument_checks import (
     check_choice,
     check_duration,
+    check_max_dials,
     check_redial_on,
 )
 
@@ -55,3 +56,14 @@ def test_endings_are_read_in_one_order(given: Any, read: list[str]) -> None:
 def test_what_is_no_ending_is_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="give some of busy, no-answer, failed, voicemail"):
         check_redial_on(given)
+
+
+@pytest.mark.parametrize("given", [1, 3, 50])
+def test_a_number_of_dials_passes(given: int) -> None:
+    check_max_dials(given)
+
+
+@pytest.mark.parametrize("given", [0, -1, 51, True, "3", None])
+def test_more_dials_than_anybody_should_be_rung_are_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="give 1 or more, at most 50"):
+        check_max_dials(given)
