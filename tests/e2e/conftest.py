@@ -30,9 +30,9 @@ ENDINGS = {
     "06": "canceled",
 }
 RUN_ONCE = (
-    # First, so that it is there before its window opens.
-    "waits_for_its_window",
     "operator_sync",
+    # Early, so that it is there before its window opens; not first, for that one waits until Airflow knows the DAGs.
+    "waits_for_its_window",
     "operator_deferred",
     "sensor_poke",
     "sensor_reschedule",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 HOUR = timedelta(hours=1)
 
 # Long enough for the task to be there before.
-OPENS_IN = timedelta(seconds=120)
+OPENS_IN = timedelta(seconds=150)
 
 
 def open_in_paris_and_tokyo() -> dict[str, str]:
