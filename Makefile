@@ -17,8 +17,8 @@ PYTEST := bin/pytest
 
 # What runs side by side in `make test`. Those with Airflow's processes come first, and mostly wait; the others take
 # what the cores have left, hence nice. Tests with the mark `alone`, see pyproject.toml, are not among them.
-LANES := faults dags coverage untraced $(AIRFLOW_VERSIONS:%=compat-%) packaging
-LANES_AT_ONCE := 3
+LANES := faults coverage dags untraced $(AIRFLOW_VERSIONS:%=compat-%) packaging
+LANES_AT_ONCE := 2
 NICE := nice -n 5
 SHARED := --numprocesses 2 --dist worksteal
 # $(call marked,MARK): the files that have such tests, so that the others need not be loaded.

@@ -69,7 +69,9 @@ class Contact:
             return cls(None, value.strip() if isinstance(value, str) else value)
         unknown = [str(name) for name in value if name not in _ARGUMENTS]
         if unknown:
-            raise ValueError(f"a contact has no {', '.join(unknown)}: it has name, to and call_window")
+            raise ValueError(
+                f"{', '.join(map(repr, unknown))} is nothing of a contact's: give name, to and call_window"
+            )
         if "to" not in value:
             raise ValueError('a contact lacks to: give {"name": "Ann", "to": "+15551234567"}')
         name = value.get("name")

@@ -233,7 +233,9 @@ class TwilioCallNotifier(BaseNotifier):
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
         """Render as Airflow does, but words that cannot be rendered are no reason not to call."""
-        jinja_env = jinja_env or self.get_template_env(dag=context.get("dag"))
+        dag = context.get("dag")
+        # "airflow dags test" gives its callbacks the DAG as it lies in the database, which has no environment.
+        jinja_env = jinja_env or self.get_template_env(dag if hasattr(dag, "get_template_env") else None)
         said: dict[str, Any] = {}
         for name in SPEECH_FIELDS:
             try:

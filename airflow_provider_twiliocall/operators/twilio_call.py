@@ -270,6 +270,11 @@ class CreateCallOperator(CallOperator):
                 "max_dials has a meaning only for a task that waits for the call: add wait_for_completion=True"
             )
         check_duration("redial_after", self.redial_after, or_zero=True)
+        if "voicemail" in self.redial_on and self.accept_answered_by is None:
+            raise ValueError(
+                "redial_on has voicemail, and anybody's answer counts: say who has to answer, such as "
+                "accept_answered_by={'human', 'unknown'}"
+            )
 
     def prepare(self) -> None:
         """Check all arguments, before anything else is done.

@@ -9,6 +9,7 @@ import requests
 from tests.e2e.waiting import wait_until
 
 DAG_LIMIT_S = 180.0
+DATABASE_LIMIT_S = 60.0
 REQUEST_LIMIT_S = 60.0
 OVER = ("success", "failed")
 
@@ -28,10 +29,15 @@ class AirflowRest:
         return self.call("GET", path, params=query)
 
     def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        """Send a request; return the JSON of its answer."""
+        """Send a request, again while SQLite lets nobody else write; return the JSON of its answer."""
         url = f"{self._url}/api/v2/{path}"
         headers = {"Accept": "application/json"}
-        answer = self._http.request(method, url, headers=headers, timeout=REQUEST_LIMIT_S, **more)
+
+        def answered() -> requests.Response | None:
+            answer = self._http.request(method, url, headers=headers, timeout=REQUEST_LIMIT_S, **more)
+            return None if answer.status_code == 500 and "Database error" in answer.text else answer
+
+        answer = wait_until(answered, f"a database that {method} {path} can use", DATABASE_LIMIT_S)
         if not answer.ok:
             raise RuntimeError(f"{method} {path} was answered {answer.status_code}: {answer.text}")
         result: dict[str, Any] = answer.json()

@@ -154,6 +154,7 @@ def test_several_dials_are_refused_for_a_task_that_does_not_wait() -> None:
     [
         ({"redial_after": -1}, "redial_after=-1 has to be 0 s or more"),
         ({"redial_on": {"sleepy"}}, "is no set of endings"),
+        ({"redial_on": {"voicemail"}}, "anybody's answer counts: say who has to answer"),
         ({"expires_after": timedelta(0)}, "expires_after=.* has to be more than 0 seconds"),
         ({"expires_after": "tomorrow"}, "neither a number of seconds nor a timedelta"),
         ({"on_outside_window": "wake"}, "is none of 'wait', 'skip' and 'fail'"),
