@@ -108,10 +108,6 @@ class Placement:
         # The call this try is about, as soon as it is known.
         self.call_sid: str | None = None
 
-    def place(self) -> Placed:
-        """Take up the call that an earlier try has placed, or place it; raises what these two do."""
-        return self.take_up(self.journal.read()) or self.dial()
-
     def take_up(self, earlier: Entry | None) -> Placed | None:
         """Return the call that an earlier try has placed for this step, also one that is over by now.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_twiliocall.operators.waiting_operator import WaitingOperator
+from airflow_provider_twiliocall.operators.waiting_operator import DEFERRAL_SLACK_S, WaitingOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.journal import CallJournal
     from airflow_provider_twiliocall.placement import Placed, Placement
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
-
-
-# Beyond the moment at which a pause is over: for a triggerer that is gone.
-_DEFERRAL_SLACK_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -290,7 +286,7 @@ class CallOperator(WaitingOperator):
         carried = journal.to_carry()
         # Should no triggerer be there, a retry of the deferral knows from the journal that it has paused; without one
         # it could not tell, and had better wait.
-        timeout = moment.timestamp() - time.time() + _DEFERRAL_SLACK_S if journal.is_kept else None
+        timeout = moment.timestamp() - time.time() + DEFERRAL_SLACK_S if journal.is_kept else None
         self.defer(
             trigger=DateTimeTrigger(moment),
             method_name="resume_dialling",

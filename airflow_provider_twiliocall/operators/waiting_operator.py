@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DEFAULT_QUEUE_TIMEOUT_S = 3600.0
 
 # Added to the trigger's own deadline: Airflow's timeout is for a triggerer that is gone, not for a slow call.
-_DEFERRAL_SLACK_S = 120.0
+DEFERRAL_SLACK_S = 120.0
 
 
 class WaitingOperator(BaseOperator):
@@ -153,7 +153,7 @@ class WaitingOperator(BaseOperator):
             ),
             method_name="resume",
             kwargs={"journal": carried} if carried else None,
-            timeout=timedelta(seconds=max(0.0, ends - time.time()) + _DEFERRAL_SLACK_S),
+            timeout=timedelta(seconds=max(0.0, ends - time.time()) + DEFERRAL_SLACK_S),
         )
 
     def _push(self, context: Context, **values: Any) -> None:

@@ -54,6 +54,14 @@ def redialling(to: str = SOMEBODY, **arguments: Any) -> Any:
     return waiting(to, **{"max_dials": 3, "redial_after": REDIAL_AFTER_S, "poll_interval": 2, **arguments})
 
 
+def paused_until_the_next_dial(run: PausingRun) -> TaskDeferred:
+    """Let the first dial be in vain, and the pause after it pass."""
+    with pytest.raises(TaskDeferred) as paused:
+        redialling().execute(run.context())
+    run.clock.sleep(REDIAL_AFTER_S)
+    return paused.value
+
+
 def test_a_busy_line_is_dialled_again_until_somebody_answers(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
@@ -205,14 +213,12 @@ def test_a_crash_while_dialling_again_dials_nobody_twice(
 ) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "human"])
     run = PausingRun(clock)
-    with pytest.raises(TaskDeferred) as paused:
-        redialling().execute(run.context())
-    clock.sleep(REDIAL_AFTER_S)
+    paused = paused_until_the_next_dial(run)
     assert run.store is not None
     deadly = DeadlyStore(run.store.values, **moment)
     run.store = deadly
     with pytest.raises(Killed):
-        run.resume(redialling(), paused.value)
+        run.resume(redialling(), paused)
     run.store = deadly.survivor()
 
     run.try_once(redialling())
@@ -282,12 +288,10 @@ def test_a_twilio_that_is_away_for_the_second_dial_is_left_to_a_retry_that_goes_
 ) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "human"])
     run = PausingRun(clock)
-    with pytest.raises(TaskDeferred) as paused:
-        redialling().execute(run.context())
-    clock.sleep(REDIAL_AFTER_S)
+    paused = paused_until_the_next_dial(run)
     twilio_simulator.inject(on("create", kind="status", status=429, code=10004, times=1))
     with pytest.raises(TwilioCallNotPlacedError):
-        run.resume(redialling(), paused.value)
+        run.resume(redialling(), paused)
 
     run.try_once(redialling())
 
@@ -299,15 +303,13 @@ def test_without_a_journal_no_error_leads_to_a_retry_that_begins_anew(
 ) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "human"])
     run = PausingRun(clock, store=None)
-    with pytest.raises(TaskDeferred) as paused:
-        redialling().execute(run.context())
-    clock.sleep(REDIAL_AFTER_S)
+    paused = paused_until_the_next_dial(run)
     twilio_simulator.inject(on("create", kind="status", status=429, code=10004, times=1))
 
     with pytest.raises(
         TwilioCallEndedForGoodError, match="It was dialled before, and a retry would begin anew"
     ):
-        run.resume(redialling(), paused.value)
+        run.resume(redialling(), paused)
 
 
 def test_a_connection_that_cannot_be_had_between_two_dials_is_left_to_a_retry(
@@ -315,12 +317,10 @@ def test_a_connection_that_cannot_be_had_between_two_dials_is_left_to_a_retry(
 ) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "human"])
     run = PausingRun(clock)
-    with pytest.raises(TaskDeferred) as paused:
-        redialling().execute(run.context())
-    clock.sleep(REDIAL_AFTER_S)
+    paused = paused_until_the_next_dial(run)
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(TwilioCallInterruptedError, match="A retry goes on where this one has come to"):
-        run.resume(redialling(), paused.value)
+        run.resume(redialling(), paused)
     monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
 
     run.try_once(redialling())
@@ -344,13 +344,11 @@ def test_a_pause_is_over_though_twilio_cannot_say_any_more_how_the_last_call_end
 ) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "human"])
     run = PausingRun(clock)
-    with pytest.raises(TaskDeferred) as paused:
-        redialling().execute(run.context())
-    clock.sleep(REDIAL_AFTER_S)
+    paused = paused_until_the_next_dial(run)
     before = operations(twilio_simulator).count("get")
     twilio_simulator.inject(on("get", kind="status", status=503, times=1))
 
-    run.resume(redialling(), paused.value)
+    run.resume(redialling(), paused)
 
     assert [dial["status"] for dial in run.ti.xcoms["dials"]] == ["busy", "completed"]
     assert operations(twilio_simulator)[before:].count("create") >= 1

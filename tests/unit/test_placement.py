@@ -78,7 +78,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def place(hook: ScriptedHook, **how: Any) -> Call | None:
-    return Placement(hook, PARAMS, CallJournal(None, 0), **how).place().call  # type: ignore[arg-type]
+    return Placement(hook, PARAMS, CallJournal(None, 0), **how).dial().call  # type: ignore[arg-type]
 
 
 def throttled(retry_after: float | None = None, **facts: Any) -> TwilioThrottledError:
