@@ -7,6 +7,8 @@ VENV ?= .venv
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# Without it every process of Airflow compiles Airflow anew, which is half of what it does.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 AIRFLOW_VERSIONS := 3.1 3.2
@@ -17,8 +19,8 @@ PYTEST := bin/pytest
 
 # What runs side by side in `make test`. Those with Airflow's processes come first, and mostly wait; the others take
 # what the cores have left, hence nice. Tests with the mark `alone`, see pyproject.toml, are not among them.
-LANES := faults coverage dags untraced $(AIRFLOW_VERSIONS:%=compat-%) packaging
-LANES_AT_ONCE := 2
+LANES := faults dags coverage untraced $(AIRFLOW_VERSIONS:%=compat-%) packaging
+LANES_AT_ONCE := 3
 NICE := nice -n 5
 SHARED := --numprocesses 2 --dist worksteal
 # $(call marked,MARK): the files that have such tests, so that the others need not be loaded.
@@ -39,7 +41,7 @@ test: $(READY) ## lint, types, every test, and the older Airflows; each part is 
 	@$(MAKE) --jobs=2 --output-sync=target lint types
 	@echo "Side by side, each printed when it has ended: $(LANES)"
 	@$(MAKE) --jobs=$(LANES_AT_ONCE) --output-sync=target $(LANES)
-	@$(MAKE) --jobs=1 alone $(AIRFLOW_VERSIONS:%=alone-%)
+	@$(MAKE) --jobs=3 --output-sync=target alone $(AIRFLOW_VERSIONS:%=alone-%)
 
 # ---------------------------------------------------------------- parts of make test
 
@@ -72,7 +74,7 @@ packaging: $(READY) ## tests of the wheel in an empty environment
 coverage: $(READY) ## unit and integration tests, with the coverage that pyproject.toml demands
 	$(NICE) $(VENV)/$(PYTEST) tests/unit tests/integration -m "not alone and not untraced" $(SHARED) --cov --cov-report=term
 
-untraced: $(READY) ## integration tests that coverage would slow down too much
+untraced: $(READY) ## tests that coverage would slow down too much
 	$(NICE) $(VENV)/$(PYTEST) -m untraced $(call marked,untraced)
 
 compat: $(foreach version,$(AIRFLOW_VERSIONS),compat-$(version) alone-$(version)) ## unit and integration tests on the older Airflows

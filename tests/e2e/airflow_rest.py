@@ -11,6 +11,8 @@ from tests.e2e.waiting import wait_until
 DAG_LIMIT_S = 180.0
 DATABASE_LIMIT_S = 60.0
 REQUEST_LIMIT_S = 60.0
+# Airflow reads a dozen tables to answer that.
+LOOK_AT_RUN_AGAIN_S = 2.0
 OVER = ("success", "failed")
 
 
@@ -167,7 +169,7 @@ class Run:
 
     def wait(self, limit: float) -> Run:
         """Return once the run is over."""
-        wait_until(lambda: self.state in OVER, f"the end of {self.dag_id}", limit)
+        wait_until(lambda: self.state in OVER, f"the end of {self.dag_id}", limit, LOOK_AT_RUN_AGAIN_S)
         return self
 
     def wait_for_task(

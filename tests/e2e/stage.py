@@ -19,7 +19,7 @@ from tests.e2e.gate import Gate, Hold
 from tests.e2e.waiting import wait_until
 
 # Two cores start some three tasks at once; the rest of a row is waiting.
-ROWS_AT_ONCE = 8
+ROWS_AT_ONCE = 12
 
 # What a task takes at most from its start to where a row wants it, on a machine that is busy with other rows.
 LIMIT_S = 240.0

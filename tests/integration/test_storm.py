@@ -44,6 +44,7 @@ def test_200_notifiers_at_once_ring_four_times_at_most_where_lists_lag(twilio: T
     assert 1 <= rings_of_a_storm(twilio) <= 4
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     ("weather", "most"),

@@ -527,6 +527,7 @@ any_value = st.one_of(
 )
 
 
+@pytest.mark.untraced
 @reproducible(examples=400)
 @given(st.dictionaries(st.sampled_from(CREATE_CALL_FIELDS), any_value, max_size=10))
 def test_any_arguments_make_a_form_or_are_refused_line_by_line(arguments):

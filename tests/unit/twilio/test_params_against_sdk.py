@@ -7,6 +7,7 @@ import logging
 from typing import Any
 from urllib.parse import parse_qsl
 
+import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,6 +149,7 @@ def test_the_fields_are_those_of_the_sdk():
     assert set(CREATE_CALL_FIELDS) - {"account_sid"} == KNOWN_TO_THE_SDK
 
 
+@pytest.mark.untraced
 @reproducible(examples=250)
 @given(call_arguments(KNOWN_TO_THE_SDK))
 def test_the_form_is_what_the_sdk_sends_for_the_same_arguments(arguments):
@@ -155,6 +157,7 @@ def test_the_form_is_what_the_sdk_sends_for_the_same_arguments(arguments):
     assert encoded(ours) == sent_by_the_sdk(arguments)
 
 
+@pytest.mark.untraced
 @reproducible(examples=250)
 @given(call_arguments(KNOWN_TO_THE_SDK))
 def test_the_form_is_the_same_after_all_arguments_went_through_a_template(arguments):
@@ -162,6 +165,7 @@ def test_the_form_is_the_same_after_all_arguments_went_through_a_template(argume
     assert encoded(CreateCallParams(**rendered).to_form()) == sent_by_the_sdk(arguments)
 
 
+@pytest.mark.untraced
 @reproducible(examples=250)
 @given(call_arguments(KNOWN_TO_THE_SDK))
 def test_arguments_set_to_none_are_as_good_as_left_out(arguments):

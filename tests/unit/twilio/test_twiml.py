@@ -107,6 +107,7 @@ def test_any_text_is_read_back_as_it_was_apart_from_what_xml_cannot_carry(text):
     )
 
 
+@pytest.mark.untraced
 @reproducible(examples=300)
 @given(something_to_say, st.integers(1, 3000), voices, repeats, st.booleans())
 def test_any_long_text_fits_twilios_limit_and_still_parses(text, times, voice, repeat, verbatim):
