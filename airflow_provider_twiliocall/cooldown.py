@@ -196,7 +196,7 @@ class Cooldown:
                     end_call(self._client, own.sid, "cancel")
                     if at_once
                     # … or it has to be seen first.
-                    else cancel_queued_call(self._client, own.sid)
+                    else cancel_queued_call(self._client, self._client.get_call(own.sid))
                 ),
                 own.sid,
                 until=time.time() + _PATIENCE_S,

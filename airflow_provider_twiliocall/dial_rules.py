@@ -12,6 +12,10 @@ from airflow_provider_twiliocall.call_window import CallWindow
 from airflow_provider_twiliocall.do_not_call import DoNotCallList
 from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError
 
+# A call that is placed so shortly before the end would hardly ring by then, and Twilio's clock, by which it is taken
+# back, is known to the second only.
+SHORTEST_RING_S = 2.0
+
 
 @dataclass(frozen=True)
 class DialRules:
@@ -34,9 +38,18 @@ class DialRules:
 
         :raises ValueError: there is none within a year
         """
-        if self.window is None or self.window.is_open(_moment(at)):
+        if self.window is None:
             return at
+        if self.window.is_open(_moment(at)):
+            closes = self.window.closes_after(_moment(at)).timestamp()
+            if closes - at > SHORTEST_RING_S:
+                return at
+            at = closes
         return self.window.opens_after(_moment(at)).timestamp()
+
+    def is_pointless(self, at: float) -> bool:
+        """Say whether a call placed at a moment comes too late, whatever the window says."""
+        return self.expires_at - at <= SHORTEST_RING_S
 
     def latest_ring(self, at: float) -> float:
         """Return when it is too late to begin to ring with a call placed at a moment: that one, if it is by then."""
@@ -50,7 +63,7 @@ class DialRules:
 
     def allow(self, at: float) -> bool:
         """Say whether the phone may ring at a moment."""
-        return self.latest_ring(at) > at
+        return self.latest_ring(at) - at > SHORTEST_RING_S
 
 
 def read_do_not_call(value: Any) -> DoNotCallList:

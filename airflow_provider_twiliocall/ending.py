@@ -84,17 +84,19 @@ def look_instead(client: TwilioClient, call_sid: str) -> Ending:
     return Ending(client.get_call(call_sid), by_us=False)
 
 
-def cancel_queued_call(client: TwilioClient, call_sid: str) -> Ending:
-    """Take a call out of Twilio's queue; one that has left it by itself is let be, its phone may be ringing."""
-    call = client.get_call(call_sid)
+def cancel_queued_call(client: TwilioClient, call: Call) -> Ending:
+    """Take a call out of Twilio's queue; one that has left it by itself is let be, its phone may be ringing.
+
+    :param call: as seen just now
+    """
     if call.status is not CallStatus.QUEUED:
         return Ending(call, by_us=False)
     try:
-        return Ending(client.update_call(call_sid, status=CallStatus.CANCELED), by_us=True)
+        return Ending(client.update_call(call.sid, status=CallStatus.CANCELED), by_us=True)
     except TwilioRejectedError as error:
         if error.code != CALL_IS_OVER:
             raise
-        return Ending(_as_it_stands(client, call_sid, may_be=_TOO_LATE_TO_CANCEL), by_us=False)
+        return Ending(_as_it_stands(client, call.sid, may_be=_TOO_LATE_TO_CANCEL), by_us=False)
 
 
 def _as_it_stands(client: TwilioClient, call_sid: str, *, may_be: Collection[CallStatus]) -> Call:
@@ -114,7 +116,6 @@ def through_weather(
     until: float,
     how: WhenKilled = "cancel",
     pause: float = 1.0,
-    sleep: Callable[[float], object] | None = None,
     may_be_ended: bool = False,
 ) -> Ending:
     """Go on with one of the above until it comes through; to ask twice does no harm here.
@@ -122,7 +123,6 @@ def through_weather(
     :param how: what it asks for
     :param until: Unix time at which to give up
     :param pause: seconds before the second attempt; the later ones come at growing distances
-    :param sleep: in place of ``time.sleep``
     :param may_be_ended: whether it was asked for before, and no answer said what came of it
     :raises TwilioAmbiguousError: where it did not, and yet may have been carried out
     :raises TwilioError: the last one, where it provably was not
@@ -142,5 +142,5 @@ def through_weather(
             if refused or time.time() + pause > until:
                 raise lost or fault from None
             logger.warning("Cannot end call %s for now: %s", call_sid, fault)
-            (sleep or time.sleep)(pause)
+            time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)

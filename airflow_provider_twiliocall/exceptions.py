@@ -62,12 +62,16 @@ class TwilioCallUnansweredError(AirflowException):
 
     :param call: as it ended
     :param ended_by_us: whether this task took it back before it could ring
+    :param was_too_late: whether it did so because the time to ring was over, and not for a queue that was too long
     """
 
-    def __init__(self, message: str, call: Call, *, ended_by_us: bool = False) -> None:
+    def __init__(
+        self, message: str, call: Call, *, ended_by_us: bool = False, was_too_late: bool = False
+    ) -> None:
         super().__init__(message)
         self.call = call
         self.ended_by_us = ended_by_us
+        self.was_too_late = was_too_late
 
 
 class TwilioCallNotPlacedError(AirflowException):

@@ -1,4 +1,4 @@
-"""Following a placed call to its end for a task: waiting, giving up on a queue, ending the call, judging it."""
+"""Following a placed call to its end for a task: waiting, ending the call, judging it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_twiliocall.ending import (
     Ending,
     WhenKilled,
-    cancel_queued_call,
     end_call,
     look_instead,
     through_weather,
@@ -26,13 +25,15 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallEndedForGoodError,
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
+    TwilioCallJournalError,
     TwilioCallUnansweredError,
     TwilioConnectionError,
 )
+from airflow_provider_twiliocall.journal import CLOCK_SLACK_S
 from airflow_provider_twiliocall.outcome import Outcome, Verdict
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import TwilioAmbiguousError, TwilioError
-from airflow_provider_twiliocall.waiting import CallWait, WaitEnd, WaitResult, deadline_of_call
+from airflow_provider_twiliocall.waiting import Awaited, CallWait, WaitEnd, WaitResult, deadline_of_call
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
@@ -49,9 +50,6 @@ ON_KILL_READ_S = 2.0
 # A task that is out of time may still end its call, through a little weather.
 PATIENCE_TO_END_S = 30.0
 
-# Dates are whole seconds, and the clock that they are compared by is known to the second.
-_CLOCK_SLACK_S = 2.0
-
 # A signal handler cannot wake a thread that sleeps; it looks up this often.
 _NAP_S = 0.2
 
@@ -65,6 +63,7 @@ class CallFollower:
     :param when_killed: what becomes of the call when the task has to go first
     :param judge: says what the end of the call means for the task
     :param queue_timeout: seconds the call may stay in Twilio's queue
+    :param awaits: whether the call is followed to its end, or only until it has left that queue
     :param tell: keeps what is known of the call where people see it
     """
 
@@ -77,6 +76,7 @@ class CallFollower:
         when_killed: WhenKilled,
         poll_interval: float,
         queue_timeout: float,
+        awaits: Awaited,
         judge: Callable[[Call], Outcome],
         tell: Callable[[Call], None],
     ) -> None:
@@ -86,6 +86,7 @@ class CallFollower:
         self._when_killed = when_killed
         self._poll_interval = poll_interval
         self._queue_timeout = queue_timeout
+        self._awaits = awaits
         self._judge_call = judge
         self._tell = tell
         self.is_out_of_time = False
@@ -96,7 +97,7 @@ class CallFollower:
 
     # Waiting ----------------------------------------------------------------------------------------------
 
-    def first_wait(
+    def wait(
         self,
         call: Call | None,
         params: CreateCallParams,
@@ -104,40 +105,31 @@ class CallFollower:
         timeout_at: float | None,
         latest_ring: float = math.inf,
     ) -> CallWait:
-        """Return the wait for a call that was placed just now, or taken up.
+        """Return the wait for the call.
 
-        :param call: as Twilio has shown it; None where it could not be seen
+        :param call: as Twilio has shown it; None where it could not be seen, which is taken for a call of just now
         :param params: what it was placed with
         :param timeout_at: Unix time at which the task's own time is up
         :param latest_ring: Unix time after which it must not begin to ring any more
         """
-        created = time.time()
-        if call and call.date_created:
-            # Whichever of the two has had an answer: where that of the placing was lost, the other has.
-            offset = self._hook.client.clock_offset
-            offset = self._hook.watcher.clock_offset if offset is None else offset
-            created = call.date_created.timestamp() - (offset or 0.0)
-        deadline = deadline_of_call(
-            created,
-            queue_timeout=self._queue_timeout,
-            ring_timeout=params.timeout,
-            time_limit=params.time_limit,
-        )
-        queue_deadline = min(created + self._queue_timeout, latest_ring)
-        return self.wait(deadline=deadline, queue_deadline=queue_deadline, timeout_at=timeout_at)
-
-    def wait(
-        self, *, deadline: float, queue_deadline: float | None = None, timeout_at: float | None = None
-    ) -> CallWait:
-        """Return a wait for the call; all three are Unix times, as in :class:`.CallWait`."""
+        # Whichever of the two has had an answer: where that of the placing was lost, the other has.
+        offset = self._hook.client.clock_offset
+        offset = (self._hook.watcher.clock_offset if offset is None else offset) or 0.0
+        created = call.date_created.timestamp() if call and call.date_created else time.time() + offset
+        # What an earlier try has promised holds, unless this one is to be stricter.
+        promised = self._journal.queue_deadline_of(self.call_sid) or math.inf
+        queue_deadline = min(created + self._queue_timeout, latest_ring, promised)
         return CallWait(
             self.call_sid,
-            # The connection is fetched at the first look: what a trigger has seen to its end needs none.
-            lambda call_sid: self._hook.watcher.get_call(call_sid),
+            # The connection is fetched at the first look.
+            lambda: self._hook.watcher,
             poll_interval=self._poll_interval,
-            deadline=deadline,
+            deadline=deadline_of_call(
+                queue_deadline - offset, ring_timeout=params.timeout, time_limit=params.time_limit
+            ),
             queue_deadline=queue_deadline,
             timeout_at=timeout_at,
+            awaits=self._awaits,
         )
 
     def sit_out(self, wait: CallWait) -> WaitResult:
@@ -163,23 +155,23 @@ class CallFollower:
 
     # The end ----------------------------------------------------------------------------------------------
 
-    def conclude(self, wait: CallWait, result: WaitResult) -> str | None:
-        """Return the SID of a call that ended well; None where the wait has to go on, without a queue's deadline.
+    def conclude(self, result: WaitResult) -> str:
+        """Return the SID of a call that ended well, or has left Twilio's queue where that is all that was waited for.
 
         :raises TwilioCallUnansweredError: nobody wanted was reached; a retry dials again
         :raises TwilioCallEndedForGoodError: a retry would be in vain, or unwanted
         :raises TwilioCallFateUnknownError: how it ended cannot be told
         :raises AirflowTaskTimeout: the task's time is up
         """
+        if result.end is WaitEnd.TAKEN_BACK and result.call:
+            self._tell(result.call)
+            self._taken_back(result.call)
         # A call that we ended has no outcome to judge, and one that goes on is none of a stopped task's business.
         self.leave_if_stopped()
         if result.call:
             self._tell(result.call)
-        if result.end is WaitEnd.OVER and result.call:
+        if result.end in (WaitEnd.OVER, WaitEnd.LEFT_QUEUE) and result.call:
             return self._judge(result.call)
-        if result.end is WaitEnd.QUEUED_TOO_LONG:
-            self._give_up_queued(wait, result.call)
-            return None
         if result.end is WaitEnd.TIMED_OUT:
             return self.time_out("the task's execution_timeout is over")
         if result.end is WaitEnd.DEADLINE and (
@@ -192,6 +184,11 @@ class CallFollower:
         )
 
     def _judge(self, call: Call) -> str:
+        if self._was_taken_back(call):
+            self._taken_back(call)
+        if self._awaits == "ring":
+            logger.info("Call %s has left Twilio's queue, and is %s.", call.sid, call.status)
+            return call.sid
         outcome = self._judge_call(call)
         if outcome.verdict is Verdict.REDIAL:
             raise TwilioCallUnansweredError(outcome.sentence, call)
@@ -200,38 +197,38 @@ class CallFollower:
         logger.info(outcome.sentence)
         return call.sid
 
-    def _give_up_queued(self, wait: CallWait, call: Call | None) -> None:
-        self._journal.ended("cancel")
+    def _was_taken_back(self, call: Call) -> bool:
+        """Whether a trigger did so, or an earlier process, that could not tell of it any more."""
         try:
-            ending = through_weather(
-                lambda: cancel_queued_call(self._hook.client, self.call_sid),
-                self.call_sid,
-                until=wait.deadline or time.time(),
-                pause=self._poll_interval,
-                sleep=self._pause,
-            )
-        except TwilioError as error:
-            raise TwilioCallFateUnknownError(
-                f"Call {self.call_sid} stayed in Twilio's queue for too long and could not be "
-                f"canceled: {error}. It is not dialled again. {_LOOK_IT_UP}"
-            ) from None
-        self._tell(ending.call)
-        if ending.by_us:
-            raise TwilioCallUnansweredError(
-                f"Call {self.call_sid} was still in Twilio's queue {self._why_too_late(call)} and was canceled. "
-                "More calls per second, or a longer queue_timeout, help",
-                ending.call,
-                ended_by_us=True,
-            )
-        self._journal.ended(None)
-        logger.info("Call %s left the queue at the last moment: waiting for it.", self.call_sid)
+            return self._journal.has_taken_back(call)
+        except TwilioCallJournalError as error:
+            raise TwilioCallInterruptedError(
+                f"Call {self.call_sid} was canceled, and whether by this task cannot be read now from Airflow's task "
+                f"state store ({error.__cause__}). A retry looks again"
+            ) from error
 
-    def _why_too_late(self, call: Call | None) -> str:
-        if call and call.date_created:
-            age = time.time() + (self._hook.watcher.clock_offset or 0.0) - call.date_created.timestamp()
-            if age < self._queue_timeout - _CLOCK_SLACK_S:
-                return "when it was too late for it to ring"
-        return f"after {self._queue_timeout:g} s (queue_timeout)"
+    def _taken_back(self, call: Call) -> NoReturn:
+        self._journal.ended("cancel")
+        was_too_late = self._was_too_late(call)
+        why = (
+            "when it was too late for it to ring and was canceled. More calls per second help"
+            if was_too_late
+            else f"after {self._queue_timeout:g} s (queue_timeout) and was canceled. More calls per second, or a "
+            "longer queue_timeout, help"
+        )
+        raise TwilioCallUnansweredError(
+            f"Call {self.call_sid} was still in Twilio's queue {why}",
+            call,
+            ended_by_us=True,
+            was_too_late=was_too_late,
+        )
+
+    def _was_too_late(self, call: Call) -> bool:
+        """Whether its time to ring was over before its time in the queue was."""
+        canceled_at = call.end_time or call.date_updated
+        if math.isinf(self._queue_timeout) or call.date_created is None or canceled_at is None:
+            return math.isinf(self._queue_timeout)
+        return (canceled_at - call.date_created).total_seconds() < self._queue_timeout - CLOCK_SLACK_S
 
     def time_out(self, why: str) -> str:
         """End the call of a task that is out of time; return the SID of one that had ended well by itself.

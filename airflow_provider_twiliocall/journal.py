@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_twiliocall.dials import Dial
 from airflow_provider_twiliocall.exceptions import TwilioCallJournalError, TwilioCallSupersededError
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.ending import HowToEnd
@@ -39,6 +40,9 @@ _DIGEST_ROUNDS = 20_000
 
 # A task that dials again, or rings one contact after the other, has no more steps than that.
 MOST_DIALS = 200
+
+# Dates are whole seconds, and the clock that they are compared by is known to the second.
+CLOCK_SLACK_S = 2.0
 
 # Enough for any number of retries, and far below what the store takes.
 _LONGEST_MEMORY = 100
@@ -74,6 +78,8 @@ class Entry:
     :param sent: Unix time, by the clock of the machine that dialled, just before the request
     :param clock_offset: seconds that Twilio's clock was ahead of that one, where that was known
     :param ended_by_us: how this task asked Twilio to end the call, if it did
+    :param queue_deadline: Unix time, by Twilio's clock, at which the call is canceled if it is still in its queue, by
+        whoever waits for it; None where nobody does
     :param earlier_sids: the calls of earlier tries
     :param step: which of the task's steps the call is for, from 0
     :param dials: the calls that this run has seen to their end before
@@ -87,6 +93,7 @@ class Entry:
     clock_offset: float | None = None
     call_sid: str | None = None
     ended_by_us: HowToEnd | None = None
+    queue_deadline: float | None = None
     earlier_sids: tuple[str, ...] = ()
     step: int = 0
     dials: tuple[Dial, ...] = ()
@@ -98,6 +105,17 @@ class Entry:
         compared: a text that a template renders anew at every try is no reason to ring twice.
         """
         return hmac.compare_digest(self.digest, _digest(params, self.salt))
+
+    def is_taken_back(self, call: Call) -> bool:
+        """Whether a call was canceled because its time in Twilio's queue was up.
+
+        Whoever waits for it then cancels it, a trigger say, and cannot always tell of it. By Twilio's dates, so a
+        cancellation by somebody else in those seconds counts as well, but for one of a call that was ringing.
+        """
+        canceled_at = call.end_time or call.date_updated
+        if call.status is not CallStatus.CANCELED or self.queue_deadline is None or canceled_at is None:
+            return False
+        return call.start_time is None and canceled_at.timestamp() >= self.queue_deadline - CLOCK_SLACK_S
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Entry:
@@ -249,14 +267,21 @@ class CallJournal:
         self._ended = ()
         return entry
 
-    def placed(self, call_sid: str) -> None:
+    def placed(self, call_sid: str, *, queue_deadline: float | None = None) -> None:
         """Write down the SID, and try again for a while where the API server is away.
 
+        :param queue_deadline: see :class:`Entry`
         :raises TwilioCallSupersededError: another process runs this task by now, and cannot know of this call
         """
         if self._entry is None:
             return
-        entry = replace(self._entry, state=State.PLACED, call_sid=call_sid, ended_by_us=None)
+        entry = replace(
+            self._entry,
+            state=State.PLACED,
+            call_sid=call_sid,
+            ended_by_us=None,
+            queue_deadline=queue_deadline,
+        )
         # Known to this process whatever becomes of the writing: what is written next has it too, and where nothing
         # is, a next try looks for it at Twilio.
         self._entry = entry
@@ -297,6 +322,20 @@ class CallJournal:
     def write_back(self, entry: Entry) -> None:
         """Let an earlier entry be the latest again."""
         self._note(entry)
+
+    def queue_deadline_of(self, call_sid: str) -> float | None:
+        """Return until when this run's call may stay in Twilio's queue, as far as it is known without asking."""
+        return self._entry.queue_deadline if self._entry and self._entry.call_sid == call_sid else None
+
+    def has_taken_back(self, call: Call) -> bool:
+        """Say whether this run's call, of which this is how it ended, was canceled as its time in the queue was up.
+
+        :raises TwilioCallJournalError: where it cannot be read now
+        """
+        if call.status is not CallStatus.CANCELED:
+            return False
+        entry = self._entry or self.read()
+        return entry is not None and entry.call_sid == call.sid and entry.is_taken_back(call)
 
     def ended(self, how: HowToEnd | None) -> bool:
         """Write down that this task ends its call, or with None that the call ended without it after all.

@@ -81,6 +81,7 @@ class Placement:
     :param when_killed: what becomes of the call of a run that a person has cleared
     :param step: which of the task's steps the call is for, from 0
     :param latest_ring: Unix time after which the call must not begin to ring any more
+    :param queue_timeout: seconds it may stay in Twilio's queue
     :param others: gives the calls that other tasks of the run are known to have placed
     :param claim: makes a call that was found known to them
     :param is_stopped: whether the task was told to stop
@@ -93,6 +94,7 @@ class Placement:
     when_killed: WhenKilled = "cancel"
     step: int = 0
     latest_ring: float = math.inf
+    queue_timeout: float = math.inf
     others: Callable[[], Collection[str]] = frozenset
     claim: Callable[[str], None] = lambda call_sid: None
     is_stopped: Callable[[], bool] = lambda: False
@@ -323,12 +325,21 @@ class Placement:
     def _keep(self, call: Call) -> Placed:
         self.call_sid = call.sid
         try:
-            self.journal.placed(call.sid)
+            self.journal.placed(call.sid, queue_deadline=self._queue_deadline(call))
         except TwilioCallSupersededError:
             # Who has taken over cannot know of this call, and is about to place its own.
             self._end_surplus(call.sid)
             raise
         return Placed(call.sid, call)
+
+    def _queue_deadline(self, call: Call) -> float | None:
+        created = (
+            call.date_created.timestamp()
+            if call.date_created
+            else time.time() + (self.hook.client.clock_offset or 0.0)
+        )
+        deadline = min(created + self.queue_timeout, self.latest_ring)
+        return None if math.isinf(deadline) else deadline
 
     def _end_surplus(self, call_sid: str) -> None:
         if self.when_killed == "leave":
@@ -355,4 +366,6 @@ def _was_ended_by_us(earlier: Entry, call: Call) -> bool:
     # A cancellation never completes a call: one that completed was heard to its end.
     if call.status is CallStatus.COMPLETED:
         return earlier.ended_by_us == "hang_up"
-    return call.status is CallStatus.CANCELED and earlier.ended_by_us is not None
+    if call.status is CallStatus.CANCELED:
+        return earlier.ended_by_us is not None or earlier.is_taken_back(call)
+    return False

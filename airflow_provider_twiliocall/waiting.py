@@ -1,7 +1,8 @@
 """Waiting for a call to end: how often to look, what a fault on the way means, and when to stop.
 
 The same for a worker that sleeps between looks, a sensor that pokes and a trigger on an event loop: who
-waits calls :meth:`CallWait.look` until it returns something, and pauses :meth:`CallWait.pause` in between.
+waits calls :meth:`CallWait.look` until it returns something, and pauses :meth:`CallWait.pause` in between. A call that
+Twilio's queue keeps for too long is taken out of it on the way, by whoever happens to wait.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_twiliocall.ending import cancel_queued_call
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioError,
@@ -20,6 +22,9 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioRejectedError,
     TwilioThrottledError,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.twilio.client import TwilioClient
 
 logger = logging.getLogger(__name__)
 
@@ -40,20 +45,20 @@ LONGEST_CALL_S = 14_400
 # For clocks that differ and answers that lag.
 DEADLINE_MARGIN_S = 60
 
+Awaited = Literal["end", "ring"]
+"""What a wait is for: that the call is over, or that it has left Twilio's queue."""
 
-def deadline_of_call(
-    placed_at: float, *, queue_timeout: float, ring_timeout: int | None, time_limit: int | None
-) -> float:
+
+def deadline_of_call(queue_deadline: float, *, ring_timeout: int | None, time_limit: int | None) -> float:
     """Return when a call is over whatever happens, as Unix time: no wait needs to be longer, none is shorter.
 
-    :param placed_at: Unix time of the placing
-    :param queue_timeout: seconds the call may stay in Twilio's queue
+    :param queue_deadline: Unix time until which the call may stay in Twilio's queue
     :param ring_timeout: seconds it may ring
     :param time_limit: seconds it may last
     """
     ringing = (ring_timeout or DEFAULT_RING_S) + RING_EXTRA_S
     talking = min(time_limit or LONGEST_CALL_S, LONGEST_CALL_S)
-    return placed_at + queue_timeout + ringing + talking + DEADLINE_MARGIN_S
+    return queue_deadline + ringing + talking + DEADLINE_MARGIN_S
 
 
 class WaitEnd(str, Enum):
@@ -61,8 +66,10 @@ class WaitEnd(str, Enum):
 
     OVER = "over"
     """The call is in a terminal status."""
-    QUEUED_TOO_LONG = "queued_too_long"
-    """The call has not left Twilio's queue in time."""
+    LEFT_QUEUE = "left_queue"
+    """The call has left Twilio's queue, and that was all that was waited for."""
+    TAKEN_BACK = "taken_back"
+    """The call has not left Twilio's queue in time, and this wait has canceled it there."""
     DEADLINE = "deadline"
     """The call must be over by now, but Twilio has not said so."""
     TIMED_OUT = "timed_out"
@@ -75,7 +82,7 @@ class WaitEnd(str, Enum):
 class WaitResult:
     """How a wait ended, and the call as it was last seen.
 
-    :param problem: for every end but :attr:`WaitEnd.OVER`, what kept us from seeing the call's
+    :param problem: what kept us from seeing the call's end, where something did
     """
 
     end: WaitEnd
@@ -100,30 +107,37 @@ class WaitResult:
 class CallWait:
     """One wait for one call, through whatever weather there is.
 
-    :param get_call: fetches the call by its SID
+    :param client: gives the client to look with, at the first look
     :param poll_interval: seconds between two looks while all is well
     :param deadline: Unix time at which to give up; None waits for ever
-    :param queue_deadline: Unix time at which a call still queued ends the wait; None for no such time
+    :param queue_deadline: Unix time, by Twilio's clock, at which a call still in its queue is canceled; None for no
+        such time, or once the call was seen to have left it
     :param timeout_at: Unix time at which whoever waits has no more time, whatever the call does; None for never
+    :param awaits: what the wait is for
     """
 
     def __init__(
         self,
         call_sid: str,
-        get_call: Callable[[str], Call],
+        client: Callable[[], TwilioClient],
         *,
         poll_interval: float,
         deadline: float | None = None,
         queue_deadline: float | None = None,
         timeout_at: float | None = None,
+        awaits: Awaited = "end",
     ) -> None:
         self.call_sid = call_sid
-        self._get_call = get_call
+        self._client = client
         self._poll_interval = poll_interval
         self.deadline = deadline
         self.queue_deadline = queue_deadline
         self.timeout_at = timeout_at
+        self.awaits = awaits
         self._last_seen: Call | None = None
+        self._clock_offset = 0.0
+        # Asked for, and perhaps carried out though no answer said so.
+        self._is_being_taken_back = False
         self._fault: TwilioError | None = None
         self._faults_in_a_row = 0
         # Since when the call has not been found; whoever has looked before, in another process, may set it.
@@ -135,26 +149,34 @@ class CallWait:
         return self.unknown_since is not None and time.time() - self.unknown_since >= NOT_FOUND_PATIENCE_S
 
     def look(self) -> WaitResult | None:
-        """Look at the call once; return how the wait ended, or None while it goes on.
+        """Look at the call once, and cancel it where it is queued too long; return how the wait ended, if it did.
 
         Weather (404, 429, 5xx, no connection, garbage) is logged when it changes, and the wait goes on.
         """
         try:
-            call = self._get_call(self.call_sid)
+            client = self._client()
+            call = client.get_call(self.call_sid)
+            self._clock_offset = client.clock_offset or 0.0
+            if self._is_queued_too_long(call):
+                self._is_being_taken_back = True
+                ending = cancel_queued_call(client, call)
+                call, self._is_being_taken_back = ending.call, ending.by_us
         except TwilioRejectedError as error:
             if error.code is None:
                 # Not Twilio's word, but that of something on the way: a proxy's page, say.
                 return self._weather(error)
-            return WaitResult(WaitEnd.REFUSED, self._last_seen, str(error))
+            queued = "in Twilio's queue it could not be canceled: " if self._is_being_taken_back else ""
+            return WaitResult(WaitEnd.REFUSED, self._last_seen, f"{queued}{error}")
         except TwilioError as fault:
             return self._weather(fault)
         self._fair_weather(call)
+        if self._is_being_taken_back and call.status is CallStatus.CANCELED:
+            return WaitResult(WaitEnd.TAKEN_BACK, call)
+        if self.awaits == "ring" and call.status is not CallStatus.QUEUED and not self._is_being_taken_back:
+            return WaitResult(WaitEnd.LEFT_QUEUE, call)
         if call.status.is_terminal:
             return WaitResult(WaitEnd.OVER, call)
-        now = time.time()
-        if self.queue_deadline and now >= self.queue_deadline and call.status is CallStatus.QUEUED:
-            return WaitResult(WaitEnd.QUEUED_TOO_LONG, call)
-        return self._out_of_time(now, call, f"it is still {call.status}")
+        return self._out_of_time(time.time(), call, f"it is still {call.status}")
 
     def pause(self) -> float:
         """Return the seconds until the next look: the poll interval, or more while there is weather."""
@@ -164,9 +186,18 @@ class CallWait:
             if isinstance(self._fault, TwilioThrottledError) and self._fault.retry_after:
                 pause = max(pause, min(self._fault.retry_after, LONGEST_BACKOFF_S))
         now = time.time()
-        moments = (self.deadline, self.queue_deadline, self.timeout_at)
+        queue_deadline = self.queue_deadline and self.queue_deadline - self._clock_offset
+        moments = (self.deadline, queue_deadline, self.timeout_at)
         ahead = [moment - now for moment in moments if moment and moment > now]
         return min([pause, *ahead])
+
+    def _is_queued_too_long(self, call: Call) -> bool:
+        if call.status is not CallStatus.QUEUED and not self._is_being_taken_back:
+            # For good: an answer that is behind must not stop a phone that was seen ringing.
+            self.queue_deadline = None
+        if self.queue_deadline is None or call.status is not CallStatus.QUEUED:
+            return False
+        return time.time() + self._clock_offset >= self.queue_deadline
 
     def _weather(self, fault: TwilioError) -> WaitResult | None:
         if self._fault is None or _kind_of(fault) != _kind_of(self._fault):

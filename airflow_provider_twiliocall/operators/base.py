@@ -79,8 +79,9 @@ class CallOperator(WaitingOperator):
         :raises TwilioCallEndedForGoodError: none is left
         """
 
-    def may_dial_on_after_taking_back(self, context: Context) -> bool:
-        """Say whether a call that was taken back, still in Twilio's queue, leaves something for this try to do."""
+    @property
+    def dials_on_after_taking_back(self) -> bool:
+        """Whether a call that Twilio's queue has kept for too long leaves something for this try to do."""
         return False
 
     def passes_over(self, error: AirflowException) -> bool:
@@ -121,9 +122,7 @@ class CallOperator(WaitingOperator):
 
         def go_on() -> str:
             with no_redial_of(self._call_sid or "(the trigger's event does not say which)", opened):
-                follower = self._follow(context, event["call_sid"], opened)
-                wait = follower.wait(deadline=event["deadline"], timeout_at=event["timeout_at"])
-                return self._wait(follower, wait, opened, WaitResult.from_event(event))
+                return self._follow(context, event["call_sid"], opened).conclude(WaitResult.from_event(event))
 
         return self._by_the_clock(context, opened, partial(self._see_through, context, opened, go_on))
 
@@ -212,6 +211,8 @@ class CallOperator(WaitingOperator):
             if self._placement is None or self._placement.step != step.number:
                 self._placement = self._placement_of(context, step, journal)
             try:
+                # What was begun before a window closed may be dialled when it has opened.
+                self._placement.latest_ring = step.latest_ring
                 return self._go_on_with(context, journal, step, self._placement.dial())
             except TwilioCallTooLateError as error:
                 # Nothing was dialled; what comes of that is the next step's to say.
@@ -227,7 +228,8 @@ class CallOperator(WaitingOperator):
         if not isinstance(error, TwilioCallUnansweredError):
             return not self._is_stopped and self.passes_over(error)
         if error.ended_by_us and not is_earlier:
-            return self.may_dial_on_after_taking_back(context)
+            # Where its time to ring was over, the next step's rules say what comes of that.
+            return not self._is_stopped and (error.was_too_late or self.dials_on_after_taking_back)
         return is_earlier or self.dials_on
 
     def _remember(self, context: Context, journal: CallJournal, error: AirflowException) -> None:
@@ -259,10 +261,10 @@ class CallOperator(WaitingOperator):
             self._push(context, call_sid=placed.call_sid)
             if placed.call:
                 self._push(context, call=placed.call.to_dict())
-            if not self.wait_for_completion:
+            if not self.wait_for_completion and math.isinf(step.latest_ring):
                 self._let_go(follower)
                 return placed.call_sid
-            wait = follower.first_wait(
+            wait = follower.wait(
                 placed.call,
                 step.params,
                 timeout_at=self._timeout_at(),
@@ -307,6 +309,7 @@ class CallOperator(WaitingOperator):
             journal,
             step=step.number,
             latest_ring=step.latest_ring,
+            queue_timeout=self.queue_timeout_s,
             delivery=self.delivery,
             when_killed=self.when_killed,
             others=claims.of_others,
@@ -339,7 +342,7 @@ class CallOperator(WaitingOperator):
                 if out_of_time:
                     return follower.time_out("nobody took the trigger's event in time")
                 step = self.step(context, journal.step)
-                wait = follower.first_wait(
+                wait = follower.wait(
                     None, step.params, timeout_at=self._timeout_at(), latest_ring=step.latest_ring
                 )
                 return self._wait(follower, wait, journal)

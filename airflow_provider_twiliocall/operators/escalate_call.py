@@ -315,8 +315,9 @@ class EscalateCallOperator(CallOperator):
         """Always: who is rung next is this task's own business."""
         return True
 
-    def may_dial_on_after_taking_back(self, context: Context) -> bool:
-        """Say yes: a call that Twilio's queue has kept for too long has reached nobody."""
+    @property
+    def dials_on_after_taking_back(self) -> bool:
+        """Always: such a call has reached nobody."""
         return True
 
     def passes_over(self, error: AirflowException) -> bool:

@@ -51,7 +51,8 @@ def __getattr__(name: str) -> Any:
 class CreateCallOperator(CallOperator):
     """Place a phone call with Twilio and, if asked to, wait for it and judge how it ended.
 
-    Without ``wait_for_completion`` the task succeeds once Twilio has taken the call. With it, the task succeeds
+    Without ``wait_for_completion`` the task succeeds once Twilio has taken the call, or with a ``call_window`` or
+    ``expires_after`` once the call has left Twilio's queue. With it, the task succeeds
     when the call completed, answered by somebody in ``accept_answered_by`` if that is given. A busy line, no
     answer, a failed call or a voicemail fail it so that a retry of the task dials again; a refused number, bad
     credentials, missing permissions and a call canceled elsewhere fail it for good.
@@ -85,11 +86,13 @@ class CreateCallOperator(CallOperator):
     :param queue_timeout: seconds, or a timedelta, that the call may stay in Twilio's queue before it is
         canceled; default one hour. Only when waiting.
     :param call_window: when the phone may ring, a :class:`.CallWindow` or its arguments as a dict. A call that has
-        not left Twilio's queue when it closes is canceled, by a task that waits
+        not left Twilio's queue when it closes is canceled: so the task goes on until it has, also without
+        ``wait_for_completion``
     :param on_outside_window: what to do outside it: ``"wait"`` defers the task until it opens, ``"skip"`` skips
         the task, ``"fail"`` fails it for good
     :param expires_after: seconds, or a timedelta, after the time for which the DAG run was scheduled (its
-        ``run_after``) when ringing has become pointless: the task is skipped then
+        ``run_after``) when ringing has become pointless: the task is skipped then, its call canceled if it is still
+        in Twilio's queue
     :param do_not_call: numbers that are not called, however they are formatted, or the name of an Airflow Variable
         that holds them; the task of one that is listed is skipped
     :param max_dials: how often this task dials until somebody is reached. With more than 1 its retries do not dial
@@ -334,16 +337,12 @@ class CreateCallOperator(CallOperator):
             if self.on_outside_window == "skip":
                 self._drop(dials, closed)
             raise TwilioCallRefusedError(f"Nothing was dialled: {closed}, and on_outside_window is 'fail'")
-        if opens >= rules.expires_at:
+        if rules.is_pointless(opens):
             self._drop(dials, "It is too late for this call, or will be when it may ring (expires_after)")
         if opens > now:
             why = "the call window opens then" if opens > due else "the next dial is due (redial_after)"
             self.pause(opens, journal, why, step=len(dials))
         return step
-
-    def may_dial_on_after_taking_back(self, context: Context) -> bool:
-        """Say yes where the call was taken back because its time is over: its rules say what comes of that."""
-        return not self._rules(context).allow(time.time())
 
     def _drop(self, dials: Sequence[Dial], why: str) -> NoReturn:
         """Skip the task; but one that has rung somebody in vain has not skipped anything, and fails."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import abstractmethod
 from datetime import timedelta
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.journal import CallJournal
     from airflow_provider_twiliocall.outcome import Outcome
     from airflow_provider_twiliocall.twilio.call import Call
-    from airflow_provider_twiliocall.waiting import CallWait, WaitResult
+    from airflow_provider_twiliocall.waiting import CallWait
 
 # A call that has not left Twilio's queue by then is canceled: it would ring at a time nobody meant.
 DEFAULT_QUEUE_TIMEOUT_S = 3600.0
@@ -64,6 +65,8 @@ class WaitingOperator(BaseOperator):
     @property
     def queue_timeout_s(self) -> float:
         """How long a call may stay in Twilio's queue, in seconds."""
+        if not self.wait_for_completion:
+            return math.inf
         if self.queue_timeout is None:
             return DEFAULT_QUEUE_TIMEOUT_S
         return read_seconds("queue_timeout", self.queue_timeout)
@@ -92,26 +95,20 @@ class WaitingOperator(BaseOperator):
             when_killed=self.when_killed,
             poll_interval=self.poll_interval,
             queue_timeout=self.queue_timeout_s,
+            awaits="end" if self.wait_for_completion else "ring",
             judge=self.judge,
             tell=tell,
         )
         return self._follower
 
-    def _wait(
-        self, follower: CallFollower, wait: CallWait, journal: CallJournal, result: WaitResult | None = None
-    ) -> str:
-        while True:
-            # What is over at once is settled here, by a task that defers too: see TwilioCallTrigger.
-            result = result or wait.look()
-            if self._is_stopped:
-                follower.stop()
-            if result is None and self.deferrable:
-                self._defer(follower, wait, journal)
-            call_sid = follower.conclude(wait, result or follower.sit_out(wait))
-            if call_sid is not None:
-                return call_sid
-            wait = follower.wait(deadline=wait.deadline or time.time(), timeout_at=wait.timeout_at)
-            result = None
+    def _wait(self, follower: CallFollower, wait: CallWait, journal: CallJournal) -> str:
+        # What is over at once is settled here, by a task that defers too: see TwilioCallTrigger.
+        result = wait.look()
+        if self._is_stopped:
+            follower.stop()
+        if result is None and self.deferrable:
+            self._defer(follower, wait, journal)
+        return follower.conclude(result or follower.sit_out(wait))
 
     def _timeout_at(self) -> float | None:
         # Airflow minds execution_timeout itself, but for a task that is deferred.
@@ -149,6 +146,7 @@ class WaitingOperator(BaseOperator):
                 when_killed=self.when_killed,
                 queue_deadline=wait.queue_deadline,
                 timeout_at=wait.timeout_at,
+                awaits=wait.awaits,
                 account_sid=self.account_sid,
             ),
             method_name="resume",

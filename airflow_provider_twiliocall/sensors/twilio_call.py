@@ -135,7 +135,7 @@ class TwilioCallSensor(BaseSensorOperator):
             answerers(self.accept_answered_by)
         except ValueError as error:
             raise TwilioCallRefusedError(str(error)) from None
-        return CallWait(self.call_sid, self.hook.get_call, poll_interval=max(1.0, self.poke_interval))
+        return CallWait(self.call_sid, lambda: self.hook.watcher, poll_interval=max(1.0, self.poke_interval))
 
     def _defer(self) -> None:
         from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger

@@ -15,7 +15,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_twiliocall.ending import HowToEnd, WhenKilled, end_call, through_weather
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.waiting import LONGEST_BACKOFF_S, CallWait, WaitEnd, WaitResult
+from airflow_provider_twiliocall.waiting import LONGEST_BACKOFF_S, Awaited, CallWait, WaitEnd, WaitResult
 
 # When a trigger fires before the scheduler has seen the executor's event for the deferral, the scheduler takes
 # that event for the death of the resumed task and fails it. Measured: 0 to 2 s fail often, 5 s never did.
@@ -44,8 +44,11 @@ class TwilioCallTrigger(BaseTrigger):
     Its arguments and its event are kept in Airflow's database as plain text: they hold the connection's id and
     SIDs, never a secret or a whole phone number.
 
-    The event's payload is ``{"phase": "wait", "call_sid": …, "deadline": …, "timeout_at": …, "end": …,
-    "call": {…} | None, "problem": str | None}``, with the last three as in :class:`.WaitResult`.
+    The event's payload is ``{"phase": "wait", "call_sid": …, "end": …, "call": {…} | None, "problem": str | None}``,
+    with the last three as in :class:`.WaitResult`.
+
+    A call that has to leave Twilio's queue by some time, and has not, is canceled there and then: a worker that had to
+    be woken for it might come too late.
 
     When a person marks the deferred task failed or success, or clears it, the call is ended as ``when_killed``
     says (Airflow 3.3 and later). A trigger that merely goes over to another triggerer leaves the call alone, and
@@ -57,8 +60,9 @@ class TwilioCallTrigger(BaseTrigger):
     :param deadline: Unix time at which to give up; None waits for ever
     :param when_killed: ``cancel`` ends the call unless somebody is on the line, ``hang_up`` ends it in any state,
         ``leave`` does not touch it
-    :param queue_deadline: Unix time at which a call still queued ends the wait
+    :param queue_deadline: Unix time at which a call still in Twilio's queue is canceled, which ends the wait
     :param timeout_at: Unix time at which the task's execution_timeout is over
+    :param awaits: ``end``, or ``ring`` to wait only until the call has left Twilio's queue
     :param account_sid: the account whose call it is, where it is not the connection's
     """
 
@@ -72,6 +76,7 @@ class TwilioCallTrigger(BaseTrigger):
         *,
         queue_deadline: float | None = None,
         timeout_at: float | None = None,
+        awaits: Awaited = "end",
         account_sid: str | None = None,
     ) -> None:
         super().__init__()
@@ -82,6 +87,7 @@ class TwilioCallTrigger(BaseTrigger):
         self.when_killed = when_killed
         self.queue_deadline = queue_deadline
         self.timeout_at = timeout_at
+        self.awaits = awaits
         self.account_sid = account_sid
         self._hook: TwilioCallHook | None = None
 
@@ -97,6 +103,7 @@ class TwilioCallTrigger(BaseTrigger):
                 "when_killed": self.when_killed,
                 "queue_deadline": self.queue_deadline,
                 "timeout_at": self.timeout_at,
+                "awaits": self.awaits,
                 "account_sid": self.account_sid,
             },
         )
@@ -106,15 +113,7 @@ class TwilioCallTrigger(BaseTrigger):
         earliest = time.monotonic() + SHORTEST_DEFERRAL_S
         result = await self._wait()
         await asyncio.sleep(max(0.0, earliest - time.monotonic()))
-        yield TriggerEvent(
-            {
-                "phase": "wait",
-                "call_sid": self.call_sid,
-                "deadline": self.deadline,
-                "timeout_at": self.timeout_at,
-                **result.to_event(),
-            }
-        )
+        yield TriggerEvent({"phase": "wait", "call_sid": self.call_sid, **result.to_event()})
 
     async def on_kill(self) -> None:
         """End the call as ``when_killed`` says, where the task was killed in earnest."""
@@ -180,11 +179,12 @@ class TwilioCallTrigger(BaseTrigger):
             wait = CallWait(
                 self.call_sid,
                 # The client is built in the thread too: a TLS context takes a while.
-                lambda sid: hook.watcher.get_call(sid),
+                lambda: hook.watcher,
                 poll_interval=self.poll_interval,
                 deadline=self.deadline,
                 queue_deadline=self.queue_deadline,
                 timeout_at=self.timeout_at,
+                awaits=self.awaits,
             )
             while (result := await self._in_thread(wait.look)) is None:
                 await asyncio.sleep(wait.pause())

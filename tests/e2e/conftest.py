@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.e2e.airflow_processes import Airflow, Run
 from tests.e2e.postgresql import PostgreSQL
-from tests.e2e.reminder_hours import open_in_paris_and_tokyo, open_soon_in_tokyo
+from tests.e2e.reminder_hours import closing_soon_in_tokyo, open_in_paris_and_tokyo, open_soon_in_tokyo
 from tests.e2e.stage import Stage, build_stage, play
 
 HERE = Path(__file__).parent
@@ -22,7 +22,8 @@ DAG_FILES = [
     *(path for path in (HERE / "dags").glob("*.py") if path not in FAULT_DAG_FILES),
 ]
 ENDINGS = {
-    "01": "human",
+    # Long enough to be there still when a worker that is slow to write XComs looks for the first time.
+    "01": {"outcome": "human", "ring": 50},
     "02": ["busy", "human"],
     "03": "busy",
     "04": "voicemail",
@@ -31,8 +32,9 @@ ENDINGS = {
 }
 RUN_ONCE = (
     "operator_sync",
-    # Early, so that it is there before its window opens; not first, for that one waits until Airflow knows the DAGs.
+    # Early, to be there before the window opens, or closes; not first, for that one waits until Airflow knows the DAGs.
     "waits_for_its_window",
+    "closes_while_queued",
     "operator_deferred",
     "sensor_poke",
     "sensor_reschedule",
@@ -54,7 +56,11 @@ RUN_ONCE = (
 )
 # Forty tasks at once make Airflow slow, and others count seconds.
 RUN_AFTERWARDS = ("failure_alert",)
-CONF = {"morning_reminders": open_in_paris_and_tokyo, "waits_for_its_window": open_soon_in_tokyo}
+CONF = {
+    "morning_reminders": open_in_paris_and_tokyo,
+    "waits_for_its_window": open_soon_in_tokyo,
+    "closes_while_queued": closing_soon_in_tokyo,
+}
 PARALLELISM = 4
 RUN_LIMIT_S = 400.0
 SPEED = 8.0
@@ -98,6 +104,7 @@ def simulator() -> Iterator[TwilioSimulator]:
             for line, ending in ENDINGS.items():
                 simulator.script(exchange + line, ending)
         simulator.script("+15005552202", "busy")
+        simulator.script("+15005552402", "queued")
         simulator.script("+15005552203", {"outcome": "human", "talk": 14_000})
         # At this speed the queue is faster than any notifier. Twilio's lets one call go in a second, so that a
         # second call is still there to be canceled.

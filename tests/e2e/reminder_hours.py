@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 HOUR = timedelta(hours=1)
 
 # Long enough for the task to be there before.
-OPENS_IN = timedelta(seconds=150)
+CHANGES_IN = timedelta(seconds=150)
 
 
 def open_in_paris_and_tokyo() -> dict[str, str]:
@@ -19,5 +19,11 @@ def open_in_paris_and_tokyo() -> dict[str, str]:
 
 def open_soon_in_tokyo() -> dict[str, str]:
     """It is not within these hours yet."""
-    opens = datetime.now(ZoneInfo("Asia/Tokyo")) + OPENS_IN
+    opens = datetime.now(ZoneInfo("Asia/Tokyo")) + CHANGES_IN
     return {"start": f"{opens:%H:%M:%S}", "end": f"{opens + HOUR:%H:%M:%S}"}
+
+
+def closing_soon_in_tokyo() -> dict[str, str]:
+    """It is within these hours for a little longer."""
+    closes = datetime.now(ZoneInfo("Asia/Tokyo")) + CHANGES_IN
+    return {"start": f"{closes - HOUR:%H:%M:%S}", "end": f"{closes:%H:%M:%S}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -15,8 +16,9 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallRefusedError,
     TwilioCallUnansweredError,
 )
+from airflow_provider_twiliocall.journal import CLOCK_SLACK_S
 from tests.integration.ring_once_machine import RingTask
-from tests.integration.ring_once_stage import OVER, Process, Ring, Settings, Stage
+from tests.integration.ring_once_stage import OVER, QUEUE_TIMEOUT_S, Process, Ring, Settings, Stage
 
 BAD = ("busy", "no-answer", "failed")
 
@@ -53,6 +55,8 @@ class Judge:
             return
         if earlier.is_mark_premature and call["status"] in OVER:
             self._count("excused: the process could not finish ending a call, which then ended by itself")
+            return
+        if self._was_canceled_late(call):
             return
         self.claim(False, f"rang again while {earlier.sid} was {call['status']}")
 
@@ -100,7 +104,8 @@ class Judge:
         is_marked = ring is not None and task.written["ended_by_us"] and not ring.is_mark_premature
         if is_marked and not ring.is_ended_by_us:
             ring.is_mark_premature = True
-            if not hindered and not process.lost_an_ending:
+            canceled_late = self._was_canceled_late(self._calls()[ring.sid])
+            if not hindered and not process.lost_an_ending and not canceled_late:
                 self.claim(False, f"{ring.sid} was not ended by us, and the journal says so")
 
     def _succeeded(self, task: RingTask, process: Process, calls: dict[str, Any]) -> None:
@@ -163,6 +168,17 @@ class Judge:
         if ring.is_ended_by_us or ring.is_mark_premature or not is_wanted(task.settings, call):
             return False
         return ring.is_written_down or task.settings.delivery == "at_most_once"
+
+    def _was_canceled_late(self, call: dict[str, Any]) -> bool:
+        """By somebody else, when its time in Twilio's queue was up: the task would have done so in that moment."""
+        if call["status"] != "canceled" or call["start_time"]:
+            return False
+        took = parsedate_to_datetime(call["end_time"]) - parsedate_to_datetime(call["date_created"])
+        if is_late := took.total_seconds() >= QUEUE_TIMEOUT_S - CLOCK_SLACK_S - 1:
+            self._count(
+                "excused: somebody canceled a call in the seconds in which its time in the queue was up"
+            )
+        return is_late
 
     def _could_not_write(self, ring: Ring) -> bool:
         # The process died, or the store was away, between the end of the call and the note about it.

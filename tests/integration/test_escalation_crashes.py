@@ -279,8 +279,6 @@ def time_out(run: EscalationRun, waiting: Any) -> None:
     event = {
         "phase": "wait",
         "call_sid": waiting.trigger.call_sid,
-        "deadline": waiting.trigger.deadline,
-        "timeout_at": 1.0,
         "end": "timed_out",
         "call": None,
         "problem": None,

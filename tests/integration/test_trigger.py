@@ -23,6 +23,7 @@ except ImportError:  # Airflow 3.1
 
 VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 ANSWERS = "+15005551000"
+TALKS_LONG = "+15005551003"
 STAYS_QUEUED = "+15005551105"
 UNKNOWN_SID = "CA" + "0" * 32
 SHORTEST_DEFERRAL_S = twilio_call.SHORTEST_DEFERRAL_S
@@ -123,9 +124,32 @@ def test_weather_that_lasts_until_the_deadline_is_the_problem() -> None:
     assert "Twilio does not know it" in payload["problem"]
 
 
-def test_call_that_does_not_leave_the_queue_in_time_ends_the_wait() -> None:
+def test_call_that_does_not_leave_the_queue_in_time_is_taken_back(twilio_simulator: TwilioSimulator) -> None:
     payload = payload_of(trigger(placed(STAYS_QUEUED), queue_deadline=time.time() + 0.2))
-    assert (payload["end"], payload["call"]["status"]) == ("queued_too_long", "queued")
+    assert (payload["end"], payload["call"]["status"]) == ("taken_back", "canceled")
+    assert twilio_simulator.calls[0]["status"] == "canceled"
+
+
+def test_a_hundred_calls_are_taken_back_at_once_and_nobody_has_to_be_woken_for_it(
+    twilio_simulator: TwilioSimulator,
+) -> None:
+    sids = [placed(STAYS_QUEUED) for _ in range(100)]
+    closing = time.time() + 0.5
+
+    async def all_of_them() -> list[list[dict[str, Any]]]:
+        return await asyncio.gather(
+            *(fired(trigger(sid, poll_interval=60, queue_deadline=closing)) for sid in sids)
+        )
+
+    ends = [payload["end"] for [payload] in asyncio.run(all_of_them())]
+    assert ends == ["taken_back"] * 100
+    assert {call["status"] for call in twilio_simulator.calls} == {"canceled"}
+
+
+def test_a_trigger_may_wait_for_no_more_than_that_the_call_leaves_the_queue() -> None:
+    payload = payload_of(trigger(placed(TALKS_LONG), awaits="ring", queue_deadline=time.time() + 3600))
+    assert payload["end"] == "left_queue"
+    assert payload["call"]["status"] in ("ringing", "in-progress")
 
 
 def test_wrong_credentials_end_the_wait(

@@ -41,6 +41,18 @@ def test_outside_the_window_it_may_ring_from_the_opening_and_not_now() -> None:
     assert not rules.allow(paris(20))
 
 
+def test_a_call_that_would_hardly_ring_before_the_closing_waits_for_the_opening() -> None:
+    rules = DialRules(ANY_DAY, expires_at=paris(12, day=25))
+
+    assert rules.earliest_ring(paris(20) - 3) == paris(20) - 3
+    assert rules.earliest_ring(paris(20) - 2) == paris(9, day=25)
+    assert not rules.allow(paris(20) - 2)
+    assert (rules.is_pointless(paris(12, day=25) - 3), rules.is_pointless(paris(12, day=25) - 2)) == (
+        False,
+        True,
+    )
+
+
 def test_an_expiry_comes_before_a_later_closing() -> None:
     rules = DialRules(ANY_DAY, expires_at=paris(12))
 

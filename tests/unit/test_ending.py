@@ -16,7 +16,6 @@ from airflow_provider_twiliocall.ending import (
     look_instead,
     through_weather,
 )
-from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import (
     CALL_IS_OVER,
     TwilioAmbiguousError,
@@ -26,8 +25,9 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioThrottledError,
     TwilioUnreachableError,
 )
+from tests.unit.scripted_twilio import SID, ScriptedTwilio, call
+from tests.unit.turned_clock import TurnedClock
 
-SID = "CA" + "1" * 32
 IS_OVER = TwilioRejectedError("over", http_status=400, code=CALL_IS_OVER)
 REFUSED = TwilioRejectedError("no", http_status=401, code=20003)
 PAGE_OF_A_PROXY = TwilioRejectedError("Forbidden", http_status=403)
@@ -35,52 +35,9 @@ AWAY = TwilioUnreachableError("away")
 LOST = TwilioAmbiguousError("lost")
 
 
-class Clock:
-    """A clock that moves while somebody sleeps, in the place of the module ``time``."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(ending_module, "time", clock)
-    return clock
-
-
-class ScriptedClient:
-    """Answer each request in turn: with a call in that status, or with an error; and keep what was asked."""
-
-    def __init__(self, *answers: str | TwilioError) -> None:
-        self._answers = list(answers)
-        self.asked: list[str] = []
-
-    def update_call(self, sid: str, *, status: CallStatus) -> Call:
-        self.asked.append(status.value)
-        return self._answer()
-
-    def get_call(self, sid: str) -> Call:
-        self.asked.append("look")
-        return self._answer()
-
-    def _answer(self) -> Call:
-        answer = self._answers.pop(0)
-        if isinstance(answer, TwilioError):
-            raise answer
-        return call(answer)
-
-
-def call(status: str) -> Call:
-    return Call.model_validate({"sid": SID, "status": status})
+def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
+    return TurnedClock().put_into(monkeypatch, ending_module)
 
 
 # What each wish asks
@@ -113,7 +70,7 @@ def call(status: str) -> Call:
 def test_a_wish_asks_no_more_than_it_needs_and_knows_whose_end_it_was(
     how: HowToEnd, answers: list[str | TwilioError], asked: list[str], expected: tuple[str, bool]
 ) -> None:
-    client = ScriptedClient(*answers)
+    client = ScriptedTwilio(*answers)
     ending = end_call(client, SID, how)  # type: ignore[arg-type]
     assert (ending.call.status.value, ending.by_us) == expected
     assert client.asked == asked
@@ -122,11 +79,11 @@ def test_a_wish_asks_no_more_than_it_needs_and_knows_whose_end_it_was(
 @pytest.mark.parametrize("answers", [[REFUSED], ["in-progress", REFUSED]])
 def test_a_refusal_is_passed_on(answers: list[str | TwilioError]) -> None:
     with pytest.raises(TwilioRejectedError, match="20003"):
-        end_call(ScriptedClient(*answers), SID, "hang_up")  # type: ignore[arg-type]
+        end_call(ScriptedTwilio(*answers), SID, "hang_up")  # type: ignore[arg-type]
 
 
 def test_a_call_that_is_left_alone_is_only_looked_at() -> None:
-    client = ScriptedClient("ringing")
+    client = ScriptedTwilio("ringing")
     assert look_instead(client, SID) == Ending(call("ringing"), by_us=False)  # type: ignore[arg-type]
     assert client.asked == ["look"]
 
@@ -134,17 +91,18 @@ def test_a_call_that_is_left_alone_is_only_looked_at() -> None:
 @pytest.mark.parametrize(
     ("answers", "asked", "expected"),
     [
-        (["queued", "canceled"], ["look", "canceled"], ("canceled", True)),
-        (["ringing"], ["look"], ("ringing", False)),
-        (["queued", IS_OVER, "in-progress"], ["look", "canceled", "look"], ("in-progress", False)),
-        (["completed"], ["look"], ("completed", False)),
+        (["queued", "canceled"], ["canceled"], ("canceled", True)),
+        (["ringing"], [], ("ringing", False)),
+        (["queued", IS_OVER, "in-progress"], ["canceled", "look"], ("in-progress", False)),
+        (["completed"], [], ("completed", False)),
     ],
 )
 def test_only_a_call_that_is_queued_is_taken_out_of_the_queue(
     answers: list[str | TwilioError], asked: list[str], expected: tuple[str, bool]
 ) -> None:
-    client = ScriptedClient(*answers)
-    ending = cancel_queued_call(client, SID)  # type: ignore[arg-type]
+    seen, *rest = answers
+    client = ScriptedTwilio(*rest)
+    ending = cancel_queued_call(client, call(str(seen)))  # type: ignore[arg-type]
     assert (ending.call.status.value, ending.by_us) == expected
     assert client.asked == asked
 
@@ -183,24 +141,24 @@ ENDED = Ending(call("canceled"), by_us=True)
     "weather",
     [AWAY, LOST, PAGE_OF_A_PROXY, TwilioThrottledError("later"), TwilioNotFoundError("fresh", code=20404)],
 )
-def test_weather_is_waited_out(weather: TwilioError, clock: Clock) -> None:
+def test_weather_is_waited_out(weather: TwilioError, clock: TurnedClock) -> None:
     assert through_weather(scripted(weather, weather, ENDED), SID, until=60) == ENDED
     assert clock.slept == [1, 2]
 
 
-def test_pauses_grow_up_to_a_minute(clock: Clock) -> None:
+def test_pauses_grow_up_to_a_minute(clock: TurnedClock) -> None:
     through_weather(scripted(*[AWAY] * 9, ENDED), SID, until=10_000)
     assert clock.slept[:3] == [1, 2, 4]
     assert clock.slept[-1] == LONGEST_PAUSE_S
 
 
-def test_weather_that_lasts_is_passed_on_when_time_is_up(clock: Clock) -> None:
+def test_weather_that_lasts_is_passed_on_when_time_is_up(clock: TurnedClock) -> None:
     with pytest.raises(TwilioUnreachableError):
         through_weather(scripted(*[AWAY] * 100), SID, until=30)
     assert clock.now <= 30
 
 
-def test_twilios_own_refusal_is_passed_on_at_once(clock: Clock) -> None:
+def test_twilios_own_refusal_is_passed_on_at_once(clock: TurnedClock) -> None:
     with pytest.raises(TwilioRejectedError):
         through_weather(scripted(REFUSED), SID, until=1000)
     assert clock.slept == []
@@ -223,6 +181,6 @@ def test_a_call_that_goes_on_after_an_answer_was_lost_was_not_ended() -> None:
 
 @pytest.mark.parametrize("status", ["completed", "busy", "no-answer", "failed"])
 def test_a_call_that_no_cancellation_can_have_ended_is_not_ours_after_a_lost_answer(status: str) -> None:
-    client = ScriptedClient(LOST, IS_OVER, status)
+    client = ScriptedTwilio(LOST, IS_OVER, status)
     ending = through_weather(lambda: end_call(client, SID, "cancel"), SID, until=60)  # type: ignore[arg-type]
     assert not ending.by_us

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -19,7 +21,7 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.following import CallFollower, no_redial_of
 from airflow_provider_twiliocall.journal import CallJournal, Entry
 from airflow_provider_twiliocall.outcome import judge
-from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
     TwilioError,
@@ -28,9 +30,11 @@ from airflow_provider_twiliocall.twilio.errors import (
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from airflow_provider_twiliocall.waiting import CallWait, WaitEnd, WaitResult
+from tests.integration.interruption import AWAY as AWAY_FOR_THE_STORE
 from tests.integration.task_context import StateStore
+from tests.unit.scripted_twilio import SID, ScriptedTwilio, call
+from tests.unit.turned_clock import TurnedClock
 
-SID = "CA" + "1" * 32
 NOW = 1_700_000_000.0
 PARAMS = CreateCallParams(to="+15551234567", from_="+15557654321", twiml="<Response/>")
 AWAY = TwilioUnreachableError("away")
@@ -39,61 +43,9 @@ REFUSED = TwilioRejectedError("no", http_status=401, code=20003)
 IS_OVER = TwilioRejectedError("over", http_status=400, code=21220)
 
 
-class Clock:
-    """A clock that moves while somebody sleeps, in the place of the module ``time``."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def time(self) -> float:
-        return self.now
-
-    monotonic = time
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(ending, "time", clock)
-    monkeypatch.setattr(following, "time", clock)
-    monkeypatch.setattr(waiting, "time", clock)
-    return clock
-
-
-class ScriptedTwilio:
-    """Hook and client in one; each request is answered in turn, the last answer stays."""
-
-    clock_offset: float | None = None
-    is_ready = True
-
-    def __init__(self, *answers: str | TwilioError) -> None:
-        self._answers = list(answers)
-        self.asked: list[str] = []
-        self.client = self.watcher = self
-
-    def client_with(self, **timeouts: float) -> ScriptedTwilio:
-        return self
-
-    def get_call(self, sid: str) -> Call:
-        self.asked.append("look")
-        return self._answer()
-
-    def update_call(self, sid: str, *, status: CallStatus) -> Call:
-        self.asked.append(status.value)
-        return self._answer()
-
-    def _answer(self) -> Call:
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, TwilioError):
-            raise answer
-        return call(answer)
-
-
-def call(status: str, **fields: Any) -> Call:
-    return Call.model_validate({"sid": SID, "status": status, **fields})
+def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
+    return TurnedClock(NOW).put_into(monkeypatch, ending, following, waiting)
 
 
 @pytest.fixture
@@ -121,6 +73,7 @@ def follow(
             "when_killed": "cancel",
             "poll_interval": 5,
             "queue_timeout": 100,
+            "awaits": "end",
             "judge": judge,
             "tell": (told if told is not None else []).append,
             **how,
@@ -143,11 +96,7 @@ def over(status: str, **fields: Any) -> WaitResult:
 
 
 def any_wait(follower: CallFollower) -> CallWait:
-    return follower.wait(deadline=NOW + 60)
-
-
-def conclude(follower: CallFollower, result: WaitResult) -> str | None:
-    return follower.conclude(any_wait(follower), result)
+    return follower.wait(None, PARAMS, timeout_at=None)
 
 
 # Deadlines
@@ -156,22 +105,36 @@ def conclude(follower: CallFollower, result: WaitResult) -> str | None:
 def test_the_deadlines_count_from_the_creation_of_the_call() -> None:
     placed = call("queued", date_created="Tue, 14 Nov 2023 22:13:00 +0000")
     created = NOW - 20
-    wait = follow(ScriptedTwilio("queued")).first_wait(placed, PARAMS, timeout_at=NOW + 7)
+    wait = follow(ScriptedTwilio("queued")).wait(placed, PARAMS, timeout_at=NOW + 7)
     assert wait.queue_deadline == created + 100
     assert wait.deadline == created + 100 + 65 + 14_400 + 60
     assert wait.timeout_at == NOW + 7
 
 
-def test_the_deadlines_are_by_the_clock_of_this_machine() -> None:
+def test_the_queues_deadline_is_by_twilios_clock_and_the_calls_by_that_of_this_machine() -> None:
     twilio = ScriptedTwilio("queued")
     twilio.clock_offset = 90
     placed = call("queued", date_created="Tue, 14 Nov 2023 22:14:50 +0000")
-    wait = follow(twilio).first_wait(placed, PARAMS, timeout_at=None)
-    assert wait.queue_deadline == NOW + 100
+    wait = follow(twilio).wait(placed, PARAMS, timeout_at=None)
+    assert wait.queue_deadline == NOW + 90 + 100
+    assert wait.deadline == NOW + 100 + 65 + 14_400 + 60
+
+
+def test_a_closing_that_comes_before_the_end_of_the_queues_time_counts(journal: CallJournal) -> None:
+    placed = call("queued", date_created="Tue, 14 Nov 2023 22:13:20 +0000")
+    wait = follow(ScriptedTwilio("queued")).wait(placed, PARAMS, timeout_at=None, latest_ring=NOW + 30)
+    assert wait.queue_deadline == NOW + 30
+    assert wait.deadline == NOW + 30 + 65 + 14_400 + 60
+
+
+def test_what_an_earlier_try_has_promised_of_the_queue_holds(journal: CallJournal) -> None:
+    journal.placed(SID, queue_deadline=NOW + 20)
+    wait = follow(ScriptedTwilio("queued"), journal).wait(None, PARAMS, timeout_at=None)
+    assert wait.queue_deadline == NOW + 20
 
 
 def test_a_call_that_could_not_be_seen_is_taken_for_a_fresh_one() -> None:
-    wait = follow(ScriptedTwilio(AWAY)).first_wait(
+    wait = follow(ScriptedTwilio(AWAY)).wait(
         None, PARAMS.replace(timeout=30, time_limit=600), timeout_at=None
     )
     assert wait.deadline == NOW + 100 + 35 + 600 + 60
@@ -180,7 +143,7 @@ def test_a_call_that_could_not_be_seen_is_taken_for_a_fresh_one() -> None:
 # Sitting it out
 
 
-def test_a_wait_on_the_worker_looks_until_the_call_is_over(clock: Clock) -> None:
+def test_a_wait_on_the_worker_looks_until_the_call_is_over(clock: TurnedClock) -> None:
     twilio = ScriptedTwilio("queued", "ringing", "in-progress", "completed")
     follower = follow(twilio)
     assert follower.sit_out(any_wait(follower)) == over("completed")
@@ -191,7 +154,7 @@ def test_a_wait_on_the_worker_looks_until_the_call_is_over(clock: Clock) -> None
 
 
 def test_a_call_that_ended_well_is_returned_and_told(told: list[Call]) -> None:
-    assert conclude(follow(ScriptedTwilio("completed"), told=told), over("completed")) == SID
+    assert follow(ScriptedTwilio("completed"), told=told).conclude(over("completed")) == SID
     assert told == [call("completed")]
 
 
@@ -213,7 +176,7 @@ def test_any_other_end_of_a_wait_fails_by_its_meaning(
         ScriptedTwilio("in-progress"), told=told, judge=partial(judge, accept_answered_by={"human"})
     )
     with pytest.raises(expected):
-        conclude(follower, result)
+        follower.conclude(result)
     assert told[0] == result.call
 
 
@@ -224,30 +187,73 @@ def test_any_other_end_of_a_wait_fails_by_its_meaning(
 def test_a_call_that_should_have_been_over_by_now_is_ended(when_killed: str, asked: list[str]) -> None:
     twilio = ScriptedTwilio("in-progress")
     with pytest.raises(TwilioCallFateUnknownError, match="how it ended cannot be told: something is wrong"):
-        conclude(follow(twilio, when_killed=when_killed), result(WaitEnd.DEADLINE))
+        follow(twilio, when_killed=when_killed).conclude(result(WaitEnd.DEADLINE))
     assert twilio.asked == asked
 
 
-def test_a_queued_call_is_canceled_and_written_down_as_ended_by_the_task(
-    journal: CallJournal, told: list[Call]
+@pytest.mark.parametrize(
+    ("age", "why", "was_too_late"),
+    [
+        (100, r"after 100 s \(queue_timeout\) and was canceled.* a longer queue_timeout, help", False),
+        (60, "when it was too late for it to ring and was canceled", True),
+    ],
+)
+def test_a_call_that_was_taken_back_is_written_down_as_ended_by_the_task(
+    journal: CallJournal, told: list[Call], age: int, why: str, was_too_late: bool
 ) -> None:
-    follower = follow(ScriptedTwilio("queued", "canceled"), journal, told)
-    with pytest.raises(TwilioCallUnansweredError, match=r"after 100 s \(queue_timeout\) and was canceled"):
-        conclude(follower, result(WaitEnd.QUEUED_TOO_LONG, "queued"))
+    created = pendulum.from_timestamp(NOW)
+    back = call("canceled", date_created=created, end_time=created.add(seconds=age))
+    with pytest.raises(TwilioCallUnansweredError, match=f"still in Twilio's queue {why}") as no:
+        follow(ScriptedTwilio(AWAY), journal, told).conclude(WaitResult(WaitEnd.TAKEN_BACK, back))
+    assert (no.value.ended_by_us, no.value.was_too_late) == (True, was_too_late)
     assert written(journal).ended_by_us == "cancel"
-    assert told[-1] == call("canceled")
+    assert told == [back]
 
 
-def test_a_call_that_left_the_queue_by_itself_is_waited_for(journal: CallJournal) -> None:
-    follower = follow(ScriptedTwilio("ringing"), journal)
-    assert conclude(follower, result(WaitEnd.QUEUED_TOO_LONG, "queued")) is None
-    assert written(journal).ended_by_us is None
+def test_a_call_that_does_not_wait_for_its_end_can_only_be_taken_back_for_being_too_late() -> None:
+    follower = follow(ScriptedTwilio(AWAY), awaits="ring", queue_timeout=math.inf)
+    with pytest.raises(TwilioCallUnansweredError, match="when it was too late for it to ring") as no:
+        follower.conclude(result(WaitEnd.TAKEN_BACK, "canceled"))
+    assert no.value.was_too_late
 
 
-def test_a_queued_call_that_twilio_does_not_let_go_is_not_dialled_again(journal: CallJournal) -> None:
-    follower = follow(ScriptedTwilio(REFUSED), journal)
-    with pytest.raises(TwilioCallFateUnknownError, match="could not be canceled"):
-        conclude(follower, result(WaitEnd.QUEUED_TOO_LONG, "queued"))
+def test_who_canceled_a_call_is_left_to_a_retry_where_the_store_is_away() -> None:
+    follower = follow(ScriptedTwilio(AWAY), CallJournal(StateStore(fault=AWAY_FOR_THE_STORE), 0))
+    with pytest.raises(TwilioCallInterruptedError, match=r"cannot be read now .* A retry looks again"):
+        follower.conclude(over("canceled"))
+
+
+@pytest.mark.parametrize("end", [WaitEnd.OVER, WaitEnd.LEFT_QUEUE])
+def test_a_call_that_was_taken_back_by_a_trigger_whose_event_was_lost_was_taken_back(
+    journal: CallJournal, end: WaitEnd
+) -> None:
+    journal.placed(SID, queue_deadline=NOW)
+    back = call("canceled", end_time=pendulum.from_timestamp(NOW))
+    with pytest.raises(TwilioCallUnansweredError, match="was canceled") as no:
+        follow(ScriptedTwilio(AWAY), journal).conclude(WaitResult(end, back))
+    assert no.value.ended_by_us
+
+
+def test_a_task_out_of_time_knows_a_call_that_a_trigger_has_taken_back(journal: CallJournal) -> None:
+    journal.placed(SID, queue_deadline=NOW)
+    back = call("canceled", end_time=pendulum.from_timestamp(NOW))
+    with pytest.raises(TwilioCallUnansweredError, match="was canceled"):
+        follow(ScriptedTwilio(IS_OVER, back), journal).time_out("nobody took the trigger's event in time")
+    assert written(journal).ended_by_us == "cancel"
+
+
+@pytest.mark.parametrize("status", ["ringing", "busy", "canceled"])
+def test_a_call_that_has_left_the_queue_is_returned_where_no_more_is_waited_for(
+    told: list[Call], status: str
+) -> None:
+    follower = follow(ScriptedTwilio(AWAY), told=told, awaits="ring")
+    assert follower.conclude(result(WaitEnd.LEFT_QUEUE, status)) == SID
+    assert told == [call(status)]
+
+
+def test_so_is_one_that_is_over_when_the_time_of_such_a_task_is_up() -> None:
+    follower = follow(ScriptedTwilio(IS_OVER, "busy"), awaits="ring")
+    assert follower.conclude(result(WaitEnd.TIMED_OUT, "queued")) == SID
 
 
 # Out of time
@@ -255,14 +261,14 @@ def test_a_queued_call_that_twilio_does_not_let_go_is_not_dialled_again(journal:
 
 def test_a_task_out_of_time_ends_its_call(journal: CallJournal, told: list[Call]) -> None:
     with pytest.raises(AirflowTaskTimeout, match="was ended by this task, and is canceled"):
-        conclude(follow(ScriptedTwilio("canceled"), journal, told), result(WaitEnd.TIMED_OUT))
+        follow(ScriptedTwilio("canceled"), journal, told).conclude(result(WaitEnd.TIMED_OUT))
     assert written(journal).ended_by_us == "cancel"
     assert told[-1] == call("canceled")
 
 
 def test_a_task_out_of_time_whose_call_goes_on_leaves_it_to_the_retry(journal: CallJournal) -> None:
     with pytest.raises(AirflowTaskTimeout, match="is in-progress and goes on"):
-        conclude(follow(ScriptedTwilio("in-progress"), journal), result(WaitEnd.TIMED_OUT))
+        follow(ScriptedTwilio("in-progress"), journal).conclude(result(WaitEnd.TIMED_OUT))
     assert written(journal).ended_by_us is None
 
 
@@ -310,7 +316,9 @@ def test_a_call_is_ended_once() -> None:
 # Told to stop
 
 
-def test_a_task_that_was_told_to_stop_leaves_at_the_next_pause(journal: CallJournal, clock: Clock) -> None:
+def test_a_task_that_was_told_to_stop_leaves_at_the_next_pause(
+    journal: CallJournal, clock: TurnedClock
+) -> None:
     follower = follow(ScriptedTwilio("canceled", "queued"), journal)
     follower.on_kill()
     with pytest.raises(TwilioCallInterruptedError, match="A retry dials anew"):
@@ -328,14 +336,14 @@ def test_a_call_that_this_task_hung_up_is_not_judged_though_it_completed(journal
     follower = follow(ScriptedTwilio("in-progress", "completed"), journal, when_killed="hang_up")
     follower.on_kill()
     with pytest.raises(TwilioCallInterruptedError):
-        conclude(follower, over("completed"))
+        follower.conclude(over("completed"))
     assert written(journal).ended_by_us == "hang_up"
 
 
 def test_a_call_that_was_over_before_the_task_was_told_to_stop_is_judged(journal: CallJournal) -> None:
     follower = follow(ScriptedTwilio(IS_OVER, "completed"), journal)
     follower.on_kill()
-    assert conclude(follower, over("completed")) == SID
+    assert follower.conclude(over("completed")) == SID
     assert written(journal).ended_by_us is None
 
 

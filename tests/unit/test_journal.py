@@ -17,9 +17,11 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallSupersededError,
 )
 from airflow_provider_twiliocall.journal import KEY, CallJournal, Entry, State
+from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.integration.interruption import AWAY, SUPERSEDED, SignallingStore, UnsteadyStore
 from tests.integration.task_context import RecordingTaskInstance, StateStore, context
+from tests.unit.turned_clock import TurnedClock
 
 NUMBER, CALLER = "+15551234567", "+15557654321"
 PARAMS = CreateCallParams(to=NUMBER, from_=CALLER, twiml="<Response/>")
@@ -27,24 +29,9 @@ SID, LATER_SID = "CA" + "1" * 32, "CA" + "2" * 32
 NOW = 1_700_000_000.0
 
 
-class Clock:
-    """A clock that moves while somebody sleeps, in the place of the module ``time``."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def time(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(journal_module, "time", clock)
-    return clock
+def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
+    return TurnedClock(NOW).put_into(monkeypatch, journal_module)
 
 
 @pytest.fixture
@@ -228,7 +215,7 @@ def test_a_superseded_process_is_told_of_the_call_it_has_placed(
         journal.placed(SID)
 
 
-def test_a_sid_is_written_again_where_the_store_was_away(clock: Clock) -> None:
+def test_a_sid_is_written_again_where_the_store_was_away(clock: TurnedClock) -> None:
     store = UnsteadyStore(faults=[None, AWAY, AWAY])
     journal = CallJournal(store, 2)
     journal.placing(PARAMS)
@@ -238,7 +225,7 @@ def test_a_sid_is_written_again_where_the_store_was_away(clock: Clock) -> None:
 
 
 def test_a_sid_that_cannot_be_written_is_given_up_after_some_seconds(
-    journal: CallJournal, store: StateStore, clock: Clock, caplog: pytest.LogCaptureFixture
+    journal: CallJournal, store: StateStore, clock: TurnedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     journal.placing(PARAMS)
     store.fault = AWAY
@@ -415,3 +402,40 @@ def test_nothing_is_written_down_before_the_first_call(journal: CallJournal, sto
 
     assert store.values == {}
     assert journal.dials == (ended(SID),)
+
+
+# Taken back from Twilio's queue
+
+CANCELED_AT = "Tue, 14 Nov 2023 22:13:20 +0000"
+UP = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "queue_deadline", "expected"),
+    [
+        pytest.param({"end_time": CANCELED_AT}, UP, True, id="in that second"),
+        pytest.param({"end_time": CANCELED_AT}, UP + 2, True, id="dates are whole seconds"),
+        pytest.param({"end_time": CANCELED_AT}, UP + 3, False, id="before"),
+        pytest.param({"date_updated": CANCELED_AT}, UP, True, id="no end is given"),
+        pytest.param({}, UP, False, id="no date at all"),
+        pytest.param({"end_time": CANCELED_AT}, None, False, id="nobody waits for it"),
+        pytest.param({"end_time": CANCELED_AT, "status": "completed"}, UP, False, id="not canceled"),
+        pytest.param({"end_time": CANCELED_AT, "start_time": CANCELED_AT}, UP, False, id="it was ringing"),
+        pytest.param({"end_time": CANCELED_AT, "sid": LATER_SID}, UP, False, id="another call"),
+    ],
+)
+def test_a_call_that_was_canceled_when_its_time_in_the_queue_was_up_was_taken_back(
+    store: StateStore, fields: dict[str, str], queue_deadline: float | None, expected: bool
+) -> None:
+    journal = CallJournal(store, 0)
+    journal.placing(PARAMS)
+    journal.placed(SID, queue_deadline=queue_deadline)
+    canceled = Call.model_validate({"sid": SID, "status": "canceled", **fields})
+    assert CallJournal(store, 0).has_taken_back(canceled) is expected
+
+
+def test_until_when_a_call_may_stay_in_the_queue_is_told_of_the_one_placed_last(store: StateStore) -> None:
+    journal = CallJournal(store, 0)
+    journal.placing(PARAMS)
+    journal.placed(SID, queue_deadline=UP)
+    assert (journal.queue_deadline_of(SID), journal.queue_deadline_of(LATER_SID)) == (UP, None)

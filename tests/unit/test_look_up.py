@@ -18,6 +18,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from tests.unit.turned_clock import TurnedClock
 
 SENT = 1_700_000_000.0
 READ_TIMEOUT = 15.0
@@ -27,26 +28,9 @@ FIRST, SECOND, THIRD = ("CA" + digit * 32 for digit in "123")
 AWAY = TwilioUnreachableError("away")
 
 
-class Clock:
-    """A clock that moves while somebody sleeps, in the place of the module ``time``."""
-
-    def __init__(self) -> None:
-        self.now = SENT
-
-    def time(self) -> float:
-        return self.now
-
-    monotonic = time
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(look_up, "time", clock)
-    return clock
+def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
+    return TurnedClock(SENT).put_into(monkeypatch, look_up)
 
 
 class ScriptedHook:
@@ -153,7 +137,7 @@ def test_candidates_are_named_with_what_tells_them_apart() -> None:
 # How long
 
 
-def test_a_call_is_returned_once_no_other_can_turn_up(clock: Clock) -> None:
+def test_a_call_is_returned_once_no_other_can_turn_up(clock: TurnedClock) -> None:
     assert find(ScriptedHook([call(FIRST, 0)])) == [FIRST]
     assert SENT + CLOSES <= clock.now <= SENT + CLOSES + 5
 
@@ -163,24 +147,26 @@ def test_a_second_call_that_turns_up_late_is_not_overlooked() -> None:
     assert find(hook) == [FIRST, SECOND]
 
 
-def test_a_call_of_long_ago_is_returned_at_once(clock: Clock) -> None:
+def test_a_call_of_long_ago_is_returned_at_once(clock: TurnedClock) -> None:
     clock.now = SENT + 3600
     assert find(ScriptedHook([call(FIRST, 0)])) == [FIRST]
     assert clock.now == SENT + 3600
 
 
-def test_a_call_that_lists_show_late_is_waited_for(clock: Clock) -> None:
+def test_a_call_that_lists_show_late_is_waited_for(clock: TurnedClock) -> None:
     clock.now = SENT + 3600
     assert find(ScriptedHook([], [], [], [call(FIRST, 0)])) == [FIRST]
 
 
 @pytest.mark.parametrize("patience", [SHORT_PATIENCE_S, PATIENCE_S])
-def test_patience_ends_a_search_in_vain(clock: Clock, patience: float) -> None:
+def test_patience_ends_a_search_in_vain(clock: TurnedClock, patience: float) -> None:
     assert find(ScriptedHook([]), patience=patience) == []
     assert clock.now == SENT + patience
 
 
-def test_what_was_found_is_returned_at_the_end_of_patience_though_another_could_come(clock: Clock) -> None:
+def test_what_was_found_is_returned_at_the_end_of_patience_though_another_could_come(
+    clock: TurnedClock,
+) -> None:
     assert find(ScriptedHook([call(FIRST, 0)]), patience=SHORT_PATIENCE_S) == [FIRST]
     assert clock.now == SENT + SHORT_PATIENCE_S
 
@@ -198,7 +184,7 @@ def test_another_kind_of_weather_is_logged_anew(caplog: pytest.LogCaptureFixture
     assert caplog.text.count("Cannot look for the call for now") == 2
 
 
-def test_weather_that_lasts_is_passed_on(clock: Clock) -> None:
+def test_weather_that_lasts_is_passed_on(clock: TurnedClock) -> None:
     with pytest.raises(TwilioUnreachableError):
         find(ScriptedHook(AWAY))
     assert clock.now == SENT + PATIENCE_S

@@ -27,6 +27,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from tests.unit.turned_clock import TurnedClock
 
 NUMBER = "+15551234567"
 PARAMS = CreateCallParams(to=NUMBER, from_="+15557654321", twiml="<Response/>")
@@ -51,30 +52,9 @@ class ScriptedHook:
         return answer
 
 
-class Clock:
-    """A clock that moves while somebody sleeps, in the place of the module ``time``."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    time = monotonic
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(placement, "time", clock)
-    monkeypatch.setattr(look_up, "time", clock)
-    monkeypatch.setattr(journal, "time", clock)
-    return clock
+def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
+    return TurnedClock().put_into(monkeypatch, placement, look_up, journal)
 
 
 def place(hook: ScriptedHook, **how: Any) -> Call | None:
@@ -91,32 +71,32 @@ def test_a_call_that_twilio_takes_is_returned_after_one_post() -> None:
     assert hook.posts == 1
 
 
-def test_a_short_pause_is_sat_out_as_long_as_twilio_asks(clock: Clock) -> None:
+def test_a_short_pause_is_sat_out_as_long_as_twilio_asks(clock: TurnedClock) -> None:
     hook = ScriptedHook(throttled(20), throttled(5), CALL)
     assert place(hook) is CALL
     assert clock.slept == [20, 5]
 
 
-def test_pauses_that_twilio_does_not_name_grow(clock: Clock) -> None:
+def test_pauses_that_twilio_does_not_name_grow(clock: TurnedClock) -> None:
     place(ScriptedHook(throttled(), throttled(), throttled(), CALL))
     assert 1 <= clock.slept[0] <= 1.5 and 2 <= clock.slept[1] <= 3 and 4 <= clock.slept[2] <= 6
 
 
-def test_a_pause_of_zero_seconds_is_no_leave_to_hammer(clock: Clock) -> None:
+def test_a_pause_of_zero_seconds_is_no_leave_to_hammer(clock: TurnedClock) -> None:
     hook = ScriptedHook(*[throttled(0)] * 100)
     with pytest.raises(TwilioCallNotPlacedError):
         place(hook)
     assert hook.posts < 10
 
 
-def test_a_pause_longer_than_a_minute_is_left_to_the_tasks_retry(clock: Clock) -> None:
+def test_a_pause_longer_than_a_minute_is_left_to_the_tasks_retry(clock: TurnedClock) -> None:
     hook = ScriptedHook(throttled(61))
     with pytest.raises(TwilioCallNotPlacedError, match="was not placed: later"):
         place(hook)
     assert (hook.posts, clock.slept) == (1, [])
 
 
-def test_pauses_longer_than_a_minute_together_are_left_to_the_tasks_retry(clock: Clock) -> None:
+def test_pauses_longer_than_a_minute_together_are_left_to_the_tasks_retry(clock: TurnedClock) -> None:
     hook = ScriptedHook(throttled(40), throttled(40))
     with pytest.raises(TwilioCallNotPlacedError):
         place(hook)
@@ -147,7 +127,7 @@ def test_a_refused_call_fails_for_good(error: TwilioError) -> None:
     assert hook.posts == 1
 
 
-def test_an_unknown_fate_fails_for_good_and_says_where_to_look(clock: Clock) -> None:
+def test_an_unknown_fate_fails_for_good_and_says_where_to_look(clock: TurnedClock) -> None:
     hook = ScriptedHook(TwilioAmbiguousError("reset"))
     with pytest.raises(TwilioCallFateUnknownError) as failed:
         place(hook)
@@ -158,7 +138,7 @@ def test_an_unknown_fate_fails_for_good_and_says_where_to_look(clock: Clock) -> 
     assert clock.now == look_up.PATIENCE_S
 
 
-def test_an_unknown_fate_is_dialled_again_where_two_rings_are_better_than_none(clock: Clock) -> None:
+def test_an_unknown_fate_is_dialled_again_where_two_rings_are_better_than_none(clock: TurnedClock) -> None:
     hook = ScriptedHook(TwilioAmbiguousError("reset"), CALL)
     assert place(hook, delivery="at_least_once") is CALL
     assert hook.posts == 2

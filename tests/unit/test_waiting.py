@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from airflow_provider_twiliocall import waiting
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
+    TwilioAmbiguousError,
     TwilioError,
     TwilioNotFoundError,
     TwilioRejectedError,
@@ -18,63 +19,27 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.waiting import CallWait, WaitEnd, WaitResult, deadline_of_call
+from tests.unit.scripted_twilio import SID, ScriptedTwilio, call
+from tests.unit.turned_clock import TurnedClock
 
-SID = "CA" + "1" * 32
 NUMBER = "+15551234567"
 START = 1_000_000.0
 AWAY = TwilioUnreachableError("nobody there", http_status=503)
+IS_OVER = TwilioRejectedError("over", http_status=400, code=21220)
 UNKNOWN = TwilioNotFoundError("not known", http_status=404, code=20404)
 
 
-class Clock:
-    """A clock turned by hand, in the place of the module ``time``."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def time(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(waiting, "time", clock)
-    return clock
+def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
+    return TurnedClock(START).put_into(monkeypatch, waiting)
 
 
-def call(status: str) -> Call:
-    return Call.model_validate({"sid": SID, "status": status, "to": NUMBER, "from": "+15557654321"})
+def wait_for(client: ScriptedTwilio, **when: Any) -> CallWait:
+    return CallWait(SID, lambda: client, **{"poll_interval": 5, **when})  # type: ignore[arg-type, return-value]
 
 
-def scripted(*answers: str | TwilioError) -> Callable[[str], Call]:
-    """Answer each look in turn: with a call in that status, or with an error."""
-    turns = iter(answers)
-
-    def get_call(sid: str) -> Call:
-        answer = next(turns)
-        if isinstance(answer, TwilioError):
-            raise answer
-        return call(answer)
-
-    return get_call
-
-
-def wait_seeing(
-    *answers: str | TwilioError,
-    deadline: float | None = None,
-    queue_deadline: float | None = None,
-    timeout_at: float | None = None,
-    poll_interval: float = 5,
-) -> CallWait:
-    return CallWait(
-        SID,
-        scripted(*answers),
-        poll_interval=poll_interval,
-        deadline=deadline,
-        queue_deadline=queue_deadline,
-        timeout_at=timeout_at,
-    )
+def wait_seeing(*answers: str | Call | TwilioError, **when: Any) -> CallWait:
+    return wait_for(ScriptedTwilio(*answers), **when)
 
 
 @pytest.mark.parametrize("status", ["completed", "busy", "failed", "no-answer", "canceled"])
@@ -93,60 +58,155 @@ def test_a_wait_without_deadlines_pauses_for_the_poll_interval() -> None:
     assert wait.pause() == 7
 
 
-def test_a_call_still_going_on_at_the_deadline_ends_the_wait(clock: Clock) -> None:
+def test_a_call_still_going_on_at_the_deadline_ends_the_wait(clock: TurnedClock) -> None:
     wait = wait_seeing("ringing", "in-progress", deadline=START + 10)
     assert wait.look() is None
     clock.now += 10
     assert wait.look() == WaitResult(WaitEnd.DEADLINE, call("in-progress"), "it is still in-progress")
 
 
-def test_a_call_over_by_the_deadline_is_over_all_the_same(clock: Clock) -> None:
+def test_a_call_over_by_the_deadline_is_over_all_the_same(clock: TurnedClock) -> None:
     wait = wait_seeing("completed", deadline=START - 10)
     assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
 
 
-def test_a_call_still_queued_at_the_queue_deadline_ends_the_wait(clock: Clock) -> None:
-    wait = wait_seeing("queued", "queued", deadline=START + 100, queue_deadline=START + 10)
+# Twilio's queue
+
+
+def test_a_call_still_queued_at_the_queue_deadline_is_taken_back(clock: TurnedClock) -> None:
+    client = ScriptedTwilio("queued", "queued", "canceled")
+    wait = wait_for(client, deadline=START + 100, queue_deadline=START + 10)
     assert wait.look() is None
     clock.now += 10
-    assert wait.look() == WaitResult(WaitEnd.QUEUED_TOO_LONG, call("queued"))
+    assert wait.look() == WaitResult(WaitEnd.TAKEN_BACK, call("canceled"))
+    assert client.asked == ["look", "look", "canceled"]
 
 
-def test_a_call_that_rings_at_the_queue_deadline_is_waited_for(clock: Clock) -> None:
-    wait = wait_seeing("ringing", queue_deadline=START - 1)
+def test_a_call_that_rings_at_the_queue_deadline_is_waited_for(clock: TurnedClock) -> None:
+    client = ScriptedTwilio("ringing")
+    wait = wait_for(client, queue_deadline=START - 1)
     assert wait.look() is None
     assert wait.pause() == 5
+    assert client.asked == ["look"]
 
 
-def test_a_call_that_goes_on_when_the_tasks_time_is_up_ends_the_wait(clock: Clock) -> None:
+def test_a_call_that_was_seen_ringing_is_not_taken_back_for_an_answer_that_is_behind(
+    clock: TurnedClock,
+) -> None:
+    client = ScriptedTwilio("ringing", "queued", "queued", "in-progress")
+    wait = wait_for(client, queue_deadline=START - 1)
+    assert [wait.look(), wait.look(), wait.look(), wait.look()] == [None] * 4
+    assert client.asked == ["look"] * 4
+    # Nor by a trigger that the wait is handed to.
+    assert wait.queue_deadline is None
+
+
+@pytest.mark.parametrize(("ahead", "asked"), [(90.0, ["look", "canceled"]), (-90.0, ["look"])])
+def test_a_call_is_taken_back_by_twilios_clock(clock: TurnedClock, ahead: float, asked: list[str]) -> None:
+    client = ScriptedTwilio("queued", "canceled")
+    client.clock_offset = ahead
+    wait_for(client, queue_deadline=START).look()
+    assert client.asked == asked
+
+
+def test_a_pause_ends_when_the_queues_time_is_up_by_twilios_clock(clock: TurnedClock) -> None:
+    client = ScriptedTwilio("queued")
+    client.clock_offset = 90.0
+    wait = wait_for(client, queue_deadline=START + 92)
+    wait.look()
+    assert wait.pause() == 2
+
+
+@pytest.mark.parametrize("awaits", ["end", "ring"])
+def test_a_call_that_twilio_shows_as_it_was_after_it_was_canceled_is_looked_at_again(
+    clock: TurnedClock, awaits: str
+) -> None:
+    wait = wait_seeing("queued", "ringing", "canceled", queue_deadline=START, awaits=awaits)
+    assert wait.look() is None
+    assert wait.look() == WaitResult(WaitEnd.TAKEN_BACK, call("canceled"))
+
+
+def test_a_call_that_leaves_the_queue_in_that_moment_is_waited_for(clock: TurnedClock) -> None:
+    client = ScriptedTwilio("queued", IS_OVER, "in-progress", "completed")
+    wait = wait_for(client, queue_deadline=START)
+    assert wait.look() is None
+    assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
+    assert client.asked == ["look", "canceled", "look", "look"]
+
+
+@pytest.mark.parametrize("lost", [AWAY, TwilioAmbiguousError("lost")])
+def test_taking_back_is_tried_again_after_weather(clock: TurnedClock, lost: TwilioError) -> None:
+    client = ScriptedTwilio("queued", lost, "queued", "canceled")
+    wait = wait_for(client, queue_deadline=START)
+    assert wait.look() is None
+    assert wait.pause() > 5
+    assert wait.look() == WaitResult(WaitEnd.TAKEN_BACK, call("canceled"))
+
+
+def test_a_call_that_was_taken_back_though_the_answer_was_lost_was_taken_back(clock: TurnedClock) -> None:
+    wait = wait_seeing("queued", TwilioAmbiguousError("lost"), "canceled", queue_deadline=START)
+    assert wait.look() is None
+    assert wait.look() == WaitResult(WaitEnd.TAKEN_BACK, call("canceled"))
+
+
+def test_a_call_that_somebody_else_has_canceled_was_not_taken_back_by_this_wait(clock: TurnedClock) -> None:
+    assert wait_seeing("canceled", queue_deadline=START).look() == WaitResult(WaitEnd.OVER, call("canceled"))
+
+
+def test_a_call_that_may_not_be_taken_back_ends_the_wait(clock: TurnedClock) -> None:
+    refused = TwilioRejectedError("no", http_status=401, code=20003)
+    wait = wait_seeing("queued", refused, queue_deadline=START)
+    assert wait.look() == WaitResult(
+        WaitEnd.REFUSED, None, f"in Twilio's queue it could not be canceled: {refused}"
+    )
+
+
+@pytest.mark.parametrize("status", ["ringing", "in-progress", "completed", "busy", "canceled"])
+def test_a_wait_for_the_ringing_is_over_once_the_call_has_left_the_queue(
+    clock: TurnedClock, status: str
+) -> None:
+    wait = wait_seeing("queued", status, awaits="ring", queue_deadline=START + 10)
+    assert wait.look() is None
+    assert wait.look() == WaitResult(WaitEnd.LEFT_QUEUE, call(status))
+
+
+def test_a_wait_for_the_ringing_takes_back_what_would_ring_too_late(clock: TurnedClock) -> None:
+    wait = wait_seeing("queued", "canceled", awaits="ring", queue_deadline=START)
+    assert wait.look() == WaitResult(WaitEnd.TAKEN_BACK, call("canceled"))
+
+
+# The task's own time
+
+
+def test_a_call_that_goes_on_when_the_tasks_time_is_up_ends_the_wait(clock: TurnedClock) -> None:
     wait = wait_seeing("ringing", "in-progress", deadline=START + 100, timeout_at=START + 10)
     assert wait.look() is None
     clock.now += 10
     assert wait.look() == WaitResult(WaitEnd.TIMED_OUT, call("in-progress"), "it is still in-progress")
 
 
-def test_a_call_over_when_the_tasks_time_is_up_is_over_all_the_same(clock: Clock) -> None:
+def test_a_call_over_when_the_tasks_time_is_up_is_over_all_the_same(clock: TurnedClock) -> None:
     wait = wait_seeing("completed", timeout_at=START - 10)
     assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
 
 
-def test_weather_when_the_tasks_time_is_up_ends_the_wait_too(clock: Clock) -> None:
+def test_weather_when_the_tasks_time_is_up_ends_the_wait_too(clock: TurnedClock) -> None:
     wait = wait_seeing("ringing", AWAY, timeout_at=START + 10)
     wait.look()
     clock.now += 10
     assert wait.look() == WaitResult(WaitEnd.TIMED_OUT, call("ringing"), str(AWAY))
 
 
-def test_a_deadline_that_has_passed_comes_before_the_tasks_own_time(clock: Clock) -> None:
+def test_a_deadline_that_has_passed_comes_before_the_tasks_own_time(clock: TurnedClock) -> None:
     wait = wait_seeing("ringing", deadline=START, timeout_at=START)
     assert wait.look() == WaitResult(WaitEnd.DEADLINE, call("ringing"), "it is still ringing")
 
 
-def test_a_pause_never_oversleeps_the_tasks_time(clock: Clock) -> None:
+def test_a_pause_never_oversleeps_the_tasks_time(clock: TurnedClock) -> None:
     assert wait_seeing(deadline=START + 4, queue_deadline=START + 3, timeout_at=START + 2).pause() == 2
 
 
-def test_a_pause_never_oversleeps_a_deadline(clock: Clock) -> None:
+def test_a_pause_never_oversleeps_a_deadline(clock: TurnedClock) -> None:
     assert wait_seeing(deadline=START + 3, queue_deadline=START + 2).pause() == 2
     assert wait_seeing(deadline=START + 3).pause() == 3
 
@@ -199,7 +259,7 @@ def test_a_pause_that_twilio_asks_for_is_kept_up_to_a_minute(asked: float | None
     assert wait.pause() == paused
 
 
-def test_weather_at_the_deadline_ends_the_wait_and_says_what_it_was(clock: Clock) -> None:
+def test_weather_at_the_deadline_ends_the_wait_and_says_what_it_was(clock: TurnedClock) -> None:
     wait = wait_seeing("ringing", AWAY, AWAY, deadline=START + 10)
     wait.look()
     assert wait.look() is None
@@ -207,7 +267,7 @@ def test_weather_at_the_deadline_ends_the_wait_and_says_what_it_was(clock: Clock
     assert wait.look() == WaitResult(WaitEnd.DEADLINE, call("ringing"), str(AWAY))
 
 
-def test_a_call_unknown_for_five_minutes_ends_the_wait(clock: Clock) -> None:
+def test_a_call_unknown_for_five_minutes_ends_the_wait(clock: TurnedClock) -> None:
     wait = wait_seeing(UNKNOWN, UNKNOWN, UNKNOWN)
     assert wait.look() is None
     clock.now += 299
@@ -217,7 +277,7 @@ def test_a_call_unknown_for_five_minutes_ends_the_wait(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("between", ["ringing", AWAY])
-def test_a_call_unknown_now_and_then_is_waited_for(clock: Clock, between: str | TwilioError) -> None:
+def test_a_call_unknown_now_and_then_is_waited_for(clock: TurnedClock, between: str | TwilioError) -> None:
     wait = wait_seeing(UNKNOWN, between, UNKNOWN)
     wait.look()
     wait.look()
@@ -225,14 +285,14 @@ def test_a_call_unknown_now_and_then_is_waited_for(clock: Clock, between: str | 
     assert wait.look() is None
 
 
-def test_a_refusal_that_is_not_twilios_own_word_does_not_end_the_wait(clock: Clock) -> None:
+def test_a_refusal_that_is_not_twilios_own_word_does_not_end_the_wait(clock: TurnedClock) -> None:
     page_of_a_proxy = TwilioRejectedError("Forbidden", http_status=403)
     wait = wait_seeing(page_of_a_proxy, "completed")
     assert wait.look() is None
     assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
 
 
-def test_a_call_that_another_process_did_not_find_for_long_ends_the_wait(clock: Clock) -> None:
+def test_a_call_that_another_process_did_not_find_for_long_ends_the_wait(clock: TurnedClock) -> None:
     wait = wait_seeing(UNKNOWN, UNKNOWN, UNKNOWN)
     wait.unknown_since = START - 300
     assert [wait.look(), wait.look()] == [None, None]
@@ -242,10 +302,10 @@ def test_a_call_that_another_process_did_not_find_for_long_ends_the_wait(clock: 
 @pytest.mark.parametrize(
     "result",
     [
-        WaitResult(WaitEnd.OVER, call("completed")),
+        WaitResult(WaitEnd.OVER, call("completed", to=NUMBER)),
         WaitResult(WaitEnd.DEADLINE, None, "no connection"),
-        WaitResult(WaitEnd.QUEUED_TOO_LONG, call("queued")),
-        WaitResult(WaitEnd.TIMED_OUT, call("ringing"), "it is still ringing"),
+        WaitResult(WaitEnd.TAKEN_BACK, call("canceled", to=NUMBER)),
+        WaitResult(WaitEnd.TIMED_OUT, call("ringing", to=NUMBER), "it is still ringing"),
     ],
 )
 def test_a_result_travels_as_json_without_a_whole_phone_number(result: WaitResult) -> None:
@@ -257,11 +317,11 @@ def test_a_result_travels_as_json_without_a_whole_phone_number(result: WaitResul
 
 
 def test_a_call_is_over_after_queue_ringing_and_talking_with_some_margin() -> None:
-    deadline = deadline_of_call(START, queue_timeout=100, ring_timeout=30, time_limit=600)
+    deadline = deadline_of_call(START + 100, ring_timeout=30, time_limit=600)
     assert deadline == START + 100 + 30 + 5 + 600 + 60
 
 
 @pytest.mark.parametrize("time_limit", [None, 14_400, 10**17])
 def test_no_call_is_waited_for_beyond_twilios_own_limit(time_limit: int | None) -> None:
-    deadline = deadline_of_call(START, queue_timeout=100, ring_timeout=None, time_limit=time_limit)
+    deadline = deadline_of_call(START + 100, ring_timeout=None, time_limit=time_limit)
     assert deadline == START + 100 + 60 + 5 + 14_400 + 60

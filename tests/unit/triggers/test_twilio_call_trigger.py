@@ -37,6 +37,7 @@ ARGUMENTS = {
     "when_killed": "hang_up",
     "queue_deadline": 9e8,
     "timeout_at": 8e8,
+    "awaits": "ring",
     "account_sid": ACCOUNT,
 }
 
