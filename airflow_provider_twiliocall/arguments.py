@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_twiliocall.outcome import answerers
+from airflow_provider_twiliocall.rendered import is_nothing
 from airflow_provider_twiliocall.twilio.call import AnsweredBy
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
 from airflow_provider_twiliocall.twilio.twiml import (
@@ -78,12 +79,12 @@ def params_from_arguments(
         problems.append(str(error))
         accepted = None
     if accepted is not None:
-        if not _is_unset(fields["send_digits"]):
+        if not is_nothing(fields["send_digits"]):
             problems.append(
                 "accept_answered_by needs answering machine detection, which Twilio switches off for calls with "
                 "send_digits: drop one of the two"
             )
-        if _is_unset(fields["machine_detection"]):
+        if is_nothing(fields["machine_detection"]):
             # Only Enable reports a machine at its first word; the other leaves the message after the beep.
             wants_start = AnsweredBy.MACHINE_START in accepted
             fields["machine_detection"] = "Enable" if wants_start else "DetectMessageEnd"
@@ -98,7 +99,7 @@ def params_from_arguments(
 
 def _problems_of_what_is_heard(fields: Mapping[str, Any], said: Mapping[str, Any]) -> list[str]:
     heard = {name: said[name] if name in said else fields[name] for name in _SAYS_WHAT}
-    given = [name for name in _SAYS_WHAT if not _is_unset(heard[name])]
+    given = [name for name in _SAYS_WHAT if not is_nothing(heard[name])]
     if not given and said["message"] is None:
         return ["one of message, audio_url, url, twiml and application_sid has to say what the callee hears"]
     if len(given) > 1 and given[0] in said:
@@ -106,7 +107,7 @@ def _problems_of_what_is_heard(fields: Mapping[str, Any], said: Mapping[str, Any
     return [
         f"{name} has a meaning only for a {' or '.join(spoken)}: leave it out (it may also come from default_args)"
         for name, spoken in _SPOKEN.items()
-        if not _is_unset(said[name]) and given and given[0] not in spoken
+        if not is_nothing(said[name]) and given and given[0] not in spoken
     ]
 
 
@@ -115,11 +116,11 @@ def _fields_of_what_is_said(said: Mapping[str, Any], fields: Mapping[str, Any]) 
 
     :raises ValueError: it cannot be said
     """
-    speech = {name: None if _is_unset(value) else value for name, value in said.items()}
+    speech = {name: None if is_nothing(value) else value for name, value in said.items()}
     repeat = 1 if speech["repeat"] is None else speech["repeat"]
     if speech["audio_url"] is not None:
         return {"twiml": audio_to_twiml(speech["audio_url"], repeat=repeat)}
-    if any(not _is_unset(fields[name]) for name in _SAYS_WHAT if name in fields):
+    if any(not is_nothing(fields[name]) for name in _SAYS_WHAT if name in fields):
         return {}
     # A template that finds nothing renders to "None", which nobody means to have said.
     message = "" if speech["message"] is None else speech["message"]
@@ -130,7 +131,7 @@ def _fields_of_what_is_said(said: Mapping[str, Any], fields: Mapping[str, Any]) 
         repeat=repeat,
         verbatim=_is_true("verbatim", speech["verbatim"]),
     )
-    if not _is_unset(fields["time_limit"]):
+    if not is_nothing(fields["time_limit"]):
         return {"twiml": twiml}
     limit = time_limit_for(message, fields["machine_detection_timeout"], repeat=repeat)
     return {"twiml": twiml, "time_limit": limit}
@@ -161,7 +162,3 @@ def time_limit_for(message: str, detection_timeout: Any = None, *, repeat: Any =
     said = min(len(message), TWIML_MAX_CHARACTERS)
     saying = times * said / SLOW_SPEECH_CHARACTERS_PER_S + (times - 1) * PAUSE_S
     return min(LONGEST_CALL_S, math.ceil(listening + 2 * saying + 60))
-
-
-def _is_unset(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))

@@ -10,6 +10,8 @@ from typing import Any
 
 import pendulum
 
+from airflow_provider_twiliocall.rendered import is_nothing, is_template
+
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """In the order of their numbers in ISO 8601: Monday is 1, Sunday is 7."""
 
@@ -51,12 +53,12 @@ def read_timezone(value: Any) -> str:
     :raises ValueError: nothing is known under this name; the message has names that are like it
     """
     name = str(getattr(value, "key", value)).strip() if value is not None else ""
-    if name in ("", "None"):
+    if is_nothing(name):
         raise ValueError(
             f"{value!r:.80} names no time zone: give the callee's, e.g. 'Europe/Paris'; nobody is called whose time is "
             "not known"
         )
-    if "{{" in name or "{%" in name:
+    if is_template(name):
         raise ValueError(
             f"{name!r:.80} is a template, which a CallWindow cannot render: give call_window a dict, "
             '{"start": …, "end": …, "timezone": "{{ … }}"}'

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -21,12 +19,12 @@ from airflow_provider_twiliocall.calendar_words import (
     read_weekdays,
     show_time,
 )
+from airflow_provider_twiliocall.rendered import is_template, literal_in
 
 FURTHEST_OPENING = timedelta(days=366)
 """How far ahead an opening is looked for."""
 
 _ARGUMENTS = ("start", "end", "timezone", "weekdays", "holidays")
-_TEMPLATE = re.compile(r"\{[{%]")
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -92,7 +90,7 @@ class CallWindow:
         """
         if isinstance(value, CallWindow):
             return value
-        arguments = _read_text(value) if isinstance(value, str) else value
+        arguments = _arguments_in(value) if isinstance(value, str) else value
         if not isinstance(arguments, Mapping):
             raise ValueError(
                 f"the call window is {value!r:.80}: give a CallWindow, or a dict such as "
@@ -231,24 +229,20 @@ class CallWindow:
         return {first, second, after}
 
 
-def _read_text(text: str) -> Any:
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-    return text
+def _arguments_in(text: str) -> Any:
+    try:
+        return literal_in(text)
+    except ValueError:
+        return text
 
 
 def _is_known(value: Any) -> bool:
     """Say whether the value will be the same at run time: it has no template, and nothing of another task's."""
-    if isinstance(value, str):
-        return not _TEMPLATE.search(value)
     if isinstance(value, Mapping):
         return all(map(_is_known, value.values()))
     if isinstance(value, (list, tuple, set, frozenset)):
         return all(map(_is_known, value))
-    return not hasattr(value, "resolve")
+    return not is_template(value)
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from airflow_provider_twiliocall.call_window import CallWindow
+from airflow_provider_twiliocall.rendered import entries_in, is_nothing, is_template, literal_in
 from airflow_provider_twiliocall.twilio.phone_number import (
     redact_phone_number,
     redact_phone_numbers_in,
@@ -17,9 +16,6 @@ from airflow_provider_twiliocall.twilio.phone_number import (
 )
 
 _ARGUMENTS = ("name", "to", "call_window")
-_TEMPLATE = re.compile(r"\{[{%]")
-# A number may begin with a parenthesis as well.
-_LIST = re.compile(r"[\[{]|\(\s*['\"({]")
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class Contact:
     def __post_init__(self) -> None:
         if self.name is not None and not isinstance(self.name, str):
             raise ValueError(f"the contact's name is {show_address(self.name)}: give text, or None")
-        if is_nobody(self.to):
+        if is_nothing(self.to):
             raise ValueError(f"the contact {self.shown} has no number: give to='+15551234567'")
         if self.call_window is not None:
             try:
@@ -64,7 +60,7 @@ class Contact:
         if isinstance(value, Contact):
             return value
         if isinstance(value, str) and value.lstrip().startswith("{") and not is_template(value):
-            value = _read_text(value)
+            value = literal_in(value)
         if not isinstance(value, Mapping):
             return cls(None, value.strip() if isinstance(value, str) else value)
         unknown = [str(name) for name in value if name not in _ARGUMENTS]
@@ -75,7 +71,7 @@ class Contact:
         if "to" not in value:
             raise ValueError('a contact lacks to: give {"name": "Ann", "to": "+15551234567"}')
         name = value.get("name")
-        return cls(None if is_nobody(name) else name, value["to"], value.get("call_window"))
+        return cls(None if is_nothing(name) else name, value["to"], value.get("call_window"))
 
     @property
     def shown(self) -> str:
@@ -140,53 +136,15 @@ class Contact:
 def contacts_in(value: Any) -> list[Any]:
     """Return the contacts in a list, each as given; a list may come as the text that a template makes of it.
 
-    One alone is a list of one. Text may have commas, semicolons or line breaks between numbers.
-
     :raises ValueError: there is nobody
     """
-    if isinstance(value, str):
-        contacts = _contacts_in_text(value.strip())
-    elif isinstance(value, (set, frozenset)):
-        # A set has no order, and this one means something: the same at every parse, at least.
-        contacts = sorted(value, key=str)
-    elif isinstance(value, Collection) and not isinstance(value, (Mapping, bytes)):
-        contacts = list(value)
-    else:
-        contacts = [value]
-    contacts = [contact for contact in contacts if not is_nobody(contact)]
+    try:
+        contacts = entries_in(value)
+    except ValueError as error:
+        raise ValueError(f"contacts: {error}") from None
     if not contacts:
         raise ValueError(
             "contacts names nobody: give a list of numbers or contacts, in the order in which to ring them, such as "
             "['+15551234567', Contact('Ann', '+15551234568')]"
         )
     return contacts
-
-
-def is_nobody(value: Any) -> bool:
-    """Say whether nothing is left of it, or only what a template makes of a value that is not there."""
-    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
-
-
-def is_template(value: Any) -> bool:
-    """Say whether Airflow has yet to render it, or to fetch it from another task."""
-    if isinstance(value, str):
-        return _TEMPLATE.search(value) is not None
-    return hasattr(value, "resolve")
-
-
-def _contacts_in_text(text: str) -> list[Any]:
-    if is_template(text):
-        return [text]
-    if not _LIST.match(text):
-        return re.split(r"[,;\n]", text)
-    listed = _read_text(text)
-    return [listed] if isinstance(listed, Mapping) else contacts_in(listed)
-
-
-def _read_text(text: str) -> Any:
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-    raise ValueError('contacts is text that cannot be read: write it as JSON, such as ["+15551234567"]')

@@ -11,6 +11,7 @@ import pendulum
 from airflow_provider_twiliocall.call_window import CallWindow
 from airflow_provider_twiliocall.do_not_call import DoNotCallList
 from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError
+from airflow_provider_twiliocall.rendered import is_nothing
 
 # A call that is placed so shortly before the end would hardly ring by then, and Twilio's clock, by which it is taken
 # back, is known to the second only.
@@ -78,7 +79,7 @@ def read_do_not_call(value: Any) -> DoNotCallList:
     from airflow.sdk import Variable
 
     name = value.strip()
-    if name in ("", "None"):
+    if is_nothing(name):
         raise ValueError("do_not_call is empty text: give numbers or the name of a Variable, or leave it out")
     try:
         listed = Variable.get(name)

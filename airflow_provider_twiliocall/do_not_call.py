@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+from airflow_provider_twiliocall.rendered import literal_in
 from airflow_provider_twiliocall.twilio.phone_number import is_phone_number, normalize_phone_number
 
 _SHOWN_PROBLEMS = 10
@@ -89,11 +89,8 @@ def _comparable(address: str) -> str:
 def _entries_in(text: str) -> list[Any]:
     text = text.strip()
     if text.startswith(("[", "('", '("', "{'", '{"')):
-        for read in (json.loads, ast.literal_eval):
-            try:
-                entries = read(text)
-            except (ValueError, SyntaxError, MemoryError, RecursionError):
-                continue
+        with suppress(ValueError):
+            entries = literal_in(text)
             if isinstance(entries, (list, tuple, set)):
                 return list(entries)
     return re.split(r"[,;\r\n，；、]+|(?<=\s)(?=\+|client:|sips?:)", text)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from ast import literal_eval
-from collections.abc import Collection, Mapping
 from typing import Any
+
+from airflow_provider_twiliocall.rendered import entries_in
 
 
 def callees_of(to: Any) -> list[Any]:
@@ -13,22 +12,10 @@ def callees_of(to: Any) -> list[Any]:
 
     :raises ValueError: there is nobody
     """
-    if isinstance(to, str):
-        text = to.strip()
-        if text.startswith(("[", "(", "{")) and not text.startswith(("{{", "{%")):
-            try:
-                listed = literal_eval(text)
-            except (ValueError, SyntaxError):
-                raise ValueError("to is no list that can be read: write it as ['+15551234567']") from None
-            return callees_of(listed)
-        callees: list[Any] = [text] if is_template(text) else re.split(r"[,;\n]", text)
-    elif isinstance(to, (set, frozenset)):
-        callees = sorted(to, key=str)
-    elif isinstance(to, Collection) and not isinstance(to, (Mapping, bytes)):
-        callees = list(to)
-    else:
-        callees = [to]
-    callees = [callee for callee in callees if callee is not None and str(callee).strip() not in ("", "None")]
+    try:
+        callees = entries_in(to)
+    except ValueError as error:
+        raise ValueError(f"to: {error}") from None
     if not callees:
         raise ValueError("to names nobody: give a number such as +15551234567, or a list of them")
     return callees
@@ -39,8 +26,3 @@ def shown(callee: Any) -> str:
     from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, show_address
 
     return redact_phone_number(callee) if isinstance(callee, str) else show_address(callee)
-
-
-def is_template(value: Any) -> bool:
-    """Whether Airflow has yet to render it."""
-    return isinstance(value, str) and ("{{" in value or "{%" in value)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
 
-from airflow_provider_twiliocall.notifications.callees import callees_of, is_template, shown
+from airflow_provider_twiliocall.notifications.callees import callees_of, shown
+from airflow_provider_twiliocall.rendered import is_nothing, is_template
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 if TYPE_CHECKING:
@@ -350,9 +351,9 @@ class TwilioCallNotifier(BaseNotifier):
         """Return what is said; None where something else says it."""
         from airflow_provider_twiliocall.notifications.default_message import default_message
 
-        if not _is_nothing(self.message):
+        if not is_nothing(self.message):
             return str(self.message).strip()
-        if not all(_is_nothing(getattr(self, name)) for name in _INSTEAD_OF_A_MESSAGE):
+        if not all(is_nothing(getattr(self, name)) for name in _INSTEAD_OF_A_MESSAGE):
             return None
         if any(getattr(self, name) is not None for name in ("message", *_INSTEAD_OF_A_MESSAGE)):
             self.log.error("What is to be heard was rendered to nothing, so the default message is said.")
@@ -389,11 +390,6 @@ class TwilioCallNotifier(BaseNotifier):
 
 
 send_twilio_call_notification = TwilioCallNotifier
-
-
-def _is_nothing(value: Any) -> bool:
-    # A template that finds nothing renders to "None".
-    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 
 
 def _duration(cooldown: timedelta | float | str | None) -> timedelta | None:

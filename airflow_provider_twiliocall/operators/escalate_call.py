@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from airflow_provider_twiliocall.contact import Contact, contacts_in, is_template
+from airflow_provider_twiliocall.contact import Contact, contacts_in
 from airflow_provider_twiliocall.durations import read_seconds
 from airflow_provider_twiliocall.operators.argument_checks import (
     check_choice,
@@ -25,6 +25,7 @@ from airflow_provider_twiliocall.operators.call_arguments import (
     checked_params,
     takes_call_arguments,
 )
+from airflow_provider_twiliocall.rendered import is_template
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import AirflowException

@@ -1,0 +1,67 @@
+"""Values as Airflow's templates leave them: still to be rendered, nothing at all, or a list that has become text."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+_TEMPLATE = re.compile(r"\{[{%]")
+# A number may begin with a parenthesis as well.
+_LITERAL = re.compile(r"[\[{]|\(\s*['\"({]")
+
+
+def is_template(value: Any) -> bool:
+    """Say whether Airflow has yet to render it, or to fetch it from another task."""
+    if isinstance(value, str):
+        return _TEMPLATE.search(value) is not None
+    return hasattr(value, "resolve")
+
+
+def is_nothing(value: Any) -> bool:
+    """Say whether nothing is left of it, or only what a template makes of a value that is not there."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+def literal_in(text: str) -> Any:
+    """Return what is written in a text, as JSON or Python writes it.
+
+    :raises ValueError: it is neither
+    """
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    raise ValueError(
+        'it begins like a list or a dict and cannot be read as one: write it as JSON, such as ["+15551234567"]'
+    )
+
+
+def entries_in(value: Any) -> list[Any]:
+    """Return the entries of a list, each as given, without those that are nothing; a list may have become text.
+
+    One alone, a dict as well, is a list of one. Text may have commas, semicolons or line breaks between numbers.
+
+    :raises ValueError: text that begins like a list and is none
+    """
+    if isinstance(value, str):
+        entries = _entries_in_text(value.strip())
+    elif isinstance(value, (set, frozenset)):
+        # A set has no order, and this one means something: the same at every parse, at least.
+        entries = sorted(value, key=str)
+    elif isinstance(value, Collection) and not isinstance(value, (Mapping, bytes)):
+        entries = list(value)
+    else:
+        entries = [value]
+    return [entry for entry in entries if not is_nothing(entry)]
+
+
+def _entries_in_text(text: str) -> list[Any]:
+    if is_template(text):
+        return [text]
+    if not _LITERAL.match(text):
+        return re.split(r"[,;\n]", text)
+    return entries_in(literal_in(text))

@@ -1,0 +1,71 @@
+"""What templates leave behind: nothing, text of a list, or themselves."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_twiliocall.rendered import entries_in, is_nothing, is_template, literal_in
+
+ONE, TWO = "+15551234567", "+15551234568"
+
+
+@pytest.mark.parametrize("value", ["{{ number }}", "a {% if b %}c{% endif %}", SimpleNamespace(resolve=None)])
+def test_what_airflow_has_yet_to_fill_in_is_a_template(value: Any) -> None:
+    assert is_template(value)
+
+
+@pytest.mark.parametrize("value", [ONE, "{'to': 1}", None, 5, [ONE]])
+def test_anything_else_is_none(value: Any) -> None:
+    assert not is_template(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, True),
+        ("", True),
+        (" ", True),
+        ("None", True),
+        (" None ", True),
+        (0, False),
+        (False, False),
+        ("0", False),
+    ],
+)
+def test_nothing_is_also_what_a_template_makes_of_a_missing_value(value: Any, expected: bool) -> None:
+    assert is_nothing(value) is expected
+
+
+@pytest.mark.parametrize("text", [' ["a", null]', "['a', None]", "('a', None) "])
+def test_a_literal_is_read_as_json_or_python_writes_it(text: str) -> None:
+    assert list(literal_in(text)) == ["a", None]
+
+
+@pytest.mark.parametrize("text", ["[1,", "name", "[" * 100_000, "__import__('os')"])
+def test_text_that_is_no_literal_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="cannot be read as one: write it as JSON"):
+        literal_in(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([ONE, None, TWO, "None"], [ONE, TWO]),
+        (f"['{ONE}', '{TWO}']", [ONE, TWO]),
+        (f"{ONE}, {TWO}\n", [ONE, f" {TWO}"]),
+        ({TWO, ONE}, [ONE, TWO]),
+        (ONE, [ONE]),
+        ({"to": ONE}, [{"to": ONE}]),
+        (f'{{"to": "{ONE}"}}', [{"to": ONE}]),
+        ("(+1) 555 1234567", ["(+1) 555 1234567"]),
+        ("{{ numbers }}, {{ more }}", ["{{ numbers }}, {{ more }}"]),
+        (5551234567, [5551234567]),
+        (None, []),
+        ("", []),
+    ],
+)
+def test_a_list_is_read_from_whatever_it_has_become(value: Any, expected: list[Any]) -> None:
+    assert entries_in(value) == expected
