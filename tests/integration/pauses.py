@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,3 +56,8 @@ class PausingRun:
         seconds = paused.trigger.moment.timestamp() - self.clock.time()
         self.pauses.append(seconds)
         self.clock.sleep(seconds)
+
+    def window(self, opens: timedelta, closes: timedelta) -> dict[str, str]:
+        """Return a call window that opens and closes so long after now, by the minute."""
+        now = datetime.fromtimestamp(self.clock.time(), timezone.utc)
+        return {"start": f"{now + opens:%H:%M}", "end": f"{now + closes:%H:%M}", "timezone": "UTC"}

@@ -13,11 +13,8 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallEndedForGoodError,
     TwilioCallNotPlacedError,
     TwilioCallRefusedError,
-    TwilioCallUnansweredError,
 )
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from airflow_provider_twiliocall.twilio.call import Call
-from airflow_provider_twiliocall.waiting import WaitEnd, WaitResult
 from tests.integration.interruption import DeadlyStore, Killed
 from tests.integration.pauses import PausingRun
 from tests.integration.ring_task import (
@@ -25,12 +22,11 @@ from tests.integration.ring_task import (
     SOMEBODY_ELSE,
     STAYS_QUEUED,
     VARIABLE,
-    on,
     posts,
     statuses,
     waiting,
 )
-from tests.integration.task_context import RecordingTaskInstance, StateStore
+from tests.integration.task_context import RecordingTaskInstance
 from tests.integration.tries import CLEARED
 from tests.integration.virtual_time import VirtualTime
 
@@ -43,28 +39,6 @@ def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
 
 
-@pytest.fixture
-def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
-    return VirtualTime(twilio_simulator).install(monkeypatch)
-
-
-@pytest.fixture(params=["with a journal", "without"])
-def run(request: pytest.FixtureRequest, clock: VirtualTime) -> PausingRun:
-    """A run on Airflow 3.3, which has a task state store, and one on an older Airflow."""
-    return PausingRun(clock, store=StateStore() if request.param == "with a journal" else None)
-
-
-def window(run: PausingRun, opens: timedelta, closes: timedelta) -> dict[str, str]:
-    """A window that opens and closes so long after now; by the minute."""
-    now = datetime.fromtimestamp(run.clock.time(), timezone.utc)
-    return {"start": f"{now + opens:%H:%M}", "end": f"{now + closes:%H:%M}", "timezone": "UTC"}
-
-
-def _seconds_from_now(run: PausingRun, seconds: int) -> str:
-    moment = datetime.fromtimestamp(run.clock.time() + seconds, timezone.utc)
-    return f"{moment:%H:%M:%S}"
-
-
 def remind(to: str = SOMEBODY, **arguments: Any) -> Any:
     return waiting(to, **{"poll_interval": 10, **arguments})
 
@@ -73,7 +47,7 @@ def remind(to: str = SOMEBODY, **arguments: Any) -> Any:
 
 
 def test_inside_its_window_a_phone_rings_at_once(run: PausingRun) -> None:
-    run.try_once(remind(call_window=window(run, -HOUR, HOUR)))
+    run.try_once(remind(call_window=run.window(-HOUR, HOUR)))
 
     assert run.pauses == []
 
@@ -81,7 +55,7 @@ def test_inside_its_window_a_phone_rings_at_once(run: PausingRun) -> None:
 def test_before_its_window_the_task_waits_deferred_and_rings_when_it_opens(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
-    given = window(run, 8 * HOUR, 9 * HOUR)
+    given = run.window(8 * HOUR, 9 * HOUR)
     opens = CallWindow.from_value(given).opens_after(datetime.fromtimestamp(run.clock.time(), timezone.utc))
 
     run.try_once(remind(call_window=given))
@@ -94,7 +68,7 @@ def test_before_its_window_the_task_waits_deferred_and_rings_when_it_opens(
 
 def test_nothing_of_the_callee_is_kept_while_the_task_waits_for_the_opening(run: PausingRun) -> None:
     with pytest.raises(TaskDeferred) as paused:
-        remind(call_window=window(run, HOUR, 2 * HOUR)).execute(run.context())
+        remind(call_window=run.window(HOUR, 2 * HOUR)).execute(run.context())
 
     path, kwargs = paused.value.trigger.serialize()
     assert path == "airflow.providers.standard.triggers.temporal.DateTimeTrigger"
@@ -105,7 +79,7 @@ def test_outside_its_window_a_call_is_skipped_where_the_author_says_so(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
     with pytest.raises(AirflowSkipException, match="outside the call window"):
-        run.try_once(remind(call_window=window(run, HOUR, 2 * HOUR), on_outside_window="skip"))
+        run.try_once(remind(call_window=run.window(HOUR, 2 * HOUR), on_outside_window="skip"))
 
     assert twilio_simulator.requests == []
 
@@ -114,14 +88,14 @@ def test_outside_its_window_a_call_fails_for_good_where_the_author_says_so(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
     with pytest.raises(TwilioCallRefusedError, match="Nothing was dialled: It is outside the call window"):
-        run.try_once(remind(call_window=window(run, HOUR, 2 * HOUR), on_outside_window="fail"))
+        run.try_once(remind(call_window=run.window(HOUR, 2 * HOUR), on_outside_window="fail"))
 
     assert twilio_simulator.requests == []
 
 
 @pytest.mark.parametrize("as_a_template_renders_it", [str, lambda given: CallWindow(**given), dict])
 def test_a_window_may_come_from_a_template(run: PausingRun, as_a_template_renders_it: Any) -> None:
-    given = as_a_template_renders_it(window(run, HOUR, 2 * HOUR))
+    given = as_a_template_renders_it(run.window(HOUR, 2 * HOUR))
 
     with pytest.raises(AirflowSkipException):
         run.try_once(remind(call_window=given, on_outside_window="skip"))
@@ -137,147 +111,6 @@ def test_a_window_that_renders_to_nonsense_rings_nobody(
         run.try_once(task)
 
     assert twilio_simulator.requests == []
-
-
-def test_a_call_that_would_leave_the_queue_after_the_closing_is_taken_back(
-    twilio_simulator: TwilioSimulator, run: PausingRun
-) -> None:
-    given = window(run, -HOUR, 3 * MINUTE)
-
-    with pytest.raises(AirflowSkipException, match="outside the call window"):
-        run.try_once(remind(STAYS_QUEUED, call_window=given, on_outside_window="skip"))
-
-    assert statuses(twilio_simulator) == ["canceled"]
-
-
-def test_a_call_that_was_taken_back_at_the_closing_rings_when_the_window_opens_again(
-    twilio_simulator: TwilioSimulator, run: PausingRun
-) -> None:
-    twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
-
-    run.try_once(remind(call_window=window(run, -HOUR, 3 * MINUTE)))
-
-    assert statuses(twilio_simulator) == ["canceled", "completed"]
-    assert len(run.pauses) == 1 and run.pauses[0] > 3600
-
-
-def test_a_queue_that_is_too_long_inside_the_window_is_left_to_a_retry(run: PausingRun) -> None:
-    with pytest.raises(TwilioCallUnansweredError, match=r"after 60 s \(queue_timeout\)"):
-        run.try_once(remind(STAYS_QUEUED, call_window=window(run, -HOUR, HOUR), queue_timeout=60))
-
-
-def test_a_task_that_does_not_wait_for_the_end_waits_until_the_phone_rings(
-    twilio_simulator: TwilioSimulator, run: PausingRun
-) -> None:
-    twilio_simulator.script(SOMEBODY, {"outcome": "busy", "ring": 30})
-    given = window(run, -HOUR, HOUR)
-
-    sid = run.try_once(remind(call_window=given, wait_for_completion=False, poll_interval=2))
-
-    assert sid == run.ti.xcoms["call_sid"]
-    assert statuses(twilio_simulator) == ["ringing"]
-    assert run.ti.xcoms["call"]["status"] == "ringing"
-
-
-def test_a_task_that_does_not_wait_for_the_end_takes_back_what_would_ring_after_the_closing(
-    twilio_simulator: TwilioSimulator, run: PausingRun
-) -> None:
-    twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
-    given = window(run, -HOUR, 3 * MINUTE)
-
-    run.try_once(remind(call_window=given, wait_for_completion=False))
-
-    assert statuses(twilio_simulator)[0] == "canceled"
-    assert len(run.pauses) == 1 and run.pauses[0] > 3600
-    assert len(statuses(twilio_simulator)) == 2
-
-
-def test_a_task_that_does_not_wait_for_the_end_lets_no_call_ring_that_has_expired(
-    twilio_simulator: TwilioSimulator, run: PausingRun
-) -> None:
-    run.run_after = run.clock.time()
-
-    with pytest.raises(AirflowSkipException, match="too late for this call"):
-        run.try_once(remind(STAYS_QUEUED, expires_after=120, wait_for_completion=False))
-
-    assert statuses(twilio_simulator) == ["canceled"]
-
-
-def test_a_deferrable_one_waits_for_the_ringing_in_the_triggerer(run: PausingRun) -> None:
-    given = window(run, -HOUR, HOUR)
-
-    with pytest.raises(TaskDeferred) as deferred:
-        remind(STAYS_QUEUED, call_window=given, wait_for_completion=False, deferrable=True).execute(
-            run.context()
-        )
-
-    trigger = deferred.value.trigger
-    closes = CallWindow.from_value(given).closes_after(datetime.fromtimestamp(run.clock.time(), timezone.utc))
-    assert (trigger.awaits, trigger.queue_deadline) == ("ring", closes.timestamp())
-
-
-def test_a_call_that_a_trigger_has_taken_back_rings_though_the_task_resumes_only_when_the_window_is_open_again(
-    twilio_simulator: TwilioSimulator, run: PausingRun
-) -> None:
-    twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
-    task = remind(call_window=window(run, -HOUR, 3 * MINUTE), deferrable=True)
-    with pytest.raises(TaskDeferred) as deferred:
-        task.execute(run.context())
-    run.clock.sleep(240)
-    taken_back = WaitResult(
-        WaitEnd.TAKEN_BACK, Call.model_validate(twilio_simulator.end(run.ti.xcoms["call_sid"]))
-    )
-    event = {"call_sid": run.ti.xcoms["call_sid"], **taken_back.to_event()}
-
-    run.clock.sleep(timedelta(hours=23, minutes=30).total_seconds())
-    with pytest.raises(TaskDeferred):
-        task.resume_execution("resume", {**(deferred.value.kwargs or {}), "event": event}, run.context())
-
-    assert statuses(twilio_simulator)[0] == "canceled"
-    assert len(twilio_simulator.calls) == 2
-    assert run.pauses == []
-
-
-def test_a_call_that_was_taken_back_by_a_process_that_died_was_taken_back_all_the_same(
-    twilio_simulator: TwilioSimulator, clock: VirtualTime
-) -> None:
-    store = DeadlyStore(after="placed")
-    run = PausingRun(clock, store=store)
-    twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
-    given = window(run, -HOUR, 3 * MINUTE)
-    with pytest.raises(Killed):
-        run.try_once(remind(call_window=given))
-    clock.sleep(240)
-    # A trigger did so, and its event was lost.
-    twilio_simulator.end(twilio_simulator.calls[0]["sid"])
-
-    run.store = store.survivor()
-    run.try_once(remind(call_window=given))
-
-    assert statuses(twilio_simulator) == ["canceled", "completed"]
-    assert len(run.pauses) == 1 and run.pauses[0] > 3600
-
-
-def test_a_conversation_may_go_on_after_the_closing(
-    twilio_simulator: TwilioSimulator, run: PausingRun
-) -> None:
-    twilio_simulator.script(SOMEBODY, {"outcome": "human", "talk": 600})
-
-    run.try_once(remind(call_window=window(run, -HOUR, 3 * MINUTE), time_limit=14_400))
-
-    assert statuses(twilio_simulator) == ["completed"]
-
-
-def test_a_call_that_twilio_takes_only_after_the_closing_is_not_placed(
-    twilio_simulator: TwilioSimulator, run: PausingRun
-) -> None:
-    given = {**window(run, -HOUR, MINUTE), "end": _seconds_from_now(run, 5)}
-    twilio_simulator.inject(on("create", kind="status", status=429, times=4))
-
-    with pytest.raises(AirflowSkipException, match="outside the call window"):
-        run.try_once(remind(call_window=given, on_outside_window="skip"))
-
-    assert twilio_simulator.calls == []
 
 
 def test_a_window_that_native_rendering_makes_nothing_of_rings_nobody(
@@ -316,7 +149,7 @@ def test_a_reminder_of_this_hour_rings(run: PausingRun) -> None:
 
 def test_a_reminder_that_expires_before_its_window_opens_is_skipped_at_once(run: PausingRun) -> None:
     with pytest.raises(AirflowSkipException, match="too late for this call"):
-        run.try_once(remind(call_window=window(run, 2 * HOUR, 3 * HOUR), expires_after=3600))
+        run.try_once(remind(call_window=run.window(2 * HOUR, 3 * HOUR), expires_after=3600))
 
     assert run.pauses == []
 
@@ -396,7 +229,7 @@ def test_a_list_that_native_rendering_makes_nothing_of_rings_nobody(
 def test_the_next_dial_waits_for_the_window_too(twilio_simulator: TwilioSimulator, run: PausingRun) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "human"])
 
-    run.try_once(remind(call_window=window(run, -HOUR, 3 * MINUTE), max_dials=2, redial_after=300))
+    run.try_once(remind(call_window=run.window(-HOUR, 3 * MINUTE), max_dials=2, redial_after=300))
 
     assert len(run.pauses) == 1 and run.pauses[0] > 3600
     assert statuses(twilio_simulator) == ["busy", "completed"]
@@ -406,7 +239,7 @@ def test_who_was_rung_in_vain_before_the_closing_was_not_skipped(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "human"])
-    given = window(run, -HOUR, 3 * MINUTE)
+    given = run.window(-HOUR, 3 * MINUTE)
 
     with pytest.raises(TwilioCallEndedForGoodError, match="nobody was reached before: busy"):
         run.try_once(remind(call_window=given, on_outside_window="skip", max_dials=2, redial_after=300))
@@ -420,7 +253,7 @@ def test_a_crash_while_the_call_rings_takes_it_up_though_the_window_has_closed(
     twilio_simulator.script(SOMEBODY, {"outcome": "human", "talk": 600})
     store = DeadlyStore(after="placed")
     run = PausingRun(clock, store=store)
-    arguments = {"call_window": window(run, -HOUR, 3 * MINUTE), "time_limit": 14_400}
+    arguments = {"call_window": run.window(-HOUR, 3 * MINUTE), "time_limit": 14_400}
     with pytest.raises(Killed):
         run.try_once(remind(**arguments))
     clock.sleep(300)
@@ -437,7 +270,7 @@ def test_a_clear_that_waits_for_the_window_has_no_part_in_the_call_of_the_run_be
     run = PausingRun(clock)
     run.try_once(remind())
     cleared = PausingRun(clock, store=run.store, ti=RecordingTaskInstance(max_tries=CLEARED))
-    task = remind(call_window=window(run, HOUR, 2 * HOUR))
+    task = remind(call_window=run.window(HOUR, 2 * HOUR))
     with pytest.raises(TaskDeferred):
         task.execute(cleared.context())
 
@@ -453,7 +286,7 @@ def test_a_pause_for_the_window_that_broke_off_after_a_call_was_taken_back_is_be
 ) -> None:
     twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
     run = PausingRun(clock)
-    task = remind(call_window=window(run, -HOUR, 3 * MINUTE))
+    task = remind(call_window=run.window(-HOUR, 3 * MINUTE))
     with pytest.raises(TaskDeferred):
         task.execute(run.context())
 

@@ -24,6 +24,8 @@ from tests.integration.virtual_time import VirtualTime
 NO_SUCH_NUMBER = "+15005550001"
 LONG_ENOUGH_TO_DEFER = 50
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 
 @pytest.fixture(autouse=True)
 def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,15 +33,9 @@ def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("airflow_provider_twiliocall.triggers.twilio_call.SHORTEST_DEFERRAL_S", 0.0)
 
 
-@pytest.fixture(autouse=True)
-def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
-    return VirtualTime(twilio_simulator).install(monkeypatch)
-
-
-@pytest.fixture(params=["with a journal", "without"])
-def run(request: pytest.FixtureRequest, clock: VirtualTime) -> EscalationRun:
-    """A run on Airflow 3.3, which has a task state store, and one on an older Airflow."""
-    return EscalationRun(clock, store=StateStore() if request.param == "with a journal" else None)
+@pytest.fixture
+def run(clock: VirtualTime, any_store: StateStore | None) -> EscalationRun:
+    return EscalationRun(clock, store=any_store)
 
 
 # Until somebody is reached

@@ -28,16 +28,13 @@ from tests.integration.virtual_time import VirtualTime
 LONG_ENOUGH_TO_DEFER = 50
 A_LONG_TIME_S = 3600
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 
 @pytest.fixture(autouse=True)
 def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
     monkeypatch.setattr("airflow_provider_twiliocall.triggers.twilio_call.SHORTEST_DEFERRAL_S", 0.0)
-
-
-@pytest.fixture(autouse=True)
-def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
-    return VirtualTime(twilio_simulator).install(monkeypatch)
 
 
 @pytest.fixture

@@ -33,21 +33,12 @@ from tests.integration.virtual_time import VirtualTime
 
 REDIAL_AFTER_S = 120
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 
 @pytest.fixture(autouse=True)
 def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
-
-
-@pytest.fixture(autouse=True)
-def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
-    return VirtualTime(twilio_simulator).install(monkeypatch)
-
-
-@pytest.fixture(params=["with a journal", "without"])
-def run(request: pytest.FixtureRequest, clock: VirtualTime) -> PausingRun:
-    """A run on Airflow 3.3, which has a task state store, and one on an older Airflow."""
-    return PausingRun(clock, store=StateStore() if request.param == "with a journal" else None)
 
 
 def redialling(to: str = SOMEBODY, **arguments: Any) -> Any:

@@ -1,0 +1,26 @@
+"""What the tests of tasks that pause stand on: time that passes when somebody sleeps, and the Airflows there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_twiliocall.simulator import TwilioSimulator
+from tests.integration.pauses import PausingRun
+from tests.integration.task_context import StateStore
+from tests.integration.virtual_time import VirtualTime
+
+
+@pytest.fixture
+def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    return VirtualTime(twilio_simulator).install(monkeypatch)
+
+
+@pytest.fixture(params=["with a journal", "without"])
+def any_store(request: pytest.FixtureRequest) -> StateStore | None:
+    """What Airflow 3.3 keeps for a task, and that older ones keep nothing."""
+    return StateStore() if request.param == "with a journal" else None
+
+
+@pytest.fixture
+def run(clock: VirtualTime, any_store: StateStore | None) -> PausingRun:
+    return PausingRun(clock, store=any_store)
