@@ -34,6 +34,8 @@ NOT_FOUND_PATIENCE_S = 300.0
 NOT_FOUND_LOOKS = 3
 
 LONGEST_BACKOFF_S = 60.0
+# While the call may leave Twilio's queue at a time at which it must not ring any more.
+LONGEST_BACKOFF_WHEN_LATE_S = 10.0
 
 # A phone rings for `timeout` seconds (Twilio's default is 60); some of Twilio's flows add five.
 DEFAULT_RING_S = 60
@@ -180,13 +182,15 @@ class CallWait:
 
     def pause(self) -> float:
         """Return the seconds until the next look: the poll interval, or more while there is weather."""
-        pause = self._poll_interval
-        if self._fault:
-            pause = min(pause * 2 ** min(self._faults_in_a_row, 10), max(LONGEST_BACKOFF_S, pause))
-            if isinstance(self._fault, TwilioThrottledError) and self._fault.retry_after:
-                pause = max(pause, min(self._fault.retry_after, LONGEST_BACKOFF_S))
         now = time.time()
         queue_deadline = self.queue_deadline and self.queue_deadline - self._clock_offset
+        pause = self._poll_interval
+        if self._fault:
+            is_late = queue_deadline is not None and now >= queue_deadline
+            longest = LONGEST_BACKOFF_WHEN_LATE_S if is_late else LONGEST_BACKOFF_S
+            pause = min(pause * 2 ** min(self._faults_in_a_row, 10), max(longest, pause))
+            if isinstance(self._fault, TwilioThrottledError) and self._fault.retry_after:
+                pause = max(pause, min(self._fault.retry_after, LONGEST_BACKOFF_S))
         moments = (self.deadline, queue_deadline, self.timeout_at)
         ahead = [moment - now for moment in moments if moment and moment > now]
         return min([pause, *ahead])

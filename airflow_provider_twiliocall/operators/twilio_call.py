@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
     from airflow_provider_twiliocall.call_window import CallWindow
     from airflow_provider_twiliocall.dial_rules import DialRules
-    from airflow_provider_twiliocall.dials import Dial
     from airflow_provider_twiliocall.journal import CallJournal
     from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
     from airflow_provider_twiliocall.outcome import Outcome
     from airflow_provider_twiliocall.redial import Redial
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+_WAS_ENDED = "The call before was ended by this task, and no other is placed"
 
 __all__ = ["CreateCallOperator", "EscalateCallOperator"]
 
@@ -319,6 +320,7 @@ class CreateCallOperator(CallOperator):
         from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 
         dials = [dial for dial in journal.dials if not dial.ended_by_us]
+        nothing = "Nothing was dialled" if len(dials) == len(journal.dials) else _WAS_ENDED
         step = self.step(context, len(dials))
         rules = self._rules(context)
         now = time.time()
@@ -328,31 +330,34 @@ class CreateCallOperator(CallOperator):
         try:
             listed = "" if self.do_not_call is None and self._has_do_not_call else self.do_not_call
             if read_do_not_call(listed).is_listed(step.params.to):
-                self._drop(dials, "The callee is on the do-not-call list")
+                self._drop(journal, "The callee is on the do-not-call list")
             opens = rules.earliest_ring(due)
         except ValueError as error:
-            raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
+            raise TwilioCallRefusedError(f"{nothing}: {error}") from None
         if opens > due and self.on_outside_window != "wait":
             closed = f"It is outside the call window ({rules.hours})"
             if self.on_outside_window == "skip":
-                self._drop(dials, closed)
-            raise TwilioCallRefusedError(f"Nothing was dialled: {closed}, and on_outside_window is 'fail'")
+                self._drop(journal, closed)
+            raise TwilioCallRefusedError(f"{nothing}: {closed}, and on_outside_window is 'fail'")
         if rules.is_pointless(opens):
-            self._drop(dials, "It is too late for this call, or will be when it may ring (expires_after)")
+            self._drop(journal, "It is too late for this call, or will be when it may ring (expires_after)")
         if opens > now:
             why = "the call window opens then" if opens > due else "the next dial is due (redial_after)"
             self.pause(opens, journal, why, step=len(dials))
         return step
 
-    def _drop(self, dials: Sequence[Dial], why: str) -> NoReturn:
+    def _drop(self, journal: CallJournal, why: str) -> NoReturn:
         """Skip the task; but one that has rung somebody in vain has not skipped anything, and fails."""
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
         from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
         from airflow_provider_twiliocall.redial import named_endings
 
+        dials = [dial for dial in journal.dials if not dial.ended_by_us]
         if not dials:
-            raise AirflowSkipException(f"{why}: nothing is dialled.")
+            raise AirflowSkipException(
+                f"{why}: nothing is dialled." if not journal.dials else f"{why}. {_WAS_ENDED}."
+            )
         raise TwilioCallEndedForGoodError(f"{why}, and nobody was reached before: {named_endings(dials)}")
 
     # Arguments --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
 from airflow_provider_twiliocall.call_window import CallWindow
-from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
+from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError, TwilioCallUnansweredError
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.waiting import WaitEnd, WaitResult
@@ -41,10 +41,19 @@ def test_a_call_that_would_leave_the_queue_after_the_closing_is_taken_back(
 ) -> None:
     given = run.window(-HOUR, 3 * MINUTE)
 
-    with pytest.raises(AirflowSkipException, match="outside the call window"):
+    with pytest.raises(
+        AirflowSkipException, match=r"outside the call window.* call before was ended by this"
+    ):
         run.try_once(remind(STAYS_QUEUED, call_window=given, on_outside_window="skip"))
 
     assert statuses(twilio_simulator) == ["canceled"]
+
+
+def test_a_task_that_fails_outside_its_window_says_that_its_call_was_ended(run: PausingRun) -> None:
+    given = run.window(-HOUR, 3 * MINUTE)
+
+    with pytest.raises(TwilioCallRefusedError, match=r"^The call before was ended by this task"):
+        run.try_once(remind(STAYS_QUEUED, call_window=given, on_outside_window="fail"))
 
 
 def test_a_call_that_was_taken_back_at_the_closing_rings_when_the_window_opens_again(

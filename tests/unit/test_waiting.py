@@ -117,6 +117,16 @@ def test_a_pause_ends_when_the_queues_time_is_up_by_twilios_clock(clock: TurnedC
     assert wait.pause() == 2
 
 
+def test_looks_come_closer_to_each_other_when_the_call_may_ring_too_late(clock: TurnedClock) -> None:
+    wait = wait_seeing("queued", *[AWAY] * 8, queue_deadline=START + 200)
+    looks = [wait.look() for _ in range(8)]
+    assert looks == [None] * 8
+    assert wait.pause() == 60
+    clock.now += 200
+    assert wait.look() is None
+    assert wait.pause() == 10
+
+
 @pytest.mark.parametrize("awaits", ["end", "ring"])
 def test_a_call_that_twilio_shows_as_it_was_after_it_was_canceled_is_looked_at_again(
     clock: TurnedClock, awaits: str
