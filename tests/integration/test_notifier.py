@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -27,6 +28,9 @@ VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 ANNE, BERT, CLEO = "+15551230001", "+15551230002", "+15551230003"
 LISTS, CREATES = frozenset({Operation.LIST}), frozenset({Operation.CREATE})
 
+# What is left of a request that nobody waits for any more, once Twilio is gone.
+LONGEST_REST_S = 60.0
+
 # It has another name since 3.2.
 SERIALIZER = getattr(serialization, "DagSerialization", None) or serialization.SerializedDAG
 
@@ -38,6 +42,11 @@ def twilio(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwilioSimulator]:
         monkeypatch.setenv(VARIABLE, simulator.airflow_connection)
         simulator.script("*", {"outcome": "human", "ring": 0.5, "talk": 60})
         yield simulator
+    # What an alert did not wait for would log into the tests after it.
+    for thread in threading.enumerate():
+        if thread.name == "twilio-alert":
+            thread.join(LONGEST_REST_S)
+            assert not thread.is_alive()
 
 
 @pytest.fixture(autouse=True)
