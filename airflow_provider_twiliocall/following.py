@@ -33,7 +33,14 @@ from airflow_provider_twiliocall.journal import CLOCK_SLACK_S
 from airflow_provider_twiliocall.outcome import Outcome, Verdict
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import TwilioAmbiguousError, TwilioError
-from airflow_provider_twiliocall.waiting import Awaited, CallWait, WaitEnd, WaitResult, deadline_of_call
+from airflow_provider_twiliocall.waiting import (
+    Awaited,
+    CallWait,
+    WaitEnd,
+    WaitResult,
+    deadline_of_call,
+    queue_deadline_of_call,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
@@ -112,13 +119,14 @@ class CallFollower:
         :param timeout_at: Unix time at which the task's own time is up
         :param latest_ring: Unix time after which it must not begin to ring any more
         """
-        # Whichever of the two has had an answer: where that of the placing was lost, the other has.
-        offset = self._hook.client.clock_offset
-        offset = (self._hook.watcher.clock_offset if offset is None else offset) or 0.0
-        created = call.date_created.timestamp() if call and call.date_created else time.time() + offset
-        # What an earlier try has promised holds, unless this one is to be stricter.
-        promised = self._journal.queue_deadline_of(self.call_sid) or math.inf
-        queue_deadline = min(created + self._queue_timeout, latest_ring, promised)
+        offset = self._hook.clock_offset
+        queue_deadline = min(
+            queue_deadline_of_call(
+                call, queue_timeout=self._queue_timeout, latest_ring=latest_ring, clock_offset=offset
+            ),
+            # What an earlier try has promised holds, unless this one is to be stricter.
+            self._journal.queue_deadline_of(self.call_sid) or math.inf,
+        )
         return CallWait(
             self.call_sid,
             # The connection is fetched at the first look.

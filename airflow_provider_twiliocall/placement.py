@@ -35,6 +35,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
+from airflow_provider_twiliocall.waiting import queue_deadline_of_call
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
@@ -324,22 +325,21 @@ class Placement:
 
     def _keep(self, call: Call) -> Placed:
         self.call_sid = call.sid
+        queue_deadline = queue_deadline_of_call(
+            call,
+            queue_timeout=self.queue_timeout,
+            latest_ring=self.latest_ring,
+            clock_offset=self.hook.clock_offset,
+        )
         try:
-            self.journal.placed(call.sid, queue_deadline=self._queue_deadline(call))
+            self.journal.placed(
+                call.sid, queue_deadline=None if math.isinf(queue_deadline) else queue_deadline
+            )
         except TwilioCallSupersededError:
             # Who has taken over cannot know of this call, and is about to place its own.
             self._end_surplus(call.sid)
             raise
         return Placed(call.sid, call)
-
-    def _queue_deadline(self, call: Call) -> float | None:
-        created = (
-            call.date_created.timestamp()
-            if call.date_created
-            else time.time() + (self.hook.client.clock_offset or 0.0)
-        )
-        deadline = min(created + self.queue_timeout, self.latest_ring)
-        return None if math.isinf(deadline) else deadline
 
     def _end_surplus(self, call_sid: str) -> None:
         if self.when_killed == "leave":

@@ -63,6 +63,20 @@ def deadline_of_call(queue_deadline: float, *, ring_timeout: int | None, time_li
     return queue_deadline + ringing + talking + DEADLINE_MARGIN_S
 
 
+def queue_deadline_of_call(
+    call: Call | None, *, queue_timeout: float, latest_ring: float, clock_offset: float
+) -> float:
+    """Return until when a call may stay in Twilio's queue, as Unix time by Twilio's clock; infinity for ever.
+
+    :param call: as Twilio has shown it; None where it could not be seen, which is taken for a call of just now
+    :param queue_timeout: seconds it may stay there
+    :param latest_ring: Unix time after which it must not begin to ring any more
+    :param clock_offset: seconds that Twilio's clock is ahead
+    """
+    created = call.date_created.timestamp() if call and call.date_created else time.time() + clock_offset
+    return min(created + queue_timeout, latest_ring)
+
+
 class WaitEnd(str, Enum):
     """Why a wait ended."""
 

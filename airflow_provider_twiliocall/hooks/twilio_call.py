@@ -12,6 +12,7 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks import connection_form
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
+from airflow_provider_twiliocall.rendered import is_nothing
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioRejectedError
 from airflow_provider_twiliocall.twilio.params import CallParamsError
@@ -99,6 +100,13 @@ class TwilioCallHook(BaseHook):
         from airflow_provider_twiliocall.twilio.transport import SINGLE_TRY
 
         return self._client(reads=SINGLE_TRY)
+
+    @property
+    def clock_offset(self) -> float:
+        """Seconds that Twilio's clock is ahead, as far as an answer to this hook has told."""
+        # Whichever of the two has had one.
+        offset = self.client.clock_offset
+        return (self.watcher.clock_offset if offset is None else offset) or 0.0
 
     def client_with(self, *, connect_timeout: float, read_timeout: float) -> TwilioClient:
         """Return a new client that gives up sooner, or later; both in seconds."""
@@ -199,8 +207,7 @@ class TwilioCallHook(BaseHook):
 
 
 def _given_account(account_sid: str | None) -> str | None:
-    given = (account_sid or "").strip()
-    return given if given not in ("", "None") else None
+    return None if account_sid is None or is_nothing(account_sid) else account_sid.strip()
 
 
 def _missing(conn_id: str) -> TwilioConnectionError:

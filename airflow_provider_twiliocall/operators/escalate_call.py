@@ -393,7 +393,7 @@ class EscalateCallOperator(CallOperator):
             return
         now = time.time()
         ended = next((dial.ended for dial in reversed(journal.dials) if dial.call_sid), None)
-        since = now if ended is None else min(now, ended - self.clock_offset)
+        since = now if ended is None else min(now, ended - self.hook.clock_offset)
         # A retry may come long after.
         if since + pause <= now:
             return

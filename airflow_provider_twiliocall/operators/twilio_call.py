@@ -324,7 +324,7 @@ class CreateCallOperator(CallOperator):
         step = self.step(context, len(dials))
         rules = self._rules(context)
         now = time.time()
-        due = self._redial.due(dials, now=now, clock_offset=self.clock_offset)
+        due = self._redial.due(dials, now=now, clock_offset=self.hook.clock_offset)
         if due_step == len(dials):
             due = now
         try:

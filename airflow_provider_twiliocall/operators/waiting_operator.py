@@ -56,13 +56,6 @@ class WaitingOperator(BaseOperator):
         return TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
 
     @property
-    def clock_offset(self) -> float:
-        """Seconds that Twilio's clock is ahead, as far as this process has seen it."""
-        # Whichever of the two has had an answer.
-        offset = self.hook.client.clock_offset
-        return (self.hook.watcher.clock_offset if offset is None else offset) or 0.0
-
-    @property
     def queue_timeout_s(self) -> float:
         """How long a call may stay in Twilio's queue, in seconds."""
         if not self.wait_for_completion:

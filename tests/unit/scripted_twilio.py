@@ -22,7 +22,7 @@ class ScriptedTwilio:
         is given, or an error
     """
 
-    clock_offset: float | None = None
+    clock_offset = 0.0
     is_ready = True
 
     def __init__(self, *answers: str | Call | TwilioError) -> None:

@@ -38,6 +38,7 @@ class ScriptedHook:
     """Answer each POST in turn, and count them; Twilio's list of calls stays empty."""
 
     settings = SimpleNamespace(read_timeout=15.0)
+    clock_offset = 0.0
 
     def __init__(self, *answers: Call | TwilioError) -> None:
         self.answers = list(answers)
