@@ -32,12 +32,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_twiliocall.ending import cancel_queued_call, end_call, through_weather
 from airflow_provider_twiliocall.twilio.call import CallStatus
 from airflow_provider_twiliocall.twilio.errors import TwilioError
+from airflow_provider_twiliocall.twilio.recent_calls import PAGE_SIZE, recent_pages, twilio_time
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.call import Call
@@ -60,9 +60,6 @@ _PAUSE_S = 0.5
 _LEFT_THE_QUEUE = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS, CallStatus.COMPLETED})
 _COVERS = _LEFT_THE_QUEUE | {CallStatus.QUEUED}
 
-# The newest calls tell nearly always, and the list goes back for years.
-_PAGE_SIZE = 20
-
 # Of as many notifiers at once two place a call, where Twilio takes a tenth of the wait to answer; of fewer, no more.
 _CROWD = 1000
 
@@ -84,32 +81,6 @@ def random_wait() -> float:
     so that in a crowd of whatever size one is well ahead of the next, and the rest see its call.
     """
     return max(0.0, LONGEST_WAIT_S * (1 + math.log(1 - _random.random(), _CROWD)))
-
-
-def recent_calls(client: TwilioClient, *, to: str, from_: str, seconds: float) -> Iterator[Call]:
-    """Yield the calls created within so many seconds by Twilio's clock, in Twilio's order: newest first.
-
-    No filter on dates: a queued call has no start time, and there is none on the creation.
-    """
-    for page in _recent_pages(client, to=to, from_=from_, seconds=seconds):
-        yield from page
-
-
-def _recent_pages(
-    client: TwilioClient, *, to: str, from_: str, seconds: float, **filters: Any
-) -> Iterator[list[Call]]:
-    calls = client.list_calls(to=to, from_=from_, page_size=_PAGE_SIZE, **filters)
-    while page := list(islice(calls, _PAGE_SIZE)):
-        since = _now(client) - seconds
-        recent = [call for call in page if call.date_created and call.date_created.timestamp() >= since]
-        if not recent:
-            # Not at the first old one: nothing says how strictly Twilio keeps to the order.
-            return
-        yield [call for call in recent if call.direction == "outbound-api"]
-
-
-def _now(client: TwilioClient) -> float:
-    return time.time() + (client.clock_offset or 0.0)
 
 
 def covers(call: Call) -> bool:
@@ -229,7 +200,7 @@ class Cooldown:
         """Yield the recent calls, page by page, some of them twice; whoever has seen enough reads no further."""
         pages = self._recent_pages()
         newest = next(pages, [])
-        if len(newest) == _PAGE_SIZE:
+        if len(newest) == PAGE_SIZE:
             # So many are a storm, and what has left the queue in it is far down the list.
             yield from self._out_of_the_queue()
         yield newest
@@ -237,11 +208,14 @@ class Cooldown:
 
     def _out_of_the_queue(self) -> Iterator[list[Call]]:
         """Yield the recent calls that have left the queue, page by page; in a storm these are few."""
-        since = datetime.fromtimestamp(_now(self._client) - self._seconds, timezone.utc)
+        since = datetime.fromtimestamp(self._earliest(), timezone.utc)
         return self._recent_pages(start_time_after=since)
 
     def _recent_pages(self, **filters: Any) -> Iterator[list[Call]]:
-        return _recent_pages(self._client, to=self._to, from_=self._from, seconds=self._seconds, **filters)
+        return recent_pages(self._client, to=self._to, from_=self._from, since=self._earliest, **filters)
+
+    def _earliest(self) -> float:
+        return twilio_time(self._client) - self._seconds
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall.twilio.errors import TwilioError
+from airflow_provider_twiliocall.twilio.recent_calls import recent_pages
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
@@ -30,6 +31,9 @@ SHORT_PATIENCE_S = 10.0
 EARLIEST_BEFORE_SENDING_S = 2.0
 # A request may be on its way until we stop reading, and Twilio may take its time to act on it.
 LATEST_AFTER_READING_S = 5.0
+
+# A retry may look a day later, when many more have been placed.
+_PAGE_SIZE = 100
 
 _SHORTEST_PAUSE_S = 0.2
 _FIRST_PAUSE_S = 1.0
@@ -114,8 +118,14 @@ class CallLookUp:
         return found or []
 
     def _look(self) -> list[Call]:
-        # No filter on dates: a call in the queue has no start time, and there is none for the creation.
-        calls = list(self._hook.watcher.list_calls(to=self._params.to, from_=self._params.from_))
+        pages = recent_pages(
+            self._hook.watcher,
+            to=self._params.to,
+            from_=self._params.from_ or "",
+            since=lambda: self._window().opens,
+            page_size=_PAGE_SIZE,
+        )
+        calls = [call for page in pages for call in page]
         window = self._window()
         fitting = [call for call in calls if _may_be_it(call, window)]
         taken = self._taken_sids() if fitting else ()
@@ -136,9 +146,7 @@ class CallLookUp:
 
 
 def _may_be_it(call: Call, window: Window) -> bool:
-    if call.direction != "outbound-api" or call.date_created is None:
-        return False
-    return window.opens <= call.date_created.timestamp() <= window.closes
+    return call.date_created is not None and window.opens <= call.date_created.timestamp() <= window.closes
 
 
 def named(calls: Collection[Call]) -> str:

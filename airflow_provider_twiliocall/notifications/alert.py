@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_twiliocall.cooldown import Cooldown, random_wait, recent_calls
+from airflow_provider_twiliocall.cooldown import Cooldown, random_wait
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -18,6 +18,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
+from airflow_provider_twiliocall.twilio.recent_calls import recent_calls
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook

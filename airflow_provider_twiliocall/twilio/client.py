@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timezone
@@ -15,7 +16,7 @@ from requests.auth import HTTPBasicAuth
 from urllib3.util import Retry
 
 from airflow_provider_twiliocall import __version__
-from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus, is_call_sid
 from airflow_provider_twiliocall.twilio.errors import (
     CALL_IS_OVER,
     TwilioRejectedError,
@@ -30,6 +31,8 @@ from airflow_provider_twiliocall.twilio.transport import (
     error_from_garbage,
     json_from,
 )
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_CONNECT_TIMEOUT_S = 5.0
 DEFAULT_READ_TIMEOUT_S = 15.0
@@ -148,7 +151,8 @@ class TwilioClient:
     ) -> Iterator[Call]:
         """Yield the calls that fit every filter given, page by page, in Twilio's order.
 
-        A call still queued has no start time, so the filters on it miss such a call.
+        A call still queued has no start time, so the filters on it miss such a call. A call that cannot be read is
+        logged as a warning and left out: the others are not to be lost over it.
 
         :param page_size: calls a request fetches, 1 to 1000
         """
@@ -167,11 +171,8 @@ class TwilioClient:
         }
         given = {name: value for name, value in filters.items() if value is not None}
         for body in self._pages(self._calls(), "calls", given):
-            try:
-                call = Call.model_validate(body)
-            except ValidationError:
-                raise TwilioUnreachableError("A call in the list could not be read") from None
-            yield call
+            if (call := _listed_call(body)) is not None:
+                yield call
 
     def update_call(
         self,
@@ -265,8 +266,10 @@ class TwilioClient:
     def _pages(self, path: str, key: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         page = self._json("GET", path, params=query)
         while True:
-            yield from page.get(key) or []
-            following = page.get("next_page_uri")
+            listed, following = page.get(key) or [], page.get("next_page_uri") or ""
+            if not isinstance(listed, list) or not isinstance(following, str):
+                raise TwilioUnreachableError(f"A page of {key} could not be read")
+            yield from listed
             if not following:
                 return
             # The URI carries a token and is to be followed as it is, but never to another host.
@@ -307,6 +310,21 @@ class TwilioClient:
         if not response.ok or response.is_redirect:
             raise error_from_answer(response, changes_something=changes_something)
         return response
+
+
+def _listed_call(body: object) -> Call | None:
+    try:
+        return Call.model_validate(body)
+    except ValidationError as error:
+        sid = body.get("sid") if isinstance(body, dict) else None
+        # Not what the fields say: numbers are among it.
+        fields = sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]})
+        logger.warning(
+            "A call in Twilio's list is left out, because it could not be read: %s, fields %s",
+            sid if is_call_sid(sid) else "no SID",
+            ", ".join(fields) or "none",
+        )
+        return None
 
 
 def _moment(value: datetime | date | str | None) -> str | None:

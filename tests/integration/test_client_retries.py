@@ -282,6 +282,37 @@ def test_unreadable_list_is_unreachable(serve: Serve, connect: Connect) -> None:
         list(connect(server.url).list_calls())
 
 
+@pytest.mark.parametrize(
+    "page", [{"calls": "none"}, {"calls": {"sid": SID}}, {"calls": [], "next_page_uri": 2}], ids=str
+)
+def test_page_that_is_no_list_is_unreachable(serve: Serve, connect: Connect, page: dict[str, object]) -> None:
+    server = serve(answer(200, page))
+    with pytest.raises(TwilioUnreachableError, match="A page of calls could not be read"):
+        list(connect(server.url).list_calls())
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"sid": SID, "to": "+15551234567", "answered_by": 7}, f"{SID}, fields answered_by, status"),
+        ({"sid": "+15551234567", "status": "queued"}, "no SID, fields sid"),
+        ("+15551234567", "no SID, fields none"),
+        (None, "no SID, fields none"),
+    ],
+    ids=["no-status", "no-sid", "text", "null"],
+)
+def test_call_of_a_list_that_cannot_be_read_is_said_and_costs_no_other(
+    serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture, body: object, said: str
+) -> None:
+    other = "CA" + "1" * 32
+    server = serve(answer(200, {"calls": [QUEUED, body, {"sid": other, "status": "busy"}]}))
+    assert [call.sid for call in connect(server.url).list_calls()] == [SID, other]
+    (record,) = [record for record in caplog.records if "left out" in record.message]
+    assert record.levelname == "WARNING"
+    assert record.message.endswith(said)
+    assert "1234567" not in caplog.text
+
+
 def test_read_that_waits_too_long_for_its_answer_is_tried_again_then_unreachable(
     serve: Serve, connect: Connect
 ) -> None:

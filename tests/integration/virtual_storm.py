@@ -33,6 +33,7 @@ from airflow_provider_twiliocall.simulator.ending import as_endings
 from airflow_provider_twiliocall.simulator.problem import Problem
 from airflow_provider_twiliocall.simulator.resources import call_body
 from airflow_provider_twiliocall.simulator.simulated_call import SimulatedCall
+from airflow_provider_twiliocall.twilio import recent_calls
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -209,7 +210,7 @@ def storm(
 ) -> VirtualTwilio:
     """Let that many alerts loose within ``spread`` seconds, and return what Twilio saw of it."""
     time, chance = VirtualTime(), random.Random(seed)
-    for module in (cooldown, ending, alert, deadline):
+    for module in (cooldown, ending, recent_calls, alert, deadline):
         patch.setattr(module, "time", time)
     patch.setattr(cooldown, "_random", chance)
     patch.setattr(account, "new_sid", lambda prefix: f"{prefix}{chance.getrandbits(128):032x}")

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_twiliocall import cooldown as storm_rule
-from airflow_provider_twiliocall.cooldown import Cooldown, covers, random_wait, recent_calls
+from airflow_provider_twiliocall.cooldown import Cooldown, covers, random_wait
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError, TwilioUnreachableError
+from airflow_provider_twiliocall.twilio.recent_calls import PAGE_SIZE
 
 NOT_STARTED = {CallStatus.QUEUED, CallStatus.CANCELED}
 TO, FROM = "+15551230001", "+15005559000"
@@ -135,25 +136,11 @@ def test_calls_that_no_notifier_places_cover_nothing() -> None:
     )
 
 
-def test_the_list_is_read_no_further_than_to_the_first_page_of_old_calls() -> None:
-    page = storm_rule._PAGE_SIZE
-    twilio = Twilio([call(1, age=1), *(call(number, age=5000) for number in range(2, 10 * page))])
-    found = list(recent_calls(twilio, to=TO, from_=FROM, seconds=900))  # type: ignore[arg-type]
-    assert [each.sid for each in found] == [sid(1)]
-    assert twilio.read == 2 * page
-
-
-def test_calls_that_are_not_in_order_are_found_all_the_same() -> None:
-    twilio = Twilio([call(1, age=5000), call(2, age=1), call(3, age=5000), call(4, age=2)])
-    found = list(recent_calls(twilio, to=TO, from_=FROM, seconds=900))  # type: ignore[arg-type]
-    assert [each.sid for each in found] == [sid(2), sid(4)]
-
-
 def test_after_a_storm_the_one_that_rings_is_found_behind_those_that_were_canceled() -> None:
     canceled = [call(number, "canceled", age=1) for number in range(2, 200)]
     twilio = Twilio([*canceled, call(1, "ringing", age=3)])
     assert cooldown(twilio).covering_call() == call(1, "ringing", age=3)
-    assert twilio.read == storm_rule._PAGE_SIZE + 1
+    assert twilio.read == PAGE_SIZE + 1
 
 
 def test_a_list_that_cannot_be_read_is_said_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,13 +43,16 @@ class ScriptedHook:
         self._lists = list(lists)
         self.watcher = SimpleNamespace(list_calls=self._list_calls, clock_offset=clock_offset)
         self.filters: dict[str, Any] = {}
+        self.read = 0
 
-    def _list_calls(self, **filters: Any) -> list[Call]:
+    def _list_calls(self, **filters: Any) -> Iterator[Call]:
         self.filters = filters
         listed = self._lists.pop(0) if len(self._lists) > 1 else self._lists[0]
         if isinstance(listed, TwilioError):
             raise listed
-        return listed
+        for call in listed:
+            self.read += 1
+            yield call
 
 
 def entry(clock_offset: float | None = None) -> Entry:
@@ -98,7 +102,20 @@ def test_the_clock_of_the_machine_that_dialled_counts_where_it_was_compared() ->
 def test_twilio_is_asked_for_calls_between_the_two_whatever_their_dates() -> None:
     hook = ScriptedHook([])
     find(hook, patience=0)
-    assert hook.filters == {"to": PARAMS.to, "from_": PARAMS.from_}
+    assert hook.filters == {"to": PARAMS.to, "from_": PARAMS.from_, "page_size": 100}
+
+
+def test_a_look_does_not_read_the_whole_history_of_the_number() -> None:
+    history = [call(f"CA{number:032x}", -3600 - number) for number in range(3000)]
+    hook = ScriptedHook([call(FIRST, 0), *history])
+    assert find(hook, patience=0) == [FIRST]
+    assert hook.read == 2 * 100
+
+
+def test_a_call_is_found_behind_those_that_were_placed_since(clock: TurnedClock) -> None:
+    clock.now = SENT + 24 * 3600
+    later = [call(f"CA{number:032x}", 3600 + number) for number in range(300)]
+    assert find(ScriptedHook([*later, call(FIRST, 0)])) == [FIRST]
 
 
 @pytest.mark.parametrize("created_after", [-2, 0, CLOSES])

@@ -1,0 +1,57 @@
+"""The calls from one number to another since some moment: as little of Twilio's list as shows them all.
+
+Twilio's list goes back for years, and no filter asks for the moment of creation: a call in the queue has no start time.
+So the list is read page by page, as far as the first page that has nothing recent. It is not left at the first old
+call, because nothing says how strictly Twilio keeps to the order, newest first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.twilio.client import TwilioClient
+
+# The newest calls tell nearly always.
+PAGE_SIZE = 20
+
+
+def recent_calls(client: TwilioClient, *, to: str, from_: str, seconds: float) -> Iterator[Call]:
+    """Yield the calls that were created through the API within so many seconds by Twilio's clock, newest first."""
+    for page in recent_pages(client, to=to, from_=from_, since=lambda: twilio_time(client) - seconds):
+        yield from page
+
+
+def recent_pages(
+    client: TwilioClient,
+    *,
+    to: str,
+    from_: str,
+    since: Callable[[], float],
+    page_size: int = PAGE_SIZE,
+    **filters: Any,
+) -> Iterator[list[Call]]:
+    """Yield what is recent, page by page; whoever has seen enough reads no further.
+
+    :param since: gives the earliest moment of creation, a Unix time by Twilio's clock. It is asked once a page is
+        there, since Twilio's first answer tells what its clock says
+    :param page_size: calls a request fetches
+    :param filters: more filters of :meth:`.TwilioClient.list_calls`
+    :raises TwilioError: where the list cannot be read; a single call that cannot be read is left out
+    """
+    calls = iter(client.list_calls(to=to, from_=from_, page_size=page_size, **filters))
+    while page := list(islice(calls, page_size)):
+        earliest = since()
+        recent = [call for call in page if call.date_created and call.date_created.timestamp() >= earliest]
+        if not recent:
+            return
+        yield [call for call in recent if call.direction == "outbound-api"]
+
+
+def twilio_time(client: TwilioClient) -> float:
+    """Return the Unix time by Twilio's clock, as far as its answers to this client have told it."""
+    return time.time() + (client.clock_offset or 0.0)
