@@ -34,8 +34,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_twiliocall.ending import cancel_queued_call, end_call, through_weather
 from airflow_provider_twiliocall.twilio.call import CallStatus
+from airflow_provider_twiliocall.twilio.ending import cancel_queued_call, end_call, retry_until
 from airflow_provider_twiliocall.twilio.errors import TwilioError
 from airflow_provider_twiliocall.twilio.recent_calls import PAGE_SIZE, recent_pages, twilio_time
 
@@ -162,7 +162,7 @@ class Cooldown:
         at_once = has_left and (self._rings_anyway is not None or seen.is_listed)
         self._may_have_canceled = True
         try:
-            ending = through_weather(
+            ending = retry_until(
                 lambda: (
                     end_call(self._client, own.sid, "cancel")
                     if at_once

@@ -12,13 +12,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_twiliocall.ending import (
-    Ending,
-    WhenKilled,
-    end_call,
-    look_instead,
-    through_weather,
-)
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallAbandonedError,
@@ -32,6 +25,13 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.journal import CLOCK_SLACK_S
 from airflow_provider_twiliocall.outcome import Outcome, Verdict
 from airflow_provider_twiliocall.twilio.call import Call
+from airflow_provider_twiliocall.twilio.ending import (
+    Ending,
+    WhenKilled,
+    end_call,
+    look_instead,
+    retry_until,
+)
 from airflow_provider_twiliocall.twilio.errors import TwilioAmbiguousError, TwilioError
 from airflow_provider_twiliocall.waiting import (
     Awaited,
@@ -277,7 +277,7 @@ class CallFollower:
 
     def _end_now(self, end: Callable[[], Ending], how: WhenKilled, why: str) -> Ending | None:
         try:
-            ending = through_weather(
+            ending = retry_until(
                 end,
                 self.call_sid,
                 how=how,

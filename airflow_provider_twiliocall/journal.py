@@ -21,7 +21,7 @@ from airflow_provider_twiliocall.exceptions import TwilioCallJournalError, Twili
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 
 if TYPE_CHECKING:
-    from airflow_provider_twiliocall.ending import HowToEnd
+    from airflow_provider_twiliocall.twilio.ending import HowToEnd
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 logger = logging.getLogger(__name__)

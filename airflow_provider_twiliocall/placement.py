@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall.dials import Dial
-from airflow_provider_twiliocall.ending import Ending, HowToEnd, WhenKilled, end_call, through_weather
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallAbandonedError,
@@ -26,6 +25,7 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.journal import CallJournal, Entry, State
 from airflow_provider_twiliocall.lost_call import Delivery, LostCall
 from airflow_provider_twiliocall.twilio.call import CallStatus
+from airflow_provider_twiliocall.twilio.ending import Ending, HowToEnd, WhenKilled, end_call, retry_until
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
     TwilioError,
@@ -350,7 +350,7 @@ class Placement:
             logger.error("Call %s could not be ended, and may ring: %s", call_sid, error)
 
     def _end(self, call_sid: str, how: HowToEnd) -> Ending:
-        return through_weather(
+        return retry_until(
             lambda: end_call(self.hook.client, call_sid, how),
             call_sid,
             how=how,

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_twiliocall.ending import cancel_queued_call
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.ending import cancel_queued_call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioError,
     TwilioNotFoundError,

@@ -13,7 +13,7 @@ from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks import connection_form
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
 from airflow_provider_twiliocall.rendered import is_nothing
-from airflow_provider_twiliocall.twilio.client import TwilioClient
+from airflow_provider_twiliocall.twilio.client import PATIENCE_TO_END_S, TwilioClient
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioRejectedError
 from airflow_provider_twiliocall.twilio.params import CallParamsError
 
@@ -168,13 +168,13 @@ class TwilioCallHook(BaseHook):
         """Change a call that is going on, see :meth:`.TwilioClient.update_call`."""
         return self.client.update_call(sid, **changes)
 
-    def cancel_call(self, sid: str) -> Call:
-        """End a call unless somebody is already on the line."""
-        return self.client.cancel_call(sid)
+    def cancel_call(self, sid: str, *, patience: float = PATIENCE_TO_END_S) -> Call:
+        """End a call unless somebody is already on the line, see :meth:`.TwilioClient.cancel_call`."""
+        return self.client.cancel_call(sid, patience=patience)
 
-    def hang_up(self, sid: str) -> Call:
-        """End a call in whatever state it is; return it as it stands then."""
-        return self.client.hang_up(sid)
+    def hang_up(self, sid: str, *, patience: float = PATIENCE_TO_END_S) -> Call:
+        """End a call in whatever state it is, see :meth:`.TwilioClient.hang_up`."""
+        return self.client.hang_up(sid, patience=patience)
 
     def test_connection(self) -> tuple[bool, str]:
         """Say which account the connection reaches and its status, or what is wrong."""

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_twiliocall.ending import HowToEnd, WhenKilled, end_call, through_weather
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+from airflow_provider_twiliocall.twilio.ending import HowToEnd, WhenKilled, end_call, retry_until
 from airflow_provider_twiliocall.waiting import LONGEST_BACKOFF_S, Awaited, CallWait, WaitEnd, WaitResult
 
 # When a trigger fires before the scheduler has seen the executor's event for the deferral, the scheduler takes
@@ -136,7 +136,7 @@ class TwilioCallTrigger(BaseTrigger):
                 )
                 return
             end = partial(
-                through_weather,
+                retry_until,
                 lambda: end_call(hook.watcher, self.call_sid, how),
                 self.call_sid,
                 how=how,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -17,11 +18,8 @@ from urllib3.util import Retry
 
 from airflow_provider_twiliocall import __version__
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus, is_call_sid
-from airflow_provider_twiliocall.twilio.errors import (
-    CALL_IS_OVER,
-    TwilioRejectedError,
-    TwilioUnreachableError,
-)
+from airflow_provider_twiliocall.twilio.ending import HowToEnd, end_call, retry_until
+from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError, TwilioUnreachableError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from airflow_provider_twiliocall.twilio.transport import (
     READ_RETRY,
@@ -36,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_CONNECT_TIMEOUT_S = 5.0
 DEFAULT_READ_TIMEOUT_S = 15.0
+# How long the client goes on trying to end a call; its caller waits for it.
+PATIENCE_TO_END_S = 10.0
 LARGEST_PAGE = 1000
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -206,31 +206,23 @@ class TwilioClient:
         form = [(name, value) for name, value in changes.items() if value is not None]
         return self._call("POST", self._calls(sid), form=form)
 
-    def cancel_call(self, sid: str) -> Call:
-        """End a call unless somebody is already on the line; return it as it stands then."""
-        try:
-            return self.update_call(sid, status=CallStatus.CANCELED)
-        except TwilioRejectedError as error:
-            if error.code != CALL_IS_OVER:
-                raise
-            return self.get_call(sid)
+    def cancel_call(self, sid: str, *, patience: float = PATIENCE_TO_END_S) -> Call:
+        """End a call unless somebody is already on the line; return it as it stands then.
 
-    def hang_up(self, sid: str) -> Call:
-        """End a call in whatever state it is; return it as it stands then. One already over is no error."""
-        try:
-            call = self.update_call(sid, status=CallStatus.CANCELED)
-        except TwilioRejectedError as error:
-            if error.code != CALL_IS_OVER:
-                raise
-        else:
-            if call.status.is_terminal:
-                return call
-        try:
-            return self.update_call(sid, status=CallStatus.COMPLETED)
-        except TwilioRejectedError as error:
-            if error.code != CALL_IS_OVER:
-                raise
-            return self.get_call(sid)
+        :param patience: seconds to go on for through transient errors; a fresh call may be unknown for a moment
+        """
+        return self._end(sid, "cancel", patience)
+
+    def hang_up(self, sid: str, *, patience: float = PATIENCE_TO_END_S) -> Call:
+        """End a call in whatever state it is; return it as it stands then. One already over is no error.
+
+        :param patience: as for :meth:`cancel_call`
+        """
+        return self._end(sid, "hang_up", patience)
+
+    def _end(self, sid: str, how: HowToEnd, patience: float) -> Call:
+        end = partial(end_call, self, sid, how)
+        return retry_until(end, sid, how=how, until=time.time() + patience).call
 
     # What a call left behind ------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
@@ -19,6 +20,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioRejectedError,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from tests.integration.virtual_time import VirtualTime
 
 QUEUES_FOREVER = "+15005551105"
 TALKS_LONG = "+15005551003"
@@ -37,6 +39,12 @@ def client(twilio_simulator: TwilioSimulator) -> Iterator[TwilioClient]:
     )
     yield client
     client.close()
+
+
+@pytest.fixture
+def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    twilio_simulator.clock.speed = 1.0
+    return VirtualTime(twilio_simulator).install(monkeypatch)
 
 
 def params(twilio_simulator: TwilioSimulator, to: str = "+15005550006", **kwargs: Any) -> CreateCallParams:
@@ -195,15 +203,51 @@ def test_ending_a_finished_call_changes_nothing_and_is_no_error(
     assert getattr(client, how)(call.sid).status is CallStatus.BUSY
 
 
-def test_call_that_ends_between_the_two_steps_of_a_hang_up_is_no_error(
-    client: TwilioClient, twilio_simulator: TwilioSimulator
+@pytest.mark.parametrize("how", ["hang_up", "cancel_call"])
+def test_a_stale_answer_about_a_call_that_is_over_is_asked_for_again(
+    client: TwilioClient, twilio_simulator: TwilioSimulator, clock: VirtualTime, how: str
 ) -> None:
     call = client.create_call(params(twilio_simulator, TALKS_LONG))
     twilio_simulator.wait_for(call.sid, "in-progress")
-    for _ in range(2):
-        twilio_simulator.inject(Fault(kind="status", status=400, code=21220, operations={"update"}))
-    assert client.hang_up(call.sid).status is CallStatus.IN_PROGRESS
+    client.update_call(call.sid, status="completed")
+    twilio_simulator.inject(Fault(kind="stale"))
+    assert getattr(client, how)(call.sid).status is CallStatus.COMPLETED
+
+
+def test_call_that_ends_between_the_two_steps_of_a_hang_up_is_no_error(
+    client: TwilioClient, twilio_simulator: TwilioSimulator
+) -> None:
+    call = client.create_call(params(twilio_simulator, "+15005551100"))
+    twilio_simulator.wait_for(call.sid)
+    in_progress = {"sid": call.sid, "status": "in-progress"}
+    twilio_simulator.inject(
+        Fault(kind="html", status=200, body=json.dumps(in_progress), operations={"update"})
+    )
+    assert client.hang_up(call.sid).status is CallStatus.BUSY
     assert [request.operation for request in twilio_simulator.requests[-3:]] == ["update", "update", "get"]
+
+
+@pytest.mark.parametrize("how", ["hang_up", "cancel_call"])
+@pytest.mark.parametrize("kind", [{"kind": "status", "status": 503}, {"kind": "drop"}], ids=str)
+def test_transient_errors_do_not_leave_a_phone_ringing(
+    client: TwilioClient,
+    twilio_simulator: TwilioSimulator,
+    clock: VirtualTime,
+    how: str,
+    kind: dict[str, Any],
+) -> None:
+    call = client.create_call(params(twilio_simulator, QUEUES_FOREVER))
+    twilio_simulator.inject(Fault(**kind, operations={"update"}, times=2))
+    assert getattr(client, how)(call.sid).status is CallStatus.CANCELED
+
+
+def test_how_long_an_ending_is_tried_is_the_callers_to_say(
+    client: TwilioClient, twilio_simulator: TwilioSimulator
+) -> None:
+    call = client.create_call(params(twilio_simulator, QUEUES_FOREVER))
+    twilio_simulator.inject(Fault(kind="status", status=503, operations={"update"}, times=None))
+    with pytest.raises(TwilioAmbiguousError):
+        client.hang_up(call.sid, patience=0)
 
 
 @pytest.mark.parametrize("skipped", [0, 1], ids=["first-step", "second-step"])
@@ -220,7 +264,7 @@ def test_hang_up_that_is_refused_for_another_reason_says_so(
 
 def test_hang_up_of_an_unknown_call_is_not_found(client: TwilioClient) -> None:
     with pytest.raises(TwilioNotFoundError):
-        client.hang_up(UNKNOWN_SID)
+        client.hang_up(UNKNOWN_SID, patience=0)
 
 
 def test_update_sends_what_is_given_under_twilios_names(

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from airflow_provider_twiliocall import cooldown, ending
+from airflow_provider_twiliocall import cooldown
 from airflow_provider_twiliocall.notifications import alert, deadline
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.simulator import account
@@ -33,7 +33,7 @@ from airflow_provider_twiliocall.simulator.ending import as_endings
 from airflow_provider_twiliocall.simulator.problem import Problem
 from airflow_provider_twiliocall.simulator.resources import call_body
 from airflow_provider_twiliocall.simulator.simulated_call import SimulatedCall
-from airflow_provider_twiliocall.twilio import recent_calls
+from airflow_provider_twiliocall.twilio import ending, recent_calls
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams

@@ -10,7 +10,7 @@ import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_twiliocall import ending, following, waiting
+from airflow_provider_twiliocall import following, waiting
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallEndedForGoodError,
@@ -21,6 +21,7 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.following import CallFollower, no_redial_of
 from airflow_provider_twiliocall.journal import CallJournal, Entry
 from airflow_provider_twiliocall.outcome import judge
+from airflow_provider_twiliocall.twilio import ending
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,

@@ -1,4 +1,7 @@
-"""Ending a call: what ``when_killed`` means at Twilio, and whether it was us who ended it."""
+"""Ending a call: the one way in which this package does it, and whether it was us who ended it.
+
+Twilio may refuse because the call is over (21220), answer with the call as it was a moment ago, or not answer at all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import (
@@ -16,9 +19,6 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioRejectedError,
     TwilioUnreachableError,
 )
-
-if TYPE_CHECKING:
-    from airflow_provider_twiliocall.twilio.client import TwilioClient
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,16 @@ _ENDS_IN: dict[WhenKilled, frozenset[CallStatus]] = {
     "hang_up": frozenset({CallStatus.CANCELED, CallStatus.COMPLETED}),
     "leave": frozenset(),
 }
+
+
+class CallApi(Protocol):
+    """What of :class:`.TwilioClient` it takes to end a call."""
+
+    def get_call(self, sid: str) -> Call:
+        """Fetch the call."""
+
+    def update_call(self, sid: str, *, status: CallStatus) -> Call:
+        """Ask for another status."""
 
 
 @dataclass(frozen=True)
@@ -57,34 +67,34 @@ class Ending:
         return f"Call {self.call.sid} is {self.call.status} and goes on."
 
 
-def end_call(client: TwilioClient, call_sid: str, how: HowToEnd) -> Ending:
+def end_call(twilio: CallApi, call_sid: str, how: HowToEnd) -> Ending:
     """End a call: with ``cancel`` unless somebody is already on the line, with ``hang_up`` in any state."""
     try:
-        call = client.update_call(call_sid, status=CallStatus.CANCELED)
+        call = twilio.update_call(call_sid, status=CallStatus.CANCELED)
         if call.status.is_terminal:
             return Ending(call, by_us=True)
     except TwilioRejectedError as error:
         if error.code != CALL_IS_OVER:
             raise
-        call = _as_it_stands(client, call_sid, may_be=_TOO_LATE_TO_CANCEL)
+        call = _as_it_stands(twilio, call_sid, may_be=_TOO_LATE_TO_CANCEL)
         if call.status.is_terminal:
             return Ending(call, by_us=False)
     if how == "cancel":
         return Ending(call, by_us=False)
     try:
-        return Ending(client.update_call(call_sid, status=CallStatus.COMPLETED), by_us=True)
+        return Ending(twilio.update_call(call_sid, status=CallStatus.COMPLETED), by_us=True)
     except TwilioRejectedError as error:
         if error.code != CALL_IS_OVER:
             raise
-        return Ending(_as_it_stands(client, call_sid, may_be=_OVER), by_us=False)
+        return Ending(_as_it_stands(twilio, call_sid, may_be=_OVER), by_us=False)
 
 
-def look_instead(client: TwilioClient, call_sid: str) -> Ending:
+def look_instead(twilio: CallApi, call_sid: str) -> Ending:
     """Leave a call alone, and see how it stands."""
-    return Ending(client.get_call(call_sid), by_us=False)
+    return Ending(twilio.get_call(call_sid), by_us=False)
 
 
-def cancel_queued_call(client: TwilioClient, call: Call) -> Ending:
+def cancel_queued_call(twilio: CallApi, call: Call) -> Ending:
     """Take a call out of Twilio's queue; one that has left it by itself is let be, its phone may be ringing.
 
     :param call: as seen just now
@@ -92,16 +102,16 @@ def cancel_queued_call(client: TwilioClient, call: Call) -> Ending:
     if call.status is not CallStatus.QUEUED:
         return Ending(call, by_us=False)
     try:
-        return Ending(client.update_call(call.sid, status=CallStatus.CANCELED), by_us=True)
+        return Ending(twilio.update_call(call.sid, status=CallStatus.CANCELED), by_us=True)
     except TwilioRejectedError as error:
         if error.code != CALL_IS_OVER:
             raise
-        return Ending(_as_it_stands(client, call.sid, may_be=_TOO_LATE_TO_CANCEL), by_us=False)
+        return Ending(_as_it_stands(twilio, call.sid, may_be=_TOO_LATE_TO_CANCEL), by_us=False)
 
 
-def _as_it_stands(client: TwilioClient, call_sid: str, *, may_be: Collection[CallStatus]) -> Call:
+def _as_it_stands(twilio: CallApi, call_sid: str, *, may_be: Collection[CallStatus]) -> Call:
     """Fetch a call that Twilio has refused to end, and see that the answer is no older than the refusal."""
-    call = client.get_call(call_sid)
+    call = twilio.get_call(call_sid)
     if call.status not in may_be:
         raise TwilioUnreachableError(
             f"Twilio shows call {call_sid} as {call.status}, which it cannot be any more"
@@ -109,7 +119,7 @@ def _as_it_stands(client: TwilioClient, call_sid: str, *, may_be: Collection[Cal
     return call
 
 
-def through_weather(
+def retry_until(
     end: Callable[[], Ending],
     call_sid: str,
     *,
@@ -118,7 +128,7 @@ def through_weather(
     pause: float = 1.0,
     may_be_ended: bool = False,
 ) -> Ending:
-    """Go on with one of the above until it comes through; to ask twice does no harm here.
+    """Repeat one of the above until it comes through; to ask twice does no harm here.
 
     :param how: what it asks for
     :param until: Unix time at which to give up
@@ -137,7 +147,7 @@ def through_weather(
         except TwilioError as fault:
             if isinstance(fault, TwilioAmbiguousError):
                 lost = fault
-            # A fresh SID may be unknown for a moment, which TwilioNotFoundError says; that is weather too.
+            # A fresh SID may be unknown for a moment, which TwilioNotFoundError says; that is transient too.
             refused = isinstance(fault, TwilioRejectedError) and fault.code is not None
             if refused or time.time() + pause > until:
                 raise lost or fault from None

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_twiliocall import ending as ending_module
-from airflow_provider_twiliocall.ending import (
+from airflow_provider_twiliocall.twilio import ending as ending_module
+from airflow_provider_twiliocall.twilio.ending import (
     LONGEST_PAUSE_S,
     Ending,
     HowToEnd,
     cancel_queued_call,
     end_call,
     look_instead,
-    through_weather,
+    retry_until,
 )
 from airflow_provider_twiliocall.twilio.errors import (
     CALL_IS_OVER,
@@ -142,45 +142,45 @@ ENDED = Ending(call("canceled"), by_us=True)
     [AWAY, LOST, PAGE_OF_A_PROXY, TwilioThrottledError("later"), TwilioNotFoundError("fresh", code=20404)],
 )
 def test_weather_is_waited_out(weather: TwilioError, clock: TurnedClock) -> None:
-    assert through_weather(scripted(weather, weather, ENDED), SID, until=60) == ENDED
+    assert retry_until(scripted(weather, weather, ENDED), SID, until=60) == ENDED
     assert clock.slept == [1, 2]
 
 
 def test_pauses_grow_up_to_a_minute(clock: TurnedClock) -> None:
-    through_weather(scripted(*[AWAY] * 9, ENDED), SID, until=10_000)
+    retry_until(scripted(*[AWAY] * 9, ENDED), SID, until=10_000)
     assert clock.slept[:3] == [1, 2, 4]
     assert clock.slept[-1] == LONGEST_PAUSE_S
 
 
 def test_weather_that_lasts_is_passed_on_when_time_is_up(clock: TurnedClock) -> None:
     with pytest.raises(TwilioUnreachableError):
-        through_weather(scripted(*[AWAY] * 100), SID, until=30)
+        retry_until(scripted(*[AWAY] * 100), SID, until=30)
     assert clock.now <= 30
 
 
 def test_twilios_own_refusal_is_passed_on_at_once(clock: TurnedClock) -> None:
     with pytest.raises(TwilioRejectedError):
-        through_weather(scripted(REFUSED), SID, until=1000)
+        retry_until(scripted(REFUSED), SID, until=1000)
     assert clock.slept == []
 
 
 def test_a_call_found_canceled_after_an_answer_was_lost_was_canceled_by_us() -> None:
     found = Ending(call("canceled"), by_us=False)
-    assert through_weather(scripted(LOST, found), SID, until=60).by_us
+    assert retry_until(scripted(LOST, found), SID, until=60).by_us
 
 
 def test_a_call_found_canceled_after_twilio_was_away_was_canceled_by_somebody_else() -> None:
     found = Ending(call("canceled"), by_us=False)
-    assert not through_weather(scripted(AWAY, found), SID, until=60).by_us
+    assert not retry_until(scripted(AWAY, found), SID, until=60).by_us
 
 
 def test_a_call_that_goes_on_after_an_answer_was_lost_was_not_ended() -> None:
     going_on = Ending(call("in-progress"), by_us=False)
-    assert not through_weather(scripted(LOST, going_on), SID, until=60).by_us
+    assert not retry_until(scripted(LOST, going_on), SID, until=60).by_us
 
 
 @pytest.mark.parametrize("status", ["completed", "busy", "no-answer", "failed"])
 def test_a_call_that_no_cancellation_can_have_ended_is_not_ours_after_a_lost_answer(status: str) -> None:
     client = ScriptedTwilio(LOST, IS_OVER, status)
-    ending = through_weather(lambda: end_call(client, SID, "cancel"), SID, until=60)  # type: ignore[arg-type]
+    ending = retry_until(lambda: end_call(client, SID, "cancel"), SID, until=60)  # type: ignore[arg-type]
     assert not ending.by_us
