@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 _TEMPLATE = re.compile(r"\{[{%]")
@@ -65,3 +65,26 @@ def _entries_in_text(text: str) -> list[Any]:
     if not _LITERAL.match(text):
         return re.split(r"[,;\n]", text)
     return entries_in(literal_in(text))
+
+
+class RendersText:
+    """Renders templates to text in every DAG, also with ``render_template_as_native_obj=True``.
+
+    Native rendering reads text as Python, so that ``"+15551234567"`` becomes an integer without its plus, and
+    ``"0042"`` stays text while ``"404"`` does not. What is meant as text must stay as it is written. A template that
+    gives one list, dict or contact gives that very object, as in a native DAG.
+    """
+
+    def _render(self, template: Any, context: Any, dag: Any = None) -> Any:
+        # Airflow calls this for every string with a template or without one, in mapped tasks too.
+        return _text_or_collection([*template.generate(context)])
+
+
+def _text_or_collection(parts: list[Any]) -> Any:
+    # Only a native DAG's environment gives anything but text here. The class is asked: an undefined variable has to
+    # fail as undefined.
+    if len(parts) == 1 and not isinstance(parts[0], (str, bytes)):
+        (value,) = parts
+        if isinstance(value, (Mapping, Sequence, Set)) or hasattr(type(value), "to_dict"):
+            return value
+    return "".join(map(str, parts))

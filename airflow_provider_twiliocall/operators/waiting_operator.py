@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_twiliocall.durations import read_seconds
+from airflow_provider_twiliocall.rendered import RendersText
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,7 +31,7 @@ DEFAULT_QUEUE_TIMEOUT_S = 3600.0
 DEFERRAL_SLACK_S = 120.0
 
 
-class WaitingOperator(BaseOperator):
+class WaitingOperator(RendersText, BaseOperator):
     """A task that waits for a call of its own."""
 
     twilio_conn_id: str

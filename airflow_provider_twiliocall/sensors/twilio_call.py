@@ -17,6 +17,8 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_twiliocall.rendered import RendersText
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -29,7 +31,7 @@ _DEFERRAL_SLACK_S = 120.0
 _LONGEST_SECOND_LOOK_S = 2.0
 
 
-class TwilioCallSensor(BaseSensorOperator):
+class TwilioCallSensor(RendersText, BaseSensorOperator):
     """Wait until a call is over; succeed if it completed, by the same judgement as :class:`.CreateCallOperator`.
 
     A call that ended otherwise fails the sensor for good, since a retry would look at the same call; with

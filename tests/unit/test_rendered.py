@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from jinja2 import StrictUndefined, UndefinedError
+from jinja2.nativetypes import NativeEnvironment
 
-from airflow_provider_twiliocall.rendered import entries_in, is_nothing, is_template, literal_in
+from airflow_provider_twiliocall.contact import Contact
+from airflow_provider_twiliocall.rendered import RendersText, entries_in, is_nothing, is_template, literal_in
 
 ONE, TWO = "+15551234567", "+15551234568"
 
@@ -69,3 +73,35 @@ def test_text_that_is_no_literal_is_refused(text: str) -> None:
 )
 def test_a_list_is_read_from_whatever_it_has_become(value: Any, expected: list[Any]) -> None:
     assert entries_in(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "rendered"),
+    [
+        (ONE, ONE),
+        ("{{ one }}", ONE),
+        ("{{ 404 }}", "404"),
+        ("{{ true }}", "True"),
+        ("{{ nothing }}", "None"),
+        ("{{ day }}", "2026-11-25"),
+        ("{{ many }}", [ONE, TWO]),
+        ("{{ {'to': one} }}", {"to": ONE}),
+        ("{{ ann }}", Contact("Ann", ONE)),
+        ("call {{ many }}", f"call {[ONE, TWO]}"),
+    ],
+)
+def test_a_native_template_gives_text_or_the_one_collection_it_is_for(template: str, rendered: Any) -> None:
+    given = {
+        "one": ONE,
+        "many": [ONE, TWO],
+        "nothing": None,
+        "day": date(2026, 11, 25),
+        "ann": Contact("Ann", ONE),
+    }
+    assert RendersText()._render(NativeEnvironment().from_string(template), given) == rendered
+
+
+def test_a_variable_that_is_not_there_fails_as_undefined() -> None:
+    template = NativeEnvironment(undefined=StrictUndefined).from_string("{{ missing }}")
+    with pytest.raises(UndefinedError, match="'missing' is undefined"):
+        RendersText()._render(template, {})

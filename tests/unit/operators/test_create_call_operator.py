@@ -270,13 +270,14 @@ def test_templates_inside_lists_are_rendered() -> None:
     assert task.status_callback_event == ["ringing"]
 
 
-def test_native_rendering_of_a_number_is_refused_with_the_reason() -> None:
+@pytest.mark.parametrize("name", CreateCallOperator.template_fields)
+@pytest.mark.parametrize("written", ["+15551234567", "404", "{{ word }}"])
+def test_native_rendering_leaves_text_as_it_is_written(name: str, written: str) -> None:
     with DAG("native", schedule=None, render_template_as_native_obj=True):
-        task = operator(to="{{ number }}")
-    task.render_template_fields({"number": "+15551234567"})
-    assert task.to == 15551234567
-    with pytest.raises(TwilioCallRefusedError, match="render_template_as_native_obj=True turns"):
-        task.execute({})
+        task = operator(wait_for_completion=True)
+    setattr(task, name, written)
+    task.render_template_fields({"word": "+15551234567"})
+    assert getattr(task, name) == written.replace("{{ word }}", "+15551234567")
 
 
 # Secrets
