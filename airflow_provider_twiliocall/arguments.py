@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_twiliocall.outcome import answerers
+from airflow_provider_twiliocall.redaction import RedactionError, redacted
 from airflow_provider_twiliocall.rendered import is_nothing
 from airflow_provider_twiliocall.twilio.call import AnsweredBy
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
@@ -57,8 +58,8 @@ def params_from_arguments(
     """Turn an operator's arguments into parameters.
 
     :param arguments: Twilio's fields by name, as rendered
-    :param said: those of :data:`.SPEECH_FIELDS`, as rendered, that become TwiML. A message gives the call a
-        ``time_limit`` by its length unless it has one
+    :param said: those of :data:`.SPEECH_FIELDS`, as rendered, that become TwiML. What Airflow masks in its logs is
+        not said. A message gives the call a ``time_limit`` by its length unless it has one
     :param accept_answered_by: as rendered; implies answering machine detection after the beep, so that a
         voicemail has the message too
     :raises CallParamsError: all mistakes at once
@@ -123,7 +124,7 @@ def _fields_of_what_is_said(said: Mapping[str, Any], fields: Mapping[str, Any]) 
     if any(not is_nothing(fields[name]) for name in _SAYS_WHAT if name in fields):
         return {}
     # A template that finds nothing renders to "None", which nobody means to have said.
-    message = "" if speech["message"] is None else speech["message"]
+    message = _without_secrets("" if speech["message"] is None else speech["message"])
     twiml = message_to_twiml(
         message,
         voice=speech["voice"],
@@ -135,6 +136,14 @@ def _fields_of_what_is_said(said: Mapping[str, Any], fields: Mapping[str, Any]) 
         return {"twiml": twiml}
     limit = time_limit_for(message, fields["machine_detection_timeout"], repeat=repeat)
     return {"twiml": twiml, "time_limit": limit}
+
+
+def _without_secrets(message: Any) -> Any:
+    """Redact a message as Airflow redacts its logs; what is not text is refused elsewhere."""
+    try:
+        return redacted(message) if isinstance(message, str) else message
+    except RedactionError as error:
+        raise ValueError(f"message: {error}") from None
 
 
 def _is_true(name: str, value: Any) -> bool:

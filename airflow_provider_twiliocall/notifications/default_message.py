@@ -9,6 +9,8 @@ from typing import Any
 
 import pendulum
 
+from airflow_provider_twiliocall.redaction import redacted
+
 # Enough to know what it is about; the rest is in the log.
 LONGEST_REASON = 300
 
@@ -22,6 +24,8 @@ _AND_THEN = {"up_for_retry": " and will be tried again"}
 
 def default_message(context: Mapping[str, Any]) -> str:
     """Put into words whatever a callback's context says. It never fails, however little that is.
+
+    What Airflow masks in its logs is not said. Where it cannot be masked, the exception is left out.
 
     :param context: of a task's callback (``ti``, ``exception``, …), of a DAG's (``reason``), or of a deadline
         (``deadline`` and ``dag_run``, as plain data)
@@ -57,7 +61,8 @@ def _told_of_dag(known: _Known) -> str:
         return f"{told}. Task {task} failed"
     if error := _error(known.get("exception")):
         return f"{told}. {error}"
-    return f"{told}. Reason: {_cut(reason.replace('_', ' '))}" if reason not in ("", "success") else told
+    why = _quietly(lambda: redacted(reason)) if reason != "success" else None
+    return f"{told}. Reason: {_cut(why.replace('_', ' '))}" if why else told
 
 
 def _dag(known: _Known) -> str:
@@ -67,7 +72,8 @@ def _dag(known: _Known) -> str:
 
 def _error(exception: Any) -> str:
     """Return the kind of an exception, and its first line."""
-    lines = _quietly(lambda: str(exception).splitlines()) if exception is not None else None
+    # Redacted while it is whole: half a secret is a secret too.
+    lines = _quietly(lambda: redacted(str(exception)).splitlines()) if exception is not None else None
     first_line = next((line.strip() for line in lines or () if line.strip()), "")
     kind = type(exception).__name__ if isinstance(exception, BaseException) else ""
     return _cut(": ".join(part for part in (kind, first_line) if part))

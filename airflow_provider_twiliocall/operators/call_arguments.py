@@ -123,6 +123,8 @@ def checked_params(
 
     if like is not None and to is not None:
         return like.replace(to=to)
+    # From here on Airflow masks the connection's password, so that a message does not say it either.
+    _ = hook.settings
     arguments = {name: getattr(task, name, None) for name in CREATE_CALL_FIELDS} | {"to": to}
     said = {name: getattr(task, name) for name in SPEECH_FIELDS}
     return hook.with_caller_id(params_from_arguments(arguments, said, accept_answered_by=accept_answered_by))

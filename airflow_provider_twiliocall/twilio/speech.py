@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 _TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;?]*[@-~]")
@@ -20,6 +23,23 @@ _CHAINS = (
     "The above exception was the direct cause of the following exception:",
 )
 
+# What Airflow leaves of a secret. A longer row of stars is a line, or bold in Markdown.
+_MASK = re.compile(r"(?<!\*)\*{3}(?!\*)")
+MASK_SAID = "redacted"
+
+# ISO 8601, as dates, logs and Airflow's run ids have it. What Airflow appends to a run id is dropped.
+_STAMP = re.compile(
+    r"(?<![0-9A-Za-z.:/+-])(?P<is_run>(?<=__))?"
+    r"(?P<year>\d{4})(?P<dash>-?)(?P<month>\d\d)(?P=dash)(?P<day>\d\d)"
+    r"(?:[T ](?P<hour>\d\d)(?P<colon>:?)(?P<minute>\d\d)(?:(?P=colon)\d\d(?:[.,]\d{1,9})?)?"
+    r"(?: ?(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)|(?P<utc>Z))?)?"
+    r"(?(is_run)(?:_[A-Za-z0-9]{8})?)(?![0-9A-Za-z:/-]|[.,]\d)"
+)
+_MONTHS = [
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+]  # fmt: skip
+
 _LOWER, _UPPER = "[a-zß-öø-ÿ]", "[A-ZÀ-ÖØ-Þ]"
 _NEW_WORD = re.compile(
     # loadOrders, but not kWh; HTTPServer, but not DAGs; orders2Warehouse.
@@ -27,19 +47,28 @@ _NEW_WORD = re.compile(
 )
 
 
-def words_for_ears(text: str) -> str:
+def words_for_ears(text: str, *, language: str | None = None) -> str:
     """Rewrite text so that it can be understood when it is said.
 
     - a traceback becomes its last line, of chained tracebacks that of the last one
     - a URL becomes ``a link to`` its host, which also keeps passwords and tokens in it unsaid
+    - a timestamp becomes a date and a time: ``manual__2026-11-25T22:59:42+00:00`` is said as
+      ``manual 25 November 2026 at 22:59 UTC``
+    - ``***``, which is what Airflow leaves of a secret, is said as ``redacted``
     - ``snake_case`` and ``camelCase`` become words: ``load_orders_v2`` is said as ``load orders v2``
     - colours meant for a terminal are dropped
 
     Text that consists of nothing else comes back as it was.
+
+    :param language: of the text, such as ``fr-FR``. Only English has its months named; in any other language dates
+        stay numbers, which its voices can read. Default: English
     """
     words = _TERMINAL_COLOURS.sub("", text)
     words = _without_frames(words)
     words = _LINK.sub(_name_link, words)
+    is_english = language is None or language.lower().startswith("en")
+    words = _STAMP.sub(lambda found: _moment(found, is_english=is_english), words)
+    words = _MASK.sub(_name_mask, words)
     words = _NEW_WORD.sub(" ", words.replace("_", " "))
     return words if words.strip() else text
 
@@ -52,6 +81,38 @@ def _name_link(found: re.Match[str]) -> str:
     except ValueError:
         return f"a link{punctuation}"
     return f"a link to {host}{punctuation}" if host else found[0]
+
+
+def _moment(found: re.Match[str], *, is_english: bool) -> str:
+    """Put a timestamp into words; what only looks like one stays as it is."""
+    part: dict[str, Any] = found.groupdict()
+    if part["hour"] is None and not part["dash"]:
+        return found[0]
+    year, month, day = int(part["year"]), int(part["month"]), int(part["day"])
+    try:
+        moment = datetime(year, month, day, int(part["hour"] or 0), int(part["minute"] or 0))
+    except ValueError:
+        return found[0]
+    said = f"{day} {_MONTHS[month - 1]} {year}" if is_english else f"{moment:%Y-%m-%d}"
+    if part["hour"] is None:
+        return said
+    return f"{said}{' at' if is_english else ''} {moment:%H:%M}{_zone(part, is_english=is_english)}"
+
+
+def _zone(part: Mapping[str, Any], *, is_english: bool) -> str:
+    if part["sign"] is None:
+        return " UTC" if part["utc"] else ""
+    hours, minutes = int(part["hours"]), int(part["minutes"])
+    if not hours and not minutes:
+        return " UTC"
+    sign = {"+": " plus ", "-": " minus "}[part["sign"]] if is_english else part["sign"]
+    return f" UTC{sign}{hours}{f':{minutes:02}' if minutes else ''}"
+
+
+def _name_mask(found: re.Match[str]) -> str:
+    start, end = found.span()
+    before, after = found.string[max(0, start - 1) : start], found.string[end : end + 1]
+    return f"{' ' if before.isalnum() else ''}{MASK_SAID}{' ' if after.isalnum() else ''}"
 
 
 def _without_frames(text: str) -> str:

@@ -73,10 +73,10 @@ def message_to_twiml(
         raise ValueError(
             "message is empty: give the words to say, and look whether a template rendered to nothing"
         )
-    if not verbatim:
-        put_for_ears = _carried_by_xml(words_for_ears(text))
-        words = put_for_ears if put_for_ears.strip() else words
     attributes = _say_attributes(voice, language)
+    if not verbatim:
+        put_for_ears = _carried_by_xml(words_for_ears(text, language=language))
+        words = put_for_ears if put_for_ears.strip() else words
     times = _times(repeat)
 
     def say(words: str) -> tuple[str, int]:

@@ -73,6 +73,15 @@ def test_who_answers_first_is_the_only_one_rung(
     assert dialled(twilio_simulator) == [ANN]
 
 
+def test_a_message_is_said_without_the_password_of_the_connection(
+    twilio_simulator: TwilioSimulator, run: EscalationRun
+) -> None:
+    run.try_once(message=f"The token {twilio_simulator.auth_token} has expired.")
+
+    (create,) = [request for request in twilio_simulator.requests if request.operation == "create"]
+    assert twilio_simulator.auth_token not in dict(create.form)["Twiml"]
+
+
 @pytest.mark.parametrize(
     "ending",
     [

@@ -13,6 +13,7 @@ from typing import Any
 import airflow.serialization.serialized_objects as serialization
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk.log import mask_secret
 
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.notifications import alert, twilio_call
@@ -120,6 +121,19 @@ def test_the_default_message_is_said_as_its_author_wants(twilio: TwilioSimulator
     notify(voice="{{ speaker }}", repeat="{{ times }}", context={"speaker": "Polly.Amy", "times": 2})
 
     assert form_received(twilio)["Twiml"].count('<Say voice="Polly.Amy">Airflow alert.') == 2
+
+
+@pytest.mark.parametrize("message", [None, "It says {{ exception }}"])
+def test_what_airflow_masks_in_its_logs_is_not_said(twilio: TwilioSimulator, message: str | None) -> None:
+    mask_secret("hunter2-of-the-database")
+    error = ValueError(f"hunter2-of-the-database, {twilio.auth_token}")
+
+    notify(message=message, context={"exception": error})
+
+    twiml = form_received(twilio)["Twiml"]
+    assert "hunter2" not in twiml
+    assert twilio.auth_token not in twiml
+    assert twiml.count("redacted") == 2
 
 
 def test_a_recording_is_played_instead_of_a_message(twilio: TwilioSimulator) -> None:

@@ -96,6 +96,13 @@ def test_a_message_that_is_too_long_is_cut_rather_than_refused(twilio_simulator:
     assert "The rest of this message was cut." in form(twilio_simulator)["Twiml"]
 
 
+def test_a_message_is_said_without_the_password_of_the_connection(twilio_simulator: TwilioSimulator) -> None:
+    message = f"The token {twilio_simulator.auth_token} has expired."
+    CreateCallOperator(task_id="ring", to=ANSWERS, message=message).execute(context())
+    assert twilio_simulator.auth_token not in form(twilio_simulator)["Twiml"]
+    assert "redacted" in form(twilio_simulator)["Twiml"]
+
+
 def test_a_task_given_its_own_caller_id_calls_from_it(twilio_simulator: TwilioSimulator) -> None:
     twilio_simulator.own("+15557654321")
     place(from_="+1 555 765 4321")

@@ -68,7 +68,6 @@ def said(text: str) -> str:
         ("load_orders_v2", "load orders v2"),
         ("dag etl__daily_load failed", "dag etl daily load failed"),
         ("__init__", "init"),
-        ("scheduled__2026-01-31T06:00:00+00:00", "scheduled 2026-01-31T06:00:00+00:00"),
         ("loadOrders", "load Orders"),
         ("loadOrdersDaily_v2", "load Orders Daily v2"),
         ("HTTPServerError", "HTTP Server Error"),
@@ -143,6 +142,70 @@ def test_a_traceback_that_was_cut_off_leaves_the_words_before_it() -> None:
     assert said(f"load failed: {BOOM[:60]}") == "load failed:"
 
 
+@pytest.mark.parametrize(
+    ("written", "heard"),
+    [
+        ("manual__2026-11-25T22:59:42.951766+00:00", "manual 25 November 2026 at 22:59 UTC"),
+        ("manual__2026-11-25T22:59:42+00:00_a1B2c3D4 failed", "manual 25 November 2026 at 22:59 UTC failed"),
+        ("scheduled__2026-01-31T06:00:00+00:00", "scheduled 31 January 2026 at 06:00 UTC"),
+        ("asset_triggered__2026-01-31T06:00:00Z.", "asset triggered 31 January 2026 at 06:00 UTC."),
+        ("at 2026-11-25T22:59:42+05:30, late", "at 25 November 2026 at 22:59 UTC plus 5:30, late"),
+        ("2026-11-25 22:59:42.9-03:00", "25 November 2026 at 22:59 UTC minus 3"),
+        ("2026-11-25 22:59:42,951 ERROR", "25 November 2026 at 22:59 ERROR"),
+        ("20261125T225942", "25 November 2026 at 22:59"),
+        ("20261125T225942+0000", "25 November 2026 at 22:59 UTC"),
+        ("2026-11-25T22:59", "25 November 2026 at 22:59"),
+        ("orders of 2026-11-25.", "orders of 25 November 2026."),
+        ("(2026-11-25)", "(25 November 2026)"),
+    ],
+)
+def test_a_timestamp_is_said_as_a_date_and_a_time(written: str, heard: str) -> None:
+    assert said(written) == heard
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "order 2026-11-25-001",
+        "20261125",
+        "2026-13-45T99:99:99Z",
+        "2026-02-30",
+        "0000-01-01",
+        "1.2026-11-25",
+        "2026-11-25T22",
+        "+15551234567",
+        "2026-11-2512",
+    ],
+)
+def test_what_is_no_timestamp_stays_as_it_is(words: str) -> None:
+    assert said(words) == words
+
+
+@pytest.mark.parametrize(
+    ("written", "heard"),
+    [
+        ("run manual__2026-11-25T22:59:42.9+00:00", "run manual 2026-11-25 22:59 UTC"),
+        ("2026-11-25T22:59:42+02:00", "2026-11-25 22:59 UTC+2"),
+        ("2026-11-25", "2026-11-25"),
+    ],
+)
+def test_a_timestamp_in_words_of_another_language_stays_numbers(written: str, heard: str) -> None:
+    assert " ".join(words_for_ears(written, language="fr-FR").split()) == heard
+
+
+@pytest.mark.parametrize(
+    ("written", "heard"),
+    [
+        ("password=***", "password=redacted"),
+        ("token ***, key ***.", "token redacted, key redacted."),
+        ("abc***def", "abc redacted def"),
+        ("*****", "*****"),
+    ],
+)
+def test_what_a_secret_was_masked_with_is_said_as_a_word(written: str, heard: str) -> None:
+    assert said(written) == heard
+
+
 def test_colours_of_a_terminal_are_not_said() -> None:
     assert words_for_ears("\x1b[1;31mERROR\x1b[0m load failed") == "ERROR load failed"
 
@@ -158,7 +221,20 @@ def test_text_that_is_nothing_but_noise_comes_back_as_it_was(text: str) -> None:
         st.one_of(
             st.text(),
             st.sampled_from(
-                [BOOM, CHAINED, GROUP, "https://a.example/", "_", "aB", "://", "\n", "\x1b[0m", "["]
+                [
+                    BOOM,
+                    CHAINED,
+                    GROUP,
+                    "https://a.example/",
+                    "_",
+                    "aB",
+                    "://",
+                    "\n",
+                    "\x1b[0m",
+                    "[",
+                    "***",
+                    "__2026-11-25T22:59:42+00:00",
+                ]
             ),
         )
     ).map("".join)
@@ -168,7 +244,19 @@ def test_any_text_that_says_something_still_does(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["a.", "a://", "aB", "_", "Traceback (most recent call last):\n", "  | ", "[0m\x1b"]
+    "part",
+    [
+        "a.",
+        "a://",
+        "aB",
+        "_",
+        "Traceback (most recent call last):\n",
+        "  | ",
+        "[0m\x1b",
+        "2026-",
+        "*",
+        "2026-11-25T22:59 ",
+    ],
 )
 def test_a_very_long_text_takes_no_more_than_its_length(part: str) -> None:
     assert words_for_ears(part * 50_000)
