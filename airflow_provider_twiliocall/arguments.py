@@ -10,7 +10,7 @@ from airflow_provider_twiliocall.outcome import answerers
 from airflow_provider_twiliocall.redaction import RedactionError, redacted
 from airflow_provider_twiliocall.rendered import is_nothing
 from airflow_provider_twiliocall.twilio.call import AnsweredBy
-from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
+from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams, numbers_in_e164
 from airflow_provider_twiliocall.twilio.twiml import (
     PAUSE_S,
     TWIML_MAX_CHARACTERS,
@@ -53,7 +53,11 @@ def mask_secrets(asked_for: Any) -> None:
 
 
 def params_from_arguments(
-    arguments: Mapping[str, Any], said: Mapping[str, Any], *, accept_answered_by: Any
+    arguments: Mapping[str, Any],
+    said: Mapping[str, Any],
+    *,
+    accept_answered_by: Any,
+    default_country: str | None = None,
 ) -> CreateCallParams:
     """Turn an operator's arguments into parameters.
 
@@ -62,9 +66,10 @@ def params_from_arguments(
         not said. A message gives the call a ``time_limit`` by its length unless it has one
     :param accept_answered_by: as rendered; implies answering machine detection after the beep, so that a
         voicemail has the message too
+    :param default_country: of phone numbers without country code, as ISO 3166 has it; None: they are refused
     :raises CallParamsError: all mistakes at once
     """
-    fields = dict(arguments)
+    fields, refusals = numbers_in_e164(arguments, default_country)
     problems = _problems_of_what_is_heard(fields, said)
     if not problems:
         try:
@@ -92,10 +97,16 @@ def params_from_arguments(
     try:
         params = CreateCallParams(**fields)
     except CallParamsError as error:
-        raise CallParamsError(problems + error.problems) from None
+        raise CallParamsError(problems + _told_once(error.problems, refusals)) from None
     if problems:
         raise CallParamsError(problems)
     return params
+
+
+def _told_once(problems: list[str], refusals: Mapping[str, str]) -> list[str]:
+    """Return the problems, those of a number in the words of who knows the default country."""
+    others = [problem for problem in problems if problem.partition("=")[0] not in refusals]
+    return [*refusals.values(), *others]
 
 
 def _problems_of_what_is_heard(fields: Mapping[str, Any], said: Mapping[str, Any]) -> list[str]:

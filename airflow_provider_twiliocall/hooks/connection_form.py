@@ -23,6 +23,11 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "description": "A number you own, in E.164 (+15551234567), for calls that name no other.",
         "schema": {"type": ["string", "null"]},
     },
+    "default_country": {
+        "label": "Default country",
+        "description": "Of numbers without country code: two letters of ISO 3166, such as FR. Empty: they need a +.",
+        "schema": {"type": ["string", "null"]},
+    },
     "region": {
         "label": "Region",
         "description": "Where Twilio handles the calls, such as ie1. Needs an edge, and that region's login.",

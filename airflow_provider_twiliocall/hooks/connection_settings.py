@@ -16,6 +16,7 @@ from airflow_provider_twiliocall.twilio.client import (
     DEFAULT_READ_TIMEOUT_S,
     api_url,
 )
+from airflow_provider_twiliocall.twilio.phone_number import country_code
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -31,6 +32,7 @@ class ConnectionSettings:
     :param read_timeout: seconds to wait for an answer
     :param connect_timeout: seconds to wait for a connection
     :param default_from: the caller ID for calls that name none
+    :param default_country: of numbers without country code, as ISO 3166 has it; None: there is no such number
     """
 
     login: str
@@ -40,6 +42,7 @@ class ConnectionSettings:
     read_timeout: float
     connect_timeout: float
     default_from: str | None
+    default_country: str | None = None
 
     @classmethod
     def of(cls, connection: Connection) -> ConnectionSettings:
@@ -71,6 +74,7 @@ class ConnectionSettings:
             )
         read_timeout = _seconds(given.get("http_timeout", DEFAULT_READ_TIMEOUT_S), problems)
         base_url = _base_url(connection, given, problems)
+        country = _default_country(given.get("default_country"), problems)
         if problems:
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise TwilioConnectionError(
@@ -85,6 +89,7 @@ class ConnectionSettings:
             read_timeout=read_timeout,
             connect_timeout=min(DEFAULT_CONNECT_TIMEOUT_S, read_timeout),
             default_from=str(given["from"]).strip() if "from" in given else None,
+            default_country=country,
         )
 
     @staticmethod
@@ -134,6 +139,16 @@ def _seconds(value: object, problems: list[str]) -> float:
     if not 0 < seconds < math.inf:
         problems.append(f"extra http_timeout={value!r} is no number of seconds above 0")
     return seconds
+
+
+def _default_country(value: object, problems: list[str]) -> str | None:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        return country_code(value)
+    except ValueError as error:
+        problems.append(f"extra default_country={error}")
+        return None
 
 
 def _shortened(value: str) -> str:

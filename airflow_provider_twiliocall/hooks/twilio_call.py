@@ -15,7 +15,7 @@ from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSett
 from airflow_provider_twiliocall.rendered import is_nothing
 from airflow_provider_twiliocall.twilio.client import PATIENCE_TO_END_S, TwilioClient
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioRejectedError
-from airflow_provider_twiliocall.twilio.params import CallParamsError
+from airflow_provider_twiliocall.twilio.params import CallParamsError, numbers_in_e164
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -146,8 +146,12 @@ class TwilioCallHook(BaseHook):
                 "There is no number to call from: give from_, or set the extra `from` of the connection "
                 f"{self.twilio_conn_id!r} to a number of yours at Twilio, e.g. +15551234567"
             )
+        numbers = {"to": params.to, "from_": self.settings.default_from}
+        fields, refusals = numbers_in_e164(numbers, self.settings.default_country)
         try:
-            return params.replace(from_=self.settings.default_from)
+            if refusals:
+                raise CallParamsError(list(refusals.values()))
+            return params.replace(from_=fields["from_"])
         except CallParamsError as error:
             source = f"with the extra `from` of the connection {self.twilio_conn_id!r}: "
             raise CallParamsError([source + problem for problem in error.problems]) from None

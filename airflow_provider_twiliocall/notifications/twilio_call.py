@@ -345,7 +345,11 @@ class TwilioCallNotifier(BaseNotifier):
 
         arguments = {name: getattr(self, name) for name in CREATE_CALL_FIELDS} | {"to": contact}
         said = {name: getattr(self, name) for name in SPEECH_FIELDS} | {"message": message}
-        return hook.with_caller_id(params_from_arguments(arguments, said, accept_answered_by=None))
+        return hook.with_caller_id(
+            params_from_arguments(
+                arguments, said, accept_answered_by=None, default_country=hook.settings.default_country
+            )
+        )
 
     def _words(self, context: Context) -> str | None:
         """Return what is said; None where something else says it."""

@@ -120,11 +120,17 @@ def checked_params(
     :raises CallParamsError: names all mistakes
     """
     from airflow_provider_twiliocall.arguments import params_from_arguments
+    from airflow_provider_twiliocall.twilio.params import CallParamsError, numbers_in_e164
 
-    if like is not None and to is not None:
-        return like.replace(to=to)
     # From here on Airflow masks the connection's password, so that a message does not say it either.
-    _ = hook.settings
+    country = hook.settings.default_country
+    if like is not None and to is not None:
+        fields, refusals = numbers_in_e164({"to": to}, country)
+        if refusals:
+            raise CallParamsError(list(refusals.values()))
+        return like.replace(**fields)
     arguments = {name: getattr(task, name, None) for name in CREATE_CALL_FIELDS} | {"to": to}
     said = {name: getattr(task, name) for name in SPEECH_FIELDS}
-    return hook.with_caller_id(params_from_arguments(arguments, said, accept_answered_by=accept_answered_by))
+    return hook.with_caller_id(
+        params_from_arguments(arguments, said, accept_answered_by=accept_answered_by, default_country=country)
+    )

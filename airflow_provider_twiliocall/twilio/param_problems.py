@@ -88,8 +88,8 @@ def _not_text(value: object) -> str:
     says = f"is of type {type(value).__name__}, not text: give a string"
     if isinstance(value, (int, float)):
         says += (
-            " (render_template_as_native_obj=True turns '+15551234567' into a number: switch it off, "
-            "or put quotes inside the string, as in \"'+15551234567'\")"
+            " (render_template_as_native_obj=True turns '+15551234567' into a number, as YAML without quotes "
+            "does: switch it off, or put quotes inside the string, as in \"'+15551234567'\")"
         )
     return says
 

@@ -88,8 +88,7 @@ def _callee(value: str) -> str:
 def _caller(value: str, info: ValidationInfo) -> str:
     if _is_client_or_sip(value):
         return value
-    calls_sip = str(info.data.get("to")).startswith("sip:")
-    if _SIP_USER.fullmatch(value) and (calls_sip or not is_phone_number(value)):
+    if is_sip_user(value, callee=info.data.get("to")):
         return value
     if not is_phone_number(value):
         raise ValueError(
@@ -97,6 +96,13 @@ def _caller(value: str, info: ValidationInfo) -> str:
             "give a phone number of yours such as +15551234567, client:name or a SIP user"
         )
     return normalize_phone_number(value)
+
+
+def is_sip_user(caller: object, *, callee: object) -> bool:
+    """Say whether a caller is the user of a SIP address; digits are, where a SIP address is called."""
+    if not isinstance(caller, str) or not _SIP_USER.fullmatch(caller):
+        return False
+    return str(callee).startswith("sip:") or not is_phone_number(caller)
 
 
 def _caller_id(value: str) -> str:

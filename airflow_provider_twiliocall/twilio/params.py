@@ -17,6 +17,7 @@ from airflow_provider_twiliocall.twilio.param_problems import (
     show,
     unknown_argument,
 )
+from airflow_provider_twiliocall.twilio.param_types import is_sip_user
 from airflow_provider_twiliocall.twilio.phone_number import (
     is_phone_number,
     normalize_phone_number,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_NUMBERS = ("to", "from_", "caller_id")
 _INSTRUCTIONS = ("url", "twiml", "application_sid")
 _IGNORED_WITH_APPLICATION = (
     "method",
@@ -71,6 +73,28 @@ class CallParamsError(ValueError):
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
+
+
+def numbers_in_e164(
+    arguments: Mapping[str, Any], default_country: str | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Bring the phone numbers among the arguments of a call to E.164, where a default country is known.
+
+    :returns: the arguments, and what is wrong with the numbers that cannot be read, by argument: those stay as they
+        are, and :class:`CreateCallParams` refuses them
+    """
+    fields, refusals = dict(arguments), {}
+    for name in _NUMBERS if default_country else ():
+        value = fields.get(name)
+        is_number = isinstance(value, int) or is_phone_number(value)
+        if not is_number or (name == "from_" and is_sip_user(value, callee=fields.get("to"))):
+            continue
+        try:
+            fields[name] = normalize_phone_number(value, default_country=default_country)
+        except ValueError as error:
+            code = rule_of(CreateCallParams.model_fields[name]).code
+            refusals[name] = f"{name}={error}" + (f" (Twilio error {code})" if code else "")
+    return fields, refusals
 
 
 class CreateCallParams(BaseModel):

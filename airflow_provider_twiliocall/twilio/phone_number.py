@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 # Police, fire brigade and ambulance in the more populous countries.
 EMERGENCY_NUMBERS = frozenset([
@@ -11,6 +15,22 @@ EMERGENCY_NUMBERS = frozenset([
     "122", "123", "15", "17", "18", "190", "191", "192", "193", "911", "988", "999",
 ])  # fmt: skip
 
+_AS_TEXT = "give the number as a string, e.g. '+15551234567'"
+_LOST_PLUS = (
+    "render_template_as_native_obj=True turns '+15551234567' into a number, as YAML without quotes does: "
+    "put quotes around it"
+)
+_IS_SHORT = (
+    "is a short number, and those only work inside one network: "
+    "give a full number with + and the country code, e.g. +15551234567"
+)
+# Of a number with its country code.
+_SHORTEST, _LONGEST = 7, 15
+
+# Digits, and then what is left of a float, or a single dot before so few digits that a float is likelier.
+_DECIMAL = re.compile(r"\+?[0-9]{7,}[.·][0-9]{1,2}|[^.·]*[0-9][.·]0+")
+_EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+")
+_EXTENSION = re.compile(r"[0-9][^()]*\(\s*[0-9]+\s*\)\W*$")
 _SEPARATORS = frozenset("()./·•\N{MINUS SIGN}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _REDACTED = re.compile(r"\+?\d?\*{7}\d{0,4}|\D?\*{4}")
@@ -20,54 +40,53 @@ _FULL_NUMBER = re.compile(
 )
 
 
-def normalize_phone_number(value: str) -> str:
-    """Bring a phone number as people write it to E.164: ``+33 6 12-34 56 78`` becomes ``+33612345678``.
+def normalize_phone_number(value: object, *, default_country: str | None = None) -> str:
+    """Bring a phone number as people write it to E.164: ``+33 (0)6 12-34 56 78`` becomes ``+33612345678``.
 
-    Blanks, dashes, dots, slashes, parentheses and the invisible marks that come along when a number is
-    copied are dropped. Nothing is guessed: a number that lacks its country code is refused.
+    Separators and the invisible marks that come along when a number is copied are dropped. Then ``phonenumbers``
+    reads it: it knows trunk zeros, international prefixes and the lengths of every country. A number that is not
+    assigned to anybody passes, as Twilio's test numbers do.
 
-    :raises ValueError: the value is not a number that can be dialled from anywhere; the message shows the
-        value (redacted if it holds a whole number) and says how to mend it.
+    :param default_country: of national numbers (``06 12 34 56 78``), as ISO 3166 has it, such as ``FR``. Without one
+        a number needs its +. An integer has lost its +: it is read only with a default country, and only where it
+        can be one number and no other
+    :raises ValueError: the value is not a number that can be dialled, or could be two of them; the message shows the
+        value (cut if it holds a whole number) and says how to fix it
     """
+    country = None if default_country is None else country_code(default_country)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _number_of_integer(value, country)
     if not isinstance(value, str):
-        raise ValueError(
-            f"{show_address(value)} is not text: give the number as a string, e.g. '+15551234567'"
-        )
-    if _E164.fullmatch(value):
-        return value
+        raise ValueError(f"{show_address(value)} is not text: {_AS_TEXT}")
     compact = "".join(character for character in value if not _is_separator(character))
-    digits = compact.removeprefix("+")
-    shown = show_address(value)
-
-    if not digits:
-        raise ValueError(f"{shown} has no digits: give a number such as +15551234567")
-    if any(character.isalpha() for character in digits):
-        raise ValueError(
-            f"{shown} has letters: write digits only, e.g. +15551234567 (an extension goes in send_digits)"
-        )
-    if not (digits.isascii() and digits.isdigit()):
-        raise ValueError(
-            f"{shown} has characters other than + and the digits 0 to 9: "
-            "type it anew in plain digits, e.g. +15551234567"
-        )
-    if _is_emergency(compact):
-        raise ValueError(f"{shown} is an emergency number: those are never called from here, remove it")
-    if digits.startswith("00"):
+    shown = show_address(value, is_national=country is not None)
+    _refuse_what_is_no_number(value.strip(), compact, shown)
+    if compact.startswith("+"):
+        return _read_international(compact, shown)
+    if country is not None:
+        return _read_national(compact, country, shown)
+    if compact.startswith("00"):
         raise ValueError(f"{shown} starts with 00: write + instead of 00, e.g. +15551234567")
-    if len(digits) < 7:
-        raise ValueError(
-            f"{shown} is a short number, and those only work inside one network: "
-            "give a full number with + and the country code, e.g. +15551234567"
-        )
-    if not compact.startswith("+"):
-        raise ValueError(f"{shown} is not E.164: start with + and the country code, e.g. +15551234567")
-    if re.search(r"\(\s*0\s*\)", value):
-        raise ValueError(f"{shown} has a (0), which is dialled inside the country only: leave it out")
-    if digits.startswith("0"):
-        raise ValueError(f"{shown} has no country code, none starts with 0: e.g. +15551234567")
-    if len(digits) > 15:
-        raise ValueError(f"{shown} has {len(digits)} digits and E.164 allows 15: is it two numbers in one?")
-    return compact
+    if len(compact) < _SHORTEST:
+        raise ValueError(f"{shown} {_IS_SHORT}")
+    raise ValueError(
+        f"{shown} is not E.164: start with + and the country code, e.g. +15551234567, or set the extra "
+        "default_country of the connection"
+    )
+
+
+def country_code(value: object) -> str:
+    """Return a country code of ISO 3166 in upper case.
+
+    :raises ValueError: there is no such country, or none with phone numbers of its own
+    """
+    from phonenumbers import SUPPORTED_REGIONS
+
+    code = value.strip().upper() if isinstance(value, str) else ""
+    if code not in SUPPORTED_REGIONS:
+        fix = "give GB" if code == "UK" else "give two letters, such as US, FR or GB"
+        raise ValueError(f"{value!r:.40} is not a country code of ISO 3166: {fix}")
+    return code
 
 
 def is_phone_number(value: object) -> bool:
@@ -96,20 +115,164 @@ def redact_phone_numbers_in(text: str) -> str:
     return _FULL_NUMBER.sub(lambda found: _redact_digits(found[0]) or found[0], text)
 
 
-def show_address(value: object) -> str:
+def show_address(value: object, *, is_national: bool = False) -> str:
     """Show a refused callee or caller in an error: the mistake stays visible, a whole number does not.
 
-    ``'5551234567'`` is shown, since its missing country code is what has to be mended. What holds every digit
+    ``'5551234567'`` is shown, since its missing country code is what has to be fixed. What holds every digit
     of a number that could be dialled is masked between its first and its last four digits.
+
+    :param is_national: whether a country is known for a number without country code, which makes it a whole one
     """
     text = repr(value)
     digits = [index for index, character in enumerate(text) if character.isdigit()]
     international = (
-        isinstance(value, (int, float)) or "+" in text or "(0)" in text or re.match(r"\W*00", text)
+        is_national
+        or isinstance(value, (int, float))
+        or "+" in text
+        or "(0)" in text
+        or re.match(r"\W*00", text)
     )
     hidden = digits[1:-4] if international and len(digits) >= 7 else []
     masked = "".join("*" if index in hidden else character for index, character in enumerate(text))
     return masked if len(masked) <= 80 else f"{masked[:79]}…"
+
+
+def _refuse_what_is_no_number(text: str, compact: str, shown: str) -> None:
+    """Refuse what the library would make a number of by leaving something out, or by taking too much for digits."""
+    digits = compact.removeprefix("+")
+    if not digits:
+        raise ValueError(f"{shown} has no digits: give a number such as +15551234567")
+    if _EXPONENT.fullmatch(text):
+        raise ValueError(f"{shown} has an exponent, as a number that was a float: {_AS_TEXT}")
+    if any(character.isalpha() for character in digits):
+        raise ValueError(
+            f"{shown} has letters: write digits only, e.g. +15551234567 (an extension goes in send_digits)"
+        )
+    if not (digits.isascii() and digits.isdigit()):
+        raise ValueError(
+            f"{shown} has characters other than + and the digits 0 to 9: "
+            "type it anew in plain digits, e.g. +15551234567"
+        )
+    if _DECIMAL.fullmatch(text):
+        raise ValueError(f"{shown} has decimals, as a number that was a float: {_AS_TEXT}")
+    if _EXTENSION.search(text):
+        raise ValueError(f"{shown} ends with an extension: leave it out, it goes in send_digits")
+    if _is_emergency(compact):
+        raise ValueError(f"{shown} is an emergency number: those are never called from here, remove it")
+
+
+def _read_international(compact: str, shown: str) -> str:
+    digits = compact.removeprefix("+")
+    if digits.startswith("00"):
+        raise ValueError(f"{shown} starts with 00: write + instead of 00, e.g. +15551234567")
+    if len(digits) < _SHORTEST:
+        raise ValueError(f"{shown} {_IS_SHORT}")
+    if digits.startswith("0"):
+        raise ValueError(f"{shown} has no country code, none starts with 0: e.g. +15551234567")
+    if len(digits) > _LONGEST:
+        raise ValueError(
+            f"{shown} has {len(digits)} digits and E.164 allows {_LONGEST}: is it two numbers in one?"
+        )
+    return _read(compact, None, shown)
+
+
+def _read_national(compact: str, country: str, shown: str) -> str:
+    """Read a number without +, as it is dialled in its country: it may be one of another country too.
+
+    :raises ValueError: there is none, or there is doubt: it may well be an international number that lacks its +
+    """
+    number = _read(compact, country, shown)
+    if len(compact) < _SHORTEST and not _is_assigned(number):
+        raise ValueError(f"{shown} {_IS_SHORT}")
+    other = _reading(f"+{compact}", None)
+    if other in (None, number) or not _is_assigned(other):
+        return number
+    if _is_assigned(number) and _is_written_nationally(compact, country):
+        return number
+    raise ValueError(
+        f"{shown} may be a number of {country}, or one of another country that lacks its +: start with + and the "
+        "country code, e.g. +15551234567"
+    )
+
+
+def _number_of_integer(value: int, country: str | None) -> str:
+    shown = show_address(value)
+    if country is None:
+        raise ValueError(
+            f"{shown} is not text: {_AS_TEXT} ({_LOST_PLUS}, or set the extra default_country of the connection)"
+        )
+    digits = str(value)
+    _refuse_what_is_no_number(digits, digits, shown)
+    if len(digits) < _SHORTEST:
+        raise ValueError(f"{shown} {_IS_SHORT}")
+    found = {number for number in (_reading(f"+{digits}", None), _reading(digits, country)) if number}
+    # YAML takes a number with a leading zero for an octal one, where no digit is above 7.
+    before_yaml = _reading(f"0{value:o}", country)
+    if len(found) == 1 and before_yaml in (None, *found):
+        return found.pop()
+    what = "may be more than one number" if found else "is not a number that can be dialled"
+    raise ValueError(f"{shown} {what}, with a + or in {country}: {_AS_TEXT} ({_LOST_PLUS})")
+
+
+def _reading(text: str, country: str | None) -> str | None:
+    """Return the number that a text can be, none if it cannot."""
+    try:
+        return _read(text, country, "")
+    except ValueError:
+        return None
+
+
+def _read(text: str, country: str | None, shown: str) -> str:
+    """Read digits, with a + or as they are dialled in a country.
+
+    :raises ValueError: the library finds no number in them, or none of a possible length
+    """
+    from phonenumbers import NumberParseException, ValidationResult, is_possible_number_with_reason, parse
+
+    try:
+        number = parse(text, country)
+    except NumberParseException as error:
+        what = "has no country code that exists" if text.startswith("+") else "is not a number"
+        if error.error_type != NumberParseException.INVALID_COUNTRY_CODE:
+            what = "has too few or too many digits for a phone number"
+        raise ValueError(f"{shown} {what}: check its digits, e.g. +15551234567") from None
+    kind = f"a number with the country code +{number.country_code}"
+    wrong = {
+        ValidationResult.TOO_SHORT: f"is too short for {kind}: write all its digits",
+        ValidationResult.TOO_LONG: f"is too long for {kind}: is it two numbers in one, or with an extension?",
+        ValidationResult.INVALID_LENGTH: f"has a length that is wrong for {kind}: check its digits",
+        ValidationResult.IS_POSSIBLE_LOCAL_ONLY: f"is too short for {kind}: write its area code too",
+    }.get(is_possible_number_with_reason(number))
+    if wrong:
+        raise ValueError(f"{shown} {wrong}")
+    found = _as_e164(number)
+    if not _E164.fullmatch(found):
+        raise ValueError(f"{shown} is too short or too long for {kind}: check its digits")
+    # With two trunk zeros, say.
+    if found != text and _as_e164(parse(found, None)) != found:
+        raise ValueError(f"{shown} has more zeros than {kind} begins with: leave them out")
+    return found
+
+
+def _as_e164(number: PhoneNumber) -> str:
+    from phonenumbers import PhoneNumberFormat, format_number
+
+    return format_number(number, PhoneNumberFormat.E164)
+
+
+def _is_assigned(number: str) -> bool:
+    from phonenumbers import is_valid_number, parse
+
+    return is_valid_number(parse(number, None))
+
+
+def _is_written_nationally(compact: str, country: str) -> bool:
+    """Say whether a number shows that it is a national one, as far as its country has a way of showing it."""
+    from phonenumbers import country_code_for_region, ndd_prefix_for_region
+
+    prefix = ndd_prefix_for_region(country, True)
+    # In North America the 1 is the country code as well, and most people leave it out.
+    return not prefix or prefix == str(country_code_for_region(country)) or compact.startswith(prefix)
 
 
 def _is_separator(character: str) -> bool:

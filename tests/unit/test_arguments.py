@@ -15,10 +15,14 @@ URL = "https://example.com/twiml"
 APPLICATION = "AP" + "a" * 32
 
 
-def params(*, accept_answered_by: Any = None, **given: Any) -> CreateCallParams:
+def params(
+    *, accept_answered_by: Any = None, default_country: str | None = None, **given: Any
+) -> CreateCallParams:
     said = {name: given.pop(name, None) for name in SPEECH_FIELDS}
     arguments: dict[str, Any] = dict.fromkeys(CREATE_CALL_FIELDS) | {"to": "+15551234567"} | given
-    return params_from_arguments(arguments, said, accept_answered_by=accept_answered_by)
+    return params_from_arguments(
+        arguments, said, accept_answered_by=accept_answered_by, default_country=default_country
+    )
 
 
 def problems(**given: Any) -> list[str]:
@@ -34,6 +38,33 @@ def test_a_message_becomes_twiml() -> None:
 @pytest.mark.parametrize("given", [{"url": URL}, {"twiml": TWIML}, {"application_sid": APPLICATION}])
 def test_what_says_something_else_is_passed_on(given: dict[str, str]) -> None:
     assert params(**given).model_dump(exclude_none=True) == {"to": "+15551234567", **given}
+
+
+def test_a_default_country_makes_numbers_of_national_ones() -> None:
+    given = {"to": "06 12 34 56 78", "from_": 33600000000, "caller_id": "01 23 45 67 89"}
+    national = params(message="hello", default_country="FR", **given)
+    assert (national.to, national.from_, national.caller_id) == (
+        "+33612345678",
+        "+33600000000",
+        "+33123456789",
+    )
+
+
+def test_without_a_default_country_national_numbers_are_refused() -> None:
+    assert "is not E.164" in problems(message="hello", to="06 12 34 56 78")[0]
+
+
+def test_a_national_number_that_is_refused_is_told_of_once_and_cut() -> None:
+    assert problems(message="hello", to="06 12 34 56 78 9", default_country="FR") == [
+        "to='0* ** ** *6 78 9' is too long for a number with the country code +33: is it two numbers in one, or "
+        "with an extension? (Twilio error 21211)"
+    ]
+
+
+def test_a_default_country_leaves_clients_and_sip_users_as_they_are() -> None:
+    called = params(message="hello", to="sip:bob@example.com", from_="0612345678", default_country="FR")
+    assert (called.to, called.from_) == ("sip:bob@example.com", "0612345678")
+    assert params(message="hello", to="client:0612345678", default_country="FR").to == "client:0612345678"
 
 
 def test_nothing_to_hear_is_refused_once() -> None:

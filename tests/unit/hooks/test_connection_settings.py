@@ -97,6 +97,11 @@ def test_http_timeout_is_the_time_to_wait_for_an_answer(given: object, seconds: 
     assert ConnectionSettings.of(connection({"http_timeout": given})).read_timeout == seconds
 
 
+def test_default_country_is_an_iso_3166_code_in_upper_case() -> None:
+    assert ConnectionSettings.of(connection({"default_country": " fr "})).default_country == "FR"
+    assert ConnectionSettings.of(connection({"default_country": ""})).default_country is None
+
+
 def test_connecting_takes_no_longer_than_http_timeout() -> None:
     assert ConnectionSettings.of(connection({"http_timeout": 2})).connect_timeout == 2.0
     assert ConnectionSettings.of(connection({"http_timeout": 30})).connect_timeout == 5.0
@@ -148,6 +153,13 @@ def test_region_without_edge_is_named_with_the_fix() -> None:
 )
 def test_host_that_is_no_url_is_named(host: str) -> None:
     assert f"host={host!r} is no URL: leave it empty for Twilio" in problem_with(connection(host=host))
+
+
+@pytest.mark.parametrize("country", ["France", "FRA", "33", 33, "XX", True])
+def test_default_country_that_is_none_is_named_with_an_example(country: object) -> None:
+    assert (
+        f"extra default_country={country!r} is not a country code of ISO 3166: give two letters, such as US, FR or GB"
+    ) in problem_with(connection({"default_country": country}))
 
 
 @pytest.mark.parametrize("seconds", ["soon", 0, -1, "nan", "inf", True])

@@ -119,6 +119,21 @@ def test_caller_id_of_the_connection_is_filled_in(monkeypatch: pytest.MonkeyPatc
     assert TwilioCallHook().with_caller_id(params()).from_ == "+15017122661"
 
 
+def test_national_caller_id_of_the_connection_is_one_of_its_default_country(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect(monkeypatch, extra={"from": "(501) 712-2661", "default_country": "US"})
+    assert TwilioCallHook().with_caller_id(params()).from_ == "+15017122661"
+
+
+def test_caller_id_that_is_too_short_for_the_default_country_names_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect(monkeypatch, extra={"from": "712-2661", "default_country": "US"})
+    with pytest.raises(CallParamsError, match=r"with the extra `from` of .* is too short for a number with"):
+        TwilioCallHook().with_caller_id(params())
+
+
 def test_caller_id_of_the_call_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, extra={"from": "+15017122661"})
     named = params(from_="+15141234567")

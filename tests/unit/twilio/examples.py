@@ -1,10 +1,11 @@
-"""How many examples a property is tried with: what knows no Airflow need not be tried as often on an older one."""
+"""What properties are tried with, and how often: what knows no Airflow need not be tried as often on an older one."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 
 from hypothesis import settings
+from hypothesis import strategies as st
 from packaging.version import Version
 
 IS_NEWEST_AIRFLOW = Version(version("apache-airflow")) >= Version("3.3")
@@ -16,3 +17,9 @@ def reproducible(examples: int) -> settings:
     """Settings with which every run tries the same examples."""
     tried = examples if IS_NEWEST_AIRFLOW else int(examples * SHARE_ON_OLDER)
     return settings(derandomize=True, max_examples=tried, deadline=None)
+
+
+# Of lengths that exist: of North America, France, Italy with its zeros, Great Britain and Germany.
+e164 = st.from_regex(
+    r"\+(1[2-9][0-9]{9}|33[1-9][0-9]{8}|39[03][0-9]{8}|44[1-37-9][0-9]{9}|49[2-9][0-9]{7,9})", fullmatch=True
+)

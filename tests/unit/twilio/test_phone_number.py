@@ -15,9 +15,8 @@ from airflow_provider_twiliocall.twilio.phone_number import (
     redact_phone_numbers_in,
     show_address,
 )
-from tests.unit.twilio.examples import reproducible
+from tests.unit.twilio.examples import e164, reproducible
 
-e164 = st.from_regex(r"\+[1-9][0-9]{9,14}", fullmatch=True)
 number_like = st.text(alphabet="+0123456789 -.()/\u00a0\u2009\u2011\u2013\u200b٣５xX", max_size=25)
 
 
@@ -38,7 +37,14 @@ number_like = st.text(alphabet="+0123456789 -.()/\u00a0\u2009\u2011\u2013\u200b�
         ("+15005550006", "+15005550006"),
         ("+15005550001", "+15005550001"),
         ("+2901234", "+2901234"),
-        ("+123456789012345", "+123456789012345"),
+        ("+33 06 12 34 56 78", "+33612345678"),
+        ("+44 (0)20 7946 0123", "+442079460123"),
+        ("+44(0) 20 7946 0123", "+442079460123"),
+        ("+39 06 6982 1234", "+390669821234"),
+        ("+33.6.12.34.56.00", "+33612345600"),
+        ("+1.5005550006", "+15005550006"),
+        ("+1 (500) 555-0006", "+15005550006"),
+        ("+15005550006.", "+15005550006"),
     ],
 )
 def test_a_number_as_people_write_it_comes_out_in_e164(written, dialled):
@@ -52,7 +58,31 @@ def test_a_number_as_people_write_it_comes_out_in_e164(written, dialled):
         ("06 12 34 56 78", "is not E.164: start with + and the country code"),
         ("0033612345678", "starts with 00: write + instead of 00"),
         ("+0033612345678", "starts with 00: write + instead of 00"),
-        ("+44 (0)20 7946 0123", "has a (0), which is dialled inside the country only: leave it out"),
+        ("+15005550006.0", "has decimals, as a number that was a float: give the number as a string"),
+        ("+15005550006.00", "has decimals"),
+        ("+1 500 555 0006.0", "has decimals"),
+        ("15005550006.0", "has decimals"),
+        ("+4989123456.0", "has decimals"),
+        ("+4989123456.5", "has decimals"),
+        ("1.5005550006e10", "has an exponent, as a number that was a float"),
+        ("+1.5E+10", "has an exponent"),
+        ("15005550006e0", "has an exponent"),
+        ("nan", "has letters"),
+        ("+15005550006 (12)", "ends with an extension: leave it out, it goes in send_digits"),
+        ("+4989123456(12)", "ends with an extension"),
+        ("+15005550006x12", "has letters"),
+        ("+15005550006;ext=12", "has letters"),
+        ("+15005550006 #12", "has characters other than + and the digits"),
+        ("+1 500 555 000", "is too short for a number with the country code +1: write all its digits"),
+        ("+1500555000", "is too short for a number with the country code +1: write all its digits"),
+        ("+150055500060", "is too long for a number with the country code +1"),
+        ("+123456789012345", "is too long for a number with the country code +1"),
+        ("+15550006", "is too short for a number with the country code +1"),
+        ("+4989", "is a short number"),
+        ("+2905123456", "is too long"),
+        ("+15550006", "is too short for a number with the country code +1"),
+        ("+999123456", "has no country code that exists: check its digits"),
+        ("+49 00 89 123456", "has more zeros than a number with the country code +49 begins with"),
         ("+0612345678", "has no country code"),
         ("911", "'911' is an emergency number"),
         ("112", "'112' is an emergency number"),
@@ -75,12 +105,101 @@ def test_a_number_as_people_write_it_comes_out_in_e164(written, dialled):
         ("", "'' has no digits"),
         (" + ", "' + ' has no digits"),
         (15551234567, "is not text: give the number as a string"),
+        (
+            15005550006,
+            "(render_template_as_native_obj=True turns '+15551234567' into a number, as YAML without",
+        ),
+        (15005550006.0, "is not text: give the number as a string"),
+        (True, "True is not text: give the number as a string"),
         (None, "None is not text: give the number as a string"),
     ],
 )
 def test_what_cannot_be_dialled_is_refused_with_the_fix(written, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         normalize_phone_number(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "dialled"),
+    [
+        ("06 12 34 56 78", "FR", "+33612345678"),
+        ("(0)6.12.34.56.78", "fr", "+33612345678"),
+        ("0033 6 12 34 56 78", "FR", "+33612345678"),
+        ("011 33 6 12 34 56 78", "US", "+33612345678"),
+        ("612345678", "FR", "+33612345678"),
+        ("33612345678", "FR", "+33612345678"),
+        ("+44 20 7946 0123", "FR", "+442079460123"),
+        ("(500) 555-0006", "US", "+15005550006"),
+        ("1 500 555 0006", "US", "+15005550006"),
+        ("2025550123", "US", "+12025550123"),
+        ("916 123-45-67", "RU", "+79161234567"),
+        ("089 123456", "DE", "+4989123456"),
+        ("312345", "AD", "+376312345"),
+        (15005550006, "US", "+15005550006"),
+        (5005550006, "US", "+15005550006"),
+        (33612345678, "FR", "+33612345678"),
+        (447700900123, "GB", "+447700900123"),
+        (15005550006, "FR", "+15005550006"),
+    ],
+)
+def test_a_default_country_makes_a_number_of_a_national_one(written, country, dialled):
+    assert normalize_phone_number(written, default_country=country) == dialled
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "message"),
+    [
+        ("0033612345678", "US", "is too long for a number with the country code +1"),
+        ("5550006", "US", "is too short for a number with the country code +1: write its area code too"),
+        ("116117", "DE", "is a short number"),
+        ("40404", "US", "is too short"),
+        ("112", "FR", "is an emergency number"),
+        (112, "FR", "is an emergency number"),
+        (12345, "DE", "is a short number"),
+        ("06 12 34 56 78.0", "FR", "has decimals"),
+        ("0612345678 (12)", "FR", "ends with an extension"),
+        ("442079460123", "DE", "may be a number of DE, or one of another country that lacks its +"),
+        (2025550123, "US", "may be more than one number, with a + or in US"),
+        (442079460123, "DE", "may be more than one number"),
+        (0o612345677, "FR", "may be more than one number"),
+        (-15005550006, "US", "has characters other than + and the digits"),
+        (15005550006.0, "US", "is not text"),
+        (True, "US", "is not text"),
+        (10**30, "US", "is not a number that can be dialled"),
+        ("0612345678", "UK", "'UK' is not a country code of ISO 3166: give GB"),
+        ("0612345678", "France", "'France' is not a country code of ISO 3166: give two letters, such as US"),
+    ],
+)
+def test_what_could_be_a_strangers_number_is_refused_with_a_default_country_too(written, country, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        normalize_phone_number(written, default_country=country)
+
+
+@pytest.mark.parametrize("written", ["06 98 76 54 32 1", "442079876543", 442079876543])
+def test_a_refusal_with_a_default_country_shows_a_national_number_cut(written):
+    with pytest.raises(ValueError) as refused:
+        normalize_phone_number(written, default_country="DE" if "44" in str(written) else "FR")
+    assert "876" not in re.sub(r"\D", "", str(refused.value).partition("e.g.")[0])
+
+
+@reproducible(examples=300)
+@given(e164, st.sampled_from(["US", "FR", "GB", "DE", "IT"]))
+def test_an_integer_that_has_lost_its_plus_is_the_same_number_or_refused(number, country):
+    try:
+        assert normalize_phone_number(int(number), default_country=country) == number
+    except ValueError as refused:
+        assert "may be more than one number" in str(refused)
+
+
+@reproducible(examples=300)
+@given(st.one_of(number_like, st.text(), e164), st.sampled_from(["US", "FR", "DE", "IT", "AR", "BR", "RU"]))
+def test_any_text_gives_e164_or_a_value_error_with_a_default_country_too(text, country):
+    try:
+        number = normalize_phone_number(text, default_country=country)
+    except ValueError:
+        return
+    assert re.fullmatch(r"\+[1-9][0-9]{6,14}", number, flags=re.ASCII)
+    assert normalize_phone_number(number, default_country=country) == number
 
 
 @pytest.mark.parametrize(
@@ -108,7 +227,8 @@ def test_normalising_any_text_gives_e164_or_a_value_error_and_twice_is_once(text
 
 @reproducible(examples=300)
 @given(
-    e164, st.lists(st.sampled_from([" ", "-", ".", "\u00a0", "\u2009", "\u2013", "/", "\u200e"]), max_size=20)
+    e164,
+    st.lists(st.sampled_from([" ", "-", "..", "\u00a0", "\u2009", "\u2013", "/", "\u200e"]), max_size=20),
 )
 def test_separators_anywhere_do_not_change_the_number(number, separators):
     written = "".join(
