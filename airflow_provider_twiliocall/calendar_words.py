@@ -15,6 +15,34 @@ from airflow_provider_twiliocall.rendered import is_nothing, is_template
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """In the order of their numbers in ISO 8601: Monday is 1, Sunday is 7."""
 
+CALLEE = "callee"
+"""In place of a time zone: those that belong to the callee's number."""
+
+_WITHOUT_SUMMER_TIME = {"EST": "America/New_York", "MST": "America/Denver"}
+
+# What people call a zone in one half of the year or the other.
+_ABBREVIATIONS = {
+    "EDT": ("America/New_York",),
+    "CST": ("America/Chicago",),
+    "CDT": ("America/Chicago",),
+    "MDT": ("America/Denver",),
+    "PST": ("America/Los_Angeles",),
+    "PDT": ("America/Los_Angeles",),
+    "BST": ("Europe/London",),
+    "CEST": ("Europe/Berlin", "Europe/Paris"),
+    "EEST": ("Europe/Athens", "Europe/Helsinki"),
+    "MSK": ("Europe/Moscow",),
+    "IST": ("Asia/Kolkata",),
+    "SGT": ("Asia/Singapore",),
+    "HKT": ("Asia/Hong_Kong",),
+    "JST": ("Asia/Tokyo",),
+    "KST": ("Asia/Seoul",),
+    "AEST": ("Australia/Sydney", "Australia/Brisbane"),
+    "AEDT": ("Australia/Sydney",),
+    "NZST": ("Pacific/Auckland",),
+    "NZDT": ("Pacific/Auckland",),
+}
+
 
 def read_time(value: Any) -> time:
     """Read ``"09:00"``, ``"09:00:30"`` or a :class:`datetime.time`, to the second."""
@@ -33,13 +61,21 @@ def read_time(value: Any) -> time:
         raise ValueError(f"{value!r:.80} is no time of day: write it as text with a colon, e.g. '09:00'")
     hour, minute, second = (int(digits or 0) for digits in found.groups())
     if (hour, minute, second) == (24, 0, 0):
-        raise ValueError(
-            f"{value!r:.80} is written '00:00': as an end it is the midnight at the end of the day"
-        )
+        raise ValueError(f"{value!r:.80} is the midnight at the end of a day: as a start, write '00:00'")
     try:
         return time(hour, minute, second)
     except ValueError:
         raise ValueError(f"{value!r:.80} is no time of day: those are '00:00' to '23:59'") from None
+
+
+def read_end(value: Any) -> time:
+    """Read the end of a window: a time, or ``"24:00"``, which is 00:00 here as every midnight at the end of a day."""
+    return time() if is_end_of_day(value) else read_time(value)
+
+
+def is_end_of_day(value: Any) -> bool:
+    """Say whether this is ``"24:00"``."""
+    return isinstance(value, str) and re.fullmatch(r"\s*24:00(:00)?\s*", value) is not None
 
 
 def show_time(clock: time) -> str:
@@ -47,8 +83,13 @@ def show_time(clock: time) -> str:
     return clock.isoformat("seconds" if clock.second else "minutes")
 
 
+def show_end(clock: time) -> str:
+    """Write the end of a window so that it is read back: ``24:00`` for midnight."""
+    return show_time(clock) if clock != time() else "24:00"
+
+
 def read_timezone(value: Any) -> str:
-    """Read the name of a time zone, or a zone that has one.
+    """Read the name of a time zone, or a zone that has one, or ``callee``.
 
     :raises ValueError: nothing is known under this name; the message has names that are like it
     """
@@ -63,12 +104,15 @@ def read_timezone(value: Any) -> str:
             f"{name!r:.80} is a template, which a CallWindow cannot render: give call_window a dict, "
             '{"start": …, "end": …, "timezone": "{{ … }}"}'
         )
-    # Some machines have these files among their zones; what they mean differs from machine to machine.
-    is_a_zone = name not in ("localtime", "posixrules", "Factory") and not name.startswith(
-        ("right/", "posix/")
-    )
+    if name.casefold() == CALLEE:
+        return CALLEE
+    if name in _WITHOUT_SUMMER_TIME:
+        raise ValueError(
+            f"{name!r} has no summer time, and a phone in {_WITHOUT_SUMMER_TIME[name]} would ring an hour off for half "
+            f"of the year: give {_WITHOUT_SUMMER_TIME[name]}"
+        )
     try:
-        if is_a_zone:
+        if _is_a_zone(name):
             return pendulum.timezone(name).name
     except (ValueError, OSError):
         pass
@@ -77,30 +121,69 @@ def read_timezone(value: Any) -> str:
     raise ValueError(f"{name!r:.80} is not a time zone that is known here: {hint}")
 
 
+def _is_a_zone(name: str) -> bool:
+    # Some machines have these files among their zones; what they mean differs from machine to machine.
+    return name not in ("localtime", "posixrules", "Factory") and not name.startswith(("right/", "posix/"))
+
+
 def _zones_like(name: str) -> list[str]:
     # Only a mistake pays for this one.
     from difflib import get_close_matches
 
     wanted = re.sub(r"[\s-]+", "_", name.casefold())[:50]
-    known = {}
-    for zone in sorted(pendulum.timezones()):
-        folded = zone.casefold()
-        known[folded] = zone
-        known.setdefault(folded.rpartition("/")[2], zone)
-    nearest = [wanted] if wanted in known else get_close_matches(wanted, known, n=3, cutoff=0.75)
-    return list(dict.fromkeys(known[key] for key in nearest))
+    if zones := _ABBREVIATIONS.get(wanted.upper()):
+        return list(zones)
+    known: dict[str, str] = {}
+    for zone in sorted(filter(_is_a_zone, pendulum.timezones())):
+        known[zone.casefold()] = zone
+        known.setdefault(zone.casefold().rpartition("/")[2], zone)
+    if wanted in known:
+        return [known[wanted]]
+    region, slash, place = wanted.rpartition("/")
+    if slash and place in known:
+        # The place is right, and the region is not.
+        return [known[place]]
+    of_region = {key: zone for key, zone in known.items() if key.startswith(f"{region}/")} if slash else {}
+    nearest = get_close_matches(wanted, of_region or known, n=3, cutoff=0.75)
+    return list(dict.fromkeys((of_region or known)[key] for key in nearest))
 
 
 def read_weekdays(value: Any) -> tuple[str, ...]:
-    """Read names, beginnings of names and numbers of weekdays, in the order of the week; None is all of them."""
+    """Read names, beginnings of names and numbers of weekdays, and ranges of them such as ``mon-fri``.
+
+    They are returned in the order of the week. None is all of them.
+    """
     if value is None:
         return WEEKDAYS
-    opening = {_weekday(entry) for entry in _entries(value, "weekdays, such as ['monday', 'tuesday']")}
+    if isinstance(value, str):
+        value = _RANGE.sub("-", value)
+    entries = _entries(value, "weekdays, such as ['monday', 'tuesday']")
+    opening = {day for entry in entries for day in _weekdays_of(entry)}
     if not opening:
         raise ValueError(
             f"{value!r:.80} has no day, so the window never opens: leave weekdays out for every day"
         )
     return tuple(day for day in WEEKDAYS if day in opening)
+
+
+def _weekdays_of(value: Any) -> Iterable[str]:
+    if not isinstance(value, str):
+        return [_weekday(value)]
+    first, dash, last = _RANGE.sub("-", value).strip().partition("-")
+    if not dash:
+        return [_weekday(first)]
+    begin, end = (_number_of(day, within=value) for day in (first, last))
+    # A range may go over Sunday: sat-mon.
+    return [WEEKDAYS[(begin + days) % 7] for days in range((end - begin) % 7 + 1)]
+
+
+def _number_of(name: str, *, within: str) -> int:
+    try:
+        return WEEKDAYS.index(_weekday(name))
+    except ValueError:
+        raise ValueError(
+            f"{within!r:.80} is no range of weekdays: write the first and the last one, such as 'mon-fri'"
+        ) from None
 
 
 def _weekday(value: Any) -> str:
@@ -116,25 +199,37 @@ def _weekday(value: Any) -> str:
     return named[0]
 
 
-def read_holidays(value: Any) -> tuple[date, ...]:
-    """Read dates and datetimes, in order; None is none of them."""
+def read_holidays(value: Any) -> tuple[date | str, ...]:
+    """Read dates, datetimes and codes of countries: dates in order, then codes as ``FR`` or ``US-CA``; None is none.
+
+    Whether there is such a country is not looked at.
+    """
     if value is None:
         return ()
-    return tuple(sorted({_day(entry) for entry in _entries(value, "dates, such as ['2026-12-25']")}))
+    entries = {_day_or_country(entry) for entry in _entries(value, "dates, such as ['2026-12-25']")}
+    days = sorted(entry for entry in entries if isinstance(entry, date))
+    return (*days, *sorted(entry for entry in entries if isinstance(entry, str)))
 
 
-def _day(value: Any) -> date:
+def _day_or_country(value: Any) -> date | str:
     if isinstance(value, date):
         return date(value.year, value.month, value.day)
-    found = (
-        re.fullmatch(r"\s*([0-9]{4}-[0-9]{2}-[0-9]{2})([T\s].*)?", value) if isinstance(value, str) else None
-    )
+    text = value.strip() if isinstance(value, str) else ""
     try:
-        if found:
+        if found := re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T\s].*)?", text):
             return date.fromisoformat(found[1])
     except ValueError:
         pass
-    raise ValueError(f"{value!r:.80} is no date: write year, month and day, e.g. '2026-12-25'")
+    if found := re.fullmatch(r"([A-Za-z]{2,3})(?:[-_](\w+))?", text):
+        return found[1].upper() + (f"-{found[2].upper()}" if found[2] else "")
+    raise ValueError(
+        f"{value!r:.80} is no date: write year, month and day, e.g. '2026-12-25', or a country such as 'FR' or 'US-CA' "
+        "for its public holidays"
+    )
+
+
+# Of two weekdays: mon-fri, monday : friday, mon to fri, with any dash.
+_RANGE = re.compile(r"\s*(?:[-:\N{HYPHEN}-\N{EM DASH}]|\.\.|\bto\b)\s*")
 
 
 def _entries(value: Any, what: str) -> list[Any]:

@@ -42,7 +42,7 @@ class DialRules:
         if self.window is None:
             return at
         if self.window.is_open(_moment(at)):
-            closes = self.window.closes_after(_moment(at)).timestamp()
+            closes = _closing(self.window, at)
             if closes - at > SHORTEST_RING_S:
                 return at
             at = closes
@@ -57,7 +57,7 @@ class DialRules:
         if self.window is None:
             closes = math.inf
         elif self.window.is_open(_moment(at)):
-            closes = self.window.closes_after(_moment(at)).timestamp()
+            closes = _closing(self.window, at)
         else:
             closes = at
         return max(at, min(closes, self.expires_at))
@@ -93,6 +93,11 @@ def read_do_not_call(value: Any) -> DoNotCallList:
 
 def _has_numbers(text: str) -> bool:
     return text.strip().startswith(("+", "[", "(", "{", "client:", "sip:", "sips:")) or "+" in text
+
+
+def _closing(window: CallWindow, at: float) -> float:
+    closes = window.closes_after(_moment(at))
+    return math.inf if closes is None else closes.timestamp()
 
 
 def _moment(at: float) -> pendulum.DateTime:

@@ -248,8 +248,11 @@ class EscalateCallOperator(CallOperator):
             return Callee(shown, shown, None, problem=str(error))
         to = contact.shown_number
         try:
-            rules = DialRules(contact.window())
             params = checked_params(self, contact.to, self.hook, accept_answered_by=REACHED, like=like)
+            window = contact.window()
+            rules = DialRules(window.for_callee(params.to) if window else None)
+            # A window that never opens is said now, and not taken for one that is closed at the moment.
+            rules.earliest_ring(time.time())
         except CallParamsError as error:
             return Callee(contact.shown, to, None, problem="\n- ".join(error.problems))
         except ValueError as error:

@@ -286,7 +286,7 @@ class CreateCallOperator(CallOperator):
         :raises TwilioCallRefusedError: names all that is wrong with them
         """
         self._params = self._checked_params()
-        self._window()
+        self._window(self._params.to)
 
     # The steps --------------------------------------------------------------------------------------------
 
@@ -307,7 +307,7 @@ class CreateCallOperator(CallOperator):
         :raises TwilioCallRefusedError: it cannot be dialled as it is
         """
         params = self._params or self._checked_params()
-        return Step(number, params, self._rules(context).latest_ring(time.time()))
+        return Step(number, params, self._rules(context, params.to).latest_ring(time.time()))
 
     def next_step(self, context: Context, journal: CallJournal, *, due_step: int | None) -> Step:
         """Return the next dial, once its time has come.
@@ -322,7 +322,7 @@ class CreateCallOperator(CallOperator):
         dials = [dial for dial in journal.dials if not dial.ended_by_us]
         nothing = "Nothing was dialled" if len(dials) == len(journal.dials) else _WAS_ENDED
         step = self.step(context, len(dials))
-        rules = self._rules(context)
+        rules = self._rules(context, step.params.to)
         now = time.time()
         due = self._redial.due(dials, now=now, clock_offset=self.hook.clock_offset)
         if due_step == len(dials):
@@ -368,22 +368,22 @@ class CreateCallOperator(CallOperator):
 
         return Redial(self.max_dials, read_seconds("redial_after", self.redial_after), self.redial_on)
 
-    def _rules(self, context: Context) -> DialRules:
+    def _rules(self, context: Context, to: str) -> DialRules:
         from airflow_provider_twiliocall.dial_rules import DialRules
 
         expires_at = math.inf
         if self.expires_after is not None:
             expires_after = read_seconds("expires_after", self.expires_after)
             expires_at = context["dag_run"].run_after.timestamp() + expires_after
-        return DialRules(self._window(), expires_at)
+        return DialRules(self._window(to), expires_at)
 
-    def _window(self) -> CallWindow | None:
+    def _window(self, to: str) -> CallWindow | None:
         from airflow_provider_twiliocall.call_window import CallWindow
         from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 
         try:
             is_given = self.call_window is not None or self._has_window
-            return CallWindow.from_value(self.call_window) if is_given else None
+            return CallWindow.from_value(self.call_window).for_callee(to) if is_given else None
         except ValueError as error:
             raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
@@ -99,6 +100,69 @@ def test_a_window_may_come_from_a_template(run: PausingRun, as_a_template_render
 
     with pytest.raises(AirflowSkipException):
         run.try_once(remind(call_window=given, on_outside_window="skip"))
+
+
+PARISIAN, RUSSIAN = "+33612345678", "+79161234567"
+
+
+def hours_in_paris(run: PausingRun, begin: timedelta, end: timedelta) -> dict[str, str]:
+    """Hours around the present by the clock in Paris, of whoever is called."""
+    now = datetime.fromtimestamp(run.clock.time(), ZoneInfo("Europe/Paris"))
+    return {"start": f"{now + begin:%H:%M}", "end": f"{now + end:%H:%M}", "timezone": "callee"}
+
+
+def test_a_callee_is_rung_by_the_clock_that_goes_with_the_number(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    run.try_once(remind(PARISIAN, call_window=hours_in_paris(run, -HOUR, HOUR)))
+
+    assert posts(twilio_simulator) == 1
+
+
+def test_a_callee_is_not_rung_outside_the_hours_of_the_clock_that_goes_with_the_number(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    given = hours_in_paris(run, HOUR, 2 * HOUR)
+
+    with pytest.raises(AirflowSkipException, match="in Europe/Paris"):
+        run.try_once(remind(PARISIAN, call_window=given, on_outside_window="skip"))
+
+    assert posts(twilio_simulator) == 0
+
+
+@pytest.mark.parametrize(
+    ("to", "problem"),
+    [
+        (
+            RUSSIAN,
+            r"is never open in all of the 16 time zones of \+7\*{7}4567 .*: give it the callee's timezone",
+        ),
+        (
+            "client:ann",
+            "cannot be used for client:a[*]+, since no time zone is known for it: name the callee's",
+        ),
+    ],
+)
+@pytest.mark.parametrize("on_outside_window", ["wait", "skip", "fail"])
+def test_a_callee_whose_zone_nobody_can_tell_is_not_rung(
+    twilio_simulator: TwilioSimulator, run: PausingRun, to: str, problem: str, on_outside_window: str
+) -> None:
+    given = {"start": "09:00", "end": "12:00", "timezone": "callee"}
+    task = remind(to, from_="+15005559000", call_window=given, on_outside_window=on_outside_window)
+
+    with pytest.raises(TwilioCallRefusedError, match=f"Nothing was dialled: .*{problem}"):
+        run.try_once(task)
+
+    assert posts(twilio_simulator) == 0
+
+
+def test_holidays_of_a_country_that_is_not_known_ring_nobody(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    with pytest.raises(TwilioCallRefusedError, match="Nothing was dialled: holidays='XX' is not a country"):
+        run.try_once(remind(call_window={**run.window(-HOUR, HOUR), "holidays": "XX"}))
+
+    assert posts(twilio_simulator) == 0
 
 
 def test_a_window_that_renders_to_nonsense_rings_nobody(

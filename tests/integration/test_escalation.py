@@ -322,6 +322,21 @@ def test_all_of_them_outside_their_windows_fails_without_a_call(
     assert len(run.pauses) == 1
 
 
+def test_a_contact_whose_window_never_opens_is_an_error_and_the_others_are_rung(
+    twilio_simulator: TwilioSimulator, run: EscalationRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    hours = CallWindow("09:00", "12:00", "callee")
+
+    run.try_once(Contact("Ivan", "+79161234567", hours), BEN)
+
+    assert dialled(twilio_simulator) == [BEN]
+    assert next(told(run)) == ("4567", "refused")
+    assert (
+        "Ivan cannot be called, the others are: Ivan: the call window 09:00 to 12:00 is never open"
+        in caplog.text
+    )
+
+
 def test_a_window_that_opens_before_the_next_round_counts_then(
     twilio_simulator: TwilioSimulator, run: EscalationRun, clock: VirtualTime
 ) -> None:

@@ -27,7 +27,8 @@ def window(**changes: Any) -> CallWindow:
         ({"start": 540}, "start=540 is no time of day"),
         ({"start": None}, "start=None is no time of day"),
         ({"start": "25:00"}, "start='25:00' is no time of day: those are '00:00' to '23:59'"),
-        ({"end": "24:00"}, "end='24:00' is written '00:00'"),
+        ({"start": "24:00"}, "start='24:00' is the midnight at the end of a day: as a start, write '00:00'"),
+        ({"end": "24:01"}, "end='24:01' is no time of day"),
         ({"end": dt.time(20, tzinfo=dt.timezone.utc)}, "has a time zone of its own: leave it out"),
         (
             {"timezone": "Europe/Pariss"},
@@ -38,6 +39,15 @@ def window(**changes: Any) -> CallWindow:
         ({"timezone": "+02:00"}, "'+02:00' is not a time zone that is known here: give a name such as"),
         ({"timezone": pendulum.fixed_timezone(7200)}, "is not a time zone that is known here"),
         ({"timezone": "Europe"}, "'Europe' is not a time zone"),
+        ({"timezone": "Europe/Pari"}, "did you mean Europe/Paris"),
+        ({"timezone": "America/NewYork"}, "did you mean America/New_York?"),
+        ({"timezone": "Europe/New_York"}, "did you mean America/New_York?"),
+        ({"timezone": "CEST"}, "did you mean Europe/Berlin or Europe/Paris?"),
+        ({"timezone": "PST"}, "did you mean America/Los_Angeles?"),
+        (
+            {"timezone": "EST"},
+            "'EST' has no summer time, and a phone in America/New_York would ring an hour off for half of the year",
+        ),
         ({"timezone": "localtime"}, "'localtime' is not a time zone"),
         ({"timezone": "../../etc/passwd"}, "is not a time zone"),
         ({"timezone": "\x00"}, "is not a time zone"),
@@ -54,7 +64,12 @@ def window(**changes: Any) -> CallWindow:
             {"weekdays": ["mon", "mo"]},
             "'mo' is no weekday: give names such as 'monday' or 'mon', or 1 (Monday)",
         ),
-        ({"weekdays": "mon-fri"}, "'mon-fri' is no weekday"),
+        (
+            {"weekdays": "mon-fr"},
+            "'mon-fr' is no range of weekdays: write the first and the last one, such as",
+        ),
+        ({"weekdays": ["mon-"]}, "'mon-' is no range of weekdays"),
+        ({"weekdays": "mon-wed-fri"}, "is no range of weekdays"),
         (
             {"weekdays": [0]},
             "0 is no weekday: give names such as 'monday' or 'mon', or 1 (Monday) to 7 (Sunday)",
@@ -63,7 +78,7 @@ def window(**changes: Any) -> CallWindow:
         ({"weekdays": 1.5}, "1.5 is no list of weekdays"),
         (
             {"holidays": ["25.12.2026"]},
-            "'25.12.2026' is no date: write year, month and day, e.g. '2026-12-25'",
+            "'25.12.2026' is no date: write year, month and day, e.g. '2026-12-25', or a country such as 'FR'",
         ),
         ({"holidays": ["2026-02-30"]}, "'2026-02-30' is no date"),
         ({"holidays": [20261225]}, "20261225 is no date"),
@@ -110,6 +125,39 @@ def test_weekdays_are_names_or_numbers(weekdays: Any) -> None:
     assert window(weekdays=weekdays).weekdays == ("monday", "sunday")
 
 
+@pytest.mark.parametrize(
+    ("weekdays", "numbers"),
+    [
+        ("mon-fri", "12345"),
+        ("monday:friday", "12345"),
+        ("Mon \N{EN DASH} Fri", "12345"),
+        ("mon to fri", "12345"),
+        ("1-5", "12345"),
+        (["mon-wed", "fri"], "1235"),
+        ("mon-wed,fri", "1235"),
+        ("['mon-wed', 'fri']", "1235"),
+        ("sat-mon", "167"),
+        ("fri - fri", "5"),
+        ("sun-sat", "1234567"),
+    ],
+)
+def test_a_range_of_weekdays_goes_from_the_first_to_the_last_one(weekdays: Any, numbers: str) -> None:
+    assert window(weekdays=weekdays) == window(weekdays=list(numbers))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Pari", "Asia/Tokio", "America/Sao Paolo", "Australia/Sidney"])
+def test_only_zones_of_the_same_region_are_suggested(zone: str) -> None:
+    with pytest.raises(ValueError, match="did you mean") as refused:
+        window(timezone=zone)
+    suggested = str(refused.value).rpartition("did you mean ")[2].rstrip("?").split(" or ")
+    assert {name.split("/")[0] for name in suggested} == {zone.split("/")[0]}
+
+
+@pytest.mark.parametrize("zone", ["callee", " Callee "])
+def test_the_zone_may_be_the_callees(zone: str) -> None:
+    assert window(timezone=zone).timezone == "callee"
+
+
 def test_one_weekday_needs_no_list() -> None:
     assert window(weekdays="tuesday") == window(weekdays=2) == window(weekdays=["tues"])
 
@@ -133,3 +181,23 @@ def test_holidays_are_dates_as_they_are_written(holidays: Any) -> None:
 def test_no_holidays_and_one_holiday_need_no_list() -> None:
     assert window(holidays=None) == window(holidays="") == window(holidays=[]) == window()
     assert window(holidays=dt.date(2026, 12, 25)) == window(holidays="2026-12-25")
+
+
+@pytest.mark.parametrize(
+    ("holidays", "read"),
+    [
+        ("FR", ("FR",)),
+        ("us-ca", ("US-CA",)),
+        ("US_CA", ("US-CA",)),
+        ("2026-12-24, FR", (dt.date(2026, 12, 24), "FR")),
+        (["DE-BY", dt.date(2026, 12, 24), "AT"], (dt.date(2026, 12, 24), "AT", "DE-BY")),
+        ("['FR', '2026-12-24']", (dt.date(2026, 12, 24), "FR")),
+    ],
+)
+def test_holidays_may_be_those_of_a_country(holidays: Any, read: tuple[dt.date | str, ...]) -> None:
+    assert window(holidays=holidays).holidays == read
+
+
+def test_an_end_of_24_00_is_the_midnight_at_the_end_of_the_day() -> None:
+    assert window(end="24:00") == window(end="00:00") == window(end=" 24:00:00") == window(end=dt.time())
+    assert window(end="00:00").to_dict()["end"] == "24:00"

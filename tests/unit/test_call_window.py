@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_twiliocall.call_window import CallWindow
+from airflow_provider_twiliocall.callee_zones import zones_of
 
 PARIS = "Europe/Paris"
 ARGUMENTS = {"start": "09:00", "end": "20:00", "timezone": PARIS}
@@ -105,6 +106,138 @@ def test_a_window_does_not_open_on_a_holiday_but_may_last_into_one() -> None:
     assert past_midnight.is_open(at("2026-12-25 01:00"))
     assert not past_midnight.is_open(at("2026-12-25 23:00"))
     assert not past_midnight.is_open(at("2026-12-26 01:00"))
+
+
+def test_a_window_from_midnight_to_24_00_is_the_whole_day() -> None:
+    working_days = CallWindow("00:00", "24:00", PARIS, weekdays="mon-fri")
+    assert working_days.is_open(at("2026-07-03 00:00"))
+    assert working_days.is_open(at("2026-07-03 23:59:59"))
+    assert not working_days.is_open(at("2026-07-04 00:00"))
+    assert shown(working_days.closes_after(at("2026-06-29 12:00"))) == "2026-07-04 00:00 +02:00"
+    assert shown(working_days.opens_after(at("2026-07-04 12:00"))) == "2026-07-06 00:00 +02:00"
+
+
+def test_a_window_of_all_hours_of_all_days_does_not_close() -> None:
+    always = CallWindow("00:00", "24:00", PARIS)
+    assert always.is_open(at("2026-07-04 00:00"))
+    assert always.closes_after(at("2026-07-04 12:00")) is None
+    assert eval(repr(always)) == CallWindow.from_value(always.to_dict()) == always
+
+
+def test_whole_days_are_not_written_with_two_midnights() -> None:
+    with pytest.raises(ValueError, match="give two different times, for whole days 00:00 and 24:00"):
+        CallWindow("00:00", "00:00", PARIS)
+
+
+def test_a_window_does_not_open_on_the_public_holidays_of_a_country_in_any_year() -> None:
+    french = window(holidays="FR")
+    assert not french.is_open(at("2026-07-14 12:00"))
+    assert not french.is_open(at("2031-07-14 12:00"))
+    assert window().is_open(at("2026-07-14 12:00"))
+    assert shown(french.opens_after(at("2026-07-13 21:00"))) == "2026-07-15 09:00 +02:00"
+
+
+def test_holidays_of_a_part_of_a_country_and_dates_go_together() -> None:
+    bavarian = CallWindow("09:00", "20:00", "Europe/Berlin", holidays=["DE-BY", "2026-12-24"])
+    # Epiphany is a holiday in Bavaria, and none in most of Germany.
+    assert not bavarian.is_open(at("2026-01-06 12:00", "Europe/Berlin"))
+    assert not bavarian.is_open(at("2026-12-24 12:00", "Europe/Berlin"))
+    assert window(holidays="DE").is_open(at("2026-01-06 12:00"))
+
+
+def test_a_country_is_kept_as_it_was_given_and_not_as_its_dates() -> None:
+    assert window(holidays="fr").to_dict()["holidays"] == ["FR"]
+    assert CallWindow.from_value(str(window(holidays="FR"))) == window(holidays="FR")
+
+
+# The callee's own zones
+
+# The library names two zones for a Spanish mobile, and sixteen for a Russian one.
+SPANISH, RUSSIAN = "+34612345678", "+79161234567"
+BY_NUMBER = CallWindow("09:00", "20:00", "callee")
+
+
+def test_a_callee_of_one_zone_has_its_hours() -> None:
+    assert BY_NUMBER.for_callee("+33612345678").opens_after(at("2026-07-01 08:00")) == at("2026-07-01 09:00")
+    assert BY_NUMBER.for_callee("+33612345678").hours == "09:00 to 20:00 in Europe/Paris"
+
+
+def test_a_callee_of_several_zones_is_called_while_it_is_open_in_all_of_them() -> None:
+    spain = BY_NUMBER.for_callee(SPANISH)
+    # In the Canary Islands it is an hour earlier.
+    assert not spain.is_open(at("2026-07-01 09:59", "Europe/Madrid"))
+    assert spain.is_open(at("2026-07-01 10:00", "Europe/Madrid"))
+    assert spain.is_open(at("2026-07-01 19:59", "Europe/Madrid"))
+    assert not spain.is_open(at("2026-07-01 20:00", "Europe/Madrid"))
+    assert spain.opens_after(at("2026-07-01 08:00")) == at("2026-07-01 10:00", "Europe/Madrid")
+    assert spain.closes_after(at("2026-07-01 08:00")) == at("2026-07-01 20:00", "Europe/Madrid")
+    assert spain.hours == "09:00 to 20:00 in all of Atlantic/Canary and Europe/Madrid"
+
+
+def test_zones_that_are_never_open_together_are_said_with_the_fix() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"the call window 09:00 to 12:00 is never open in all of the 16 time zones of \+7\*{7}4567 \("
+        r"Asia/Almaty, .* and 11 more\): give it the callee's timezone",
+    ):
+        CallWindow("09:00", "12:00", "callee").for_callee(RUSSIAN).opens_after(at("2026-07-01"))
+
+
+def test_a_callee_without_a_known_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="no time zone is known for it: name the callee's"):
+        BY_NUMBER.for_callee("client:ann")
+
+
+def test_a_named_zone_is_everybodys() -> None:
+    assert window().for_callee("client:ann") is not None
+    assert window().for_callee("+81312345678") == window()
+
+
+def test_a_window_that_does_not_know_its_callee_says_so() -> None:
+    assert BY_NUMBER.hours == "09:00 to 20:00 in the callee's time zone"
+    with pytest.raises(ValueError, match=r"ask its for_callee\(number\)"):
+        BY_NUMBER.is_open(at("2026-07-01"))
+
+
+def test_an_unknown_country_is_said_once_somebody_is_to_be_called() -> None:
+    with pytest.raises(ValueError, match="holidays='XX' is not a country"):
+        window(holidays="XX").for_callee("+33612345678")
+
+
+def test_a_window_of_the_callees_is_stored_as_it_was_given() -> None:
+    assert BY_NUMBER.for_callee(SPANISH).to_dict() == BY_NUMBER.to_dict()
+    assert BY_NUMBER.to_dict()["timezone"] == "callee"
+    assert CallWindow.from_value(str(BY_NUMBER)) == BY_NUMBER
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(
+    times,
+    times,
+    # Of 2, 3 and 8 zones; Lord Howe changes its clock by half an hour, and Canberra's neighbours never do.
+    st.sampled_from([SPANISH, "+351912345678", "+61412345678", "+447911123456", "+5491112345678"]),
+    st.datetimes(dt.datetime(2026, 1, 1), dt.datetime(2027, 1, 1)),
+)
+@example(dt.time(1, 30), dt.time(3, 30), SPANISH, dt.datetime(2026, 3, 28, 23, 0))
+@example(dt.time(1, 30), dt.time(2, 30), SPANISH, dt.datetime(2026, 10, 24, 23, 0))
+@example(dt.time(22, 0), dt.time(6, 0), "+61412345678", dt.datetime(2026, 4, 4, 12, 0))
+def test_the_window_is_open_when_it_is_open_in_every_zone_of_the_callee(
+    start: dt.time, end: dt.time, to: str, moment: dt.datetime
+) -> None:
+    end = end if end != start else start.replace(hour=(start.hour + 1) % 24)
+    bound = CallWindow(start, end, "callee").for_callee(to)
+    in_each = [CallWindow(start, end, zone) for zone in zones_of(to)]
+    now = moment.replace(tzinfo=dt.timezone.utc)
+    try:
+        opening = bound.opens_after(now).timestamp()
+        closing = bound.closes_after(now).timestamp()
+    except ValueError:
+        opening = closing = now.timestamp() + 3 * 86400
+    inside = [*_between(opening, closing), closing]
+    for second in [*_between(now.timestamp(), opening), *inside]:
+        tried = pendulum.from_timestamp(second)
+        assert bound.is_open(tried) == all(each.is_open(tried) for each in in_each)
+        assert bound.is_open(tried) == (opening <= second < closing)
 
 
 # The next opening and closing
