@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,15 +48,24 @@ class _CappedRetry(Retry):
         return None if pause is None else min(pause, LONGEST_PAUSE_S)
 
 
+# Whether this thread is sending a request of ours.
+_sends_ours: ContextVar[bool] = ContextVar("sends_ours", default=False)
+
+
 class _RedactedLog(logging.Filter):
-    """urllib3 logs the URL of what it repeats, and with it the numbers a list of calls is filtered by."""
+    """Cuts the phone numbers in what urllib3 logs about our requests; the lines of all others stay as they are.
+
+    urllib3 logs the URL of a request, and with it the numbers that a list of calls is filtered by.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact_phone_numbers_in(record.getMessage()), ()
+        if _sends_ours.get():
+            record.msg, record.args = redact_phone_numbers_in(record.getMessage()), ()
         return True
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_RedactedLog())
+for _logger in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_logger).addFilter(_RedactedLog())
 
 # Reading twice does no harm: four tries more, 0.5 to 8 seconds apart with jitter.
 READ_RETRY = _CappedRetry(
@@ -102,7 +112,11 @@ class RetryByMethod(BaseAdapter):
     ) -> requests.Response:
         """Send by the rule for the request's method."""
         adapter = self._reads if request.method == "GET" else self._writes
-        return adapter.send(request, **kwargs)
+        token = _sends_ours.set(True)
+        try:
+            return adapter.send(request, **kwargs)
+        finally:
+            _sends_ours.reset(token)
 
     def close(self) -> None:
         """Close the connections of both."""

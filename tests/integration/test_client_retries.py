@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
+import re
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -390,6 +395,46 @@ def test_next_page_on_another_host_is_refused(serve: Serve, connect: Connect) ->
     with pytest.raises(TwilioRejectedError, match="another host"):
         list(connect(server.url).list_calls())
     assert other.connections == 0
+
+
+# What is logged -----------------------------------------------------------------------------------------------
+
+FULL_NUMBER = re.compile(r"(\+|%2B)1555\d{7}")
+
+
+def test_no_number_of_ours_is_in_what_urllib3_logs(
+    serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve(answer(503), RESET_AFTER_READING, answer(200, {"calls": [], "next_page_uri": None}))
+    with caplog.at_level(logging.DEBUG, "urllib3"):
+        list(connect(server.url).list_calls(to="+15551234567", from_="+15557654321"))
+
+    assert "+1555" in unquote(server.requests[0].target)
+    assert {"urllib3.connectionpool", "urllib3.util.retry"} <= {record.name for record in caplog.records}
+    assert "Retry: " in caplog.text
+    assert "Retrying" in caplog.text
+    assert "4567" in caplog.text
+    assert not FULL_NUMBER.search(caplog.text)
+
+
+def test_what_other_libraries_log_passes_untouched_also_while_a_request_of_ours_is_under_way(
+    serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = serve(answer(200, {}))
+
+    def meanwhile(wire: socket.socket, stopped: threading.Event) -> None:
+        requests.get(f"{others.url}/during?to=%2B15550000001", timeout=10)
+        FOUND.act(wire, stopped)
+
+    server = serve(Answer(meanwhile, closes=False))
+    with caplog.at_level(logging.DEBUG, "urllib3"):
+        connect(server.url).get_call(SID)
+        requests.get(f"{others.url}/after?to=%2B15550000002", timeout=10)
+
+    during, after = (record for record in caplog.records if "to=%2B" in record.getMessage())
+    assert "/during?to=%2B15550000001" in during.getMessage()
+    assert "/after?to=%2B15550000002" in after.getMessage()
+    assert during.args and after.args
 
 
 # Proxies ------------------------------------------------------------------------------------------------------
