@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ from airflow_provider_twiliocall.rendered import is_nothing
 # A call that is placed so shortly before the end would hardly ring by then, and Twilio's clock, by which it is taken
 # back, is known to the second only.
 SHORTEST_RING_S = 2.0
+
+# What no name of a Variable has, and lists of numbers have.
+_NOT_A_NAME = re.compile(r"\+|^\s*[\[({]|\b(?:client|sips?|tel):", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class DialRules:
         return self.latest_ring(at) - at > SHORTEST_RING_S
 
 
-def read_do_not_call(value: Any) -> DoNotCallList:
+def read_do_not_call(value: Any, *, default_country: str | None = None) -> DoNotCallList:
     """Read a do-not-call list: numbers, text with numbers, or the name of an Airflow Variable that holds either.
 
     :raises ValueError: the list cannot be read: nobody can be called then
@@ -75,7 +79,7 @@ def read_do_not_call(value: Any) -> DoNotCallList:
         is away
     """
     if not isinstance(value, str) or _has_numbers(value):
-        return DoNotCallList.from_value(value)
+        return DoNotCallList.from_value(value, default_country=default_country)
     from airflow.sdk import Variable
 
     name = value.strip()
@@ -88,11 +92,12 @@ def read_do_not_call(value: Any) -> DoNotCallList:
             f"Nothing was dialled: do_not_call names the Variable {name!r}, which cannot be read ({error}). Make "
             "that Variable, empty if nobody is on the list"
         ) from None
-    return DoNotCallList.from_value(listed)
+    return DoNotCallList.from_value(listed, default_country=default_country)
 
 
 def _has_numbers(text: str) -> bool:
-    return text.strip().startswith(("+", "[", "(", "{", "client:", "sip:", "sips:")) or "+" in text
+    digits_alone = any(map(str.isdigit, text)) and not any(map(str.isalpha, text))
+    return digits_alone or _NOT_A_NAME.search(text) is not None
 
 
 def _closing(window: CallWindow, at: float) -> float:

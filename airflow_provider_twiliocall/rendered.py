@@ -12,6 +12,12 @@ _TEMPLATE = re.compile(r"\{[{%]")
 # A number may begin with a parenthesis as well.
 _LITERAL = re.compile(r"[\[{]|\(\s*['\"({]")
 
+# Between the addresses in a text: not before a parameter, as in sip:bob@example.com;transport=tls, but before a number
+# or a scheme that follows a blank.
+_BETWEEN = re.compile(
+    r"[,\r\n，；、]|;(?![ \t]*(?:[\w.-]+[ \t]*=|lr\b))|(?<=\s)(?=\+|(?:client|sips?|tel):)", re.IGNORECASE
+)
+
 
 def is_template(value: Any) -> bool:
     """Say whether Airflow has yet to render it, or to fetch it from another task."""
@@ -41,30 +47,38 @@ def literal_in(text: str) -> Any:
 
 
 def entries_in(value: Any) -> list[Any]:
-    """Return the entries of a list, each as given, without those that are nothing; a list may have become text.
+    """Return the entries of a list as :func:`all_entries_in` does, without those that are nothing.
 
-    One alone, a dict as well, is a list of one. Text may have commas, semicolons or line breaks between numbers.
+    :raises ValueError: text that begins like a list and is none
+    """
+    return [entry for entry in all_entries_in(value) if not is_nothing(entry)]
+
+
+def all_entries_in(value: Any) -> list[Any]:
+    """Return the entries of a list of addresses, each as given; a list may have become text.
+
+    One alone, a dict as well, is a list of one. Text has commas, semicolons or line breaks between the addresses;
+    blanks do before one that begins with a + or its scheme. A semicolon before a parameter of a SIP address is a
+    part of it.
 
     :raises ValueError: text that begins like a list and is none
     """
     if isinstance(value, str):
-        entries = _entries_in_text(value.strip())
-    elif isinstance(value, (set, frozenset)):
+        return _entries_in_text(value.strip())
+    if isinstance(value, (set, frozenset)):
         # A set has no order, and this one means something: the same at every parse, at least.
-        entries = sorted(value, key=str)
-    elif isinstance(value, Collection) and not isinstance(value, (Mapping, bytes)):
-        entries = list(value)
-    else:
-        entries = [value]
-    return [entry for entry in entries if not is_nothing(entry)]
+        return sorted(value, key=str)
+    if isinstance(value, Collection) and not isinstance(value, (Mapping, bytes)):
+        return list(value)
+    return [value]
 
 
 def _entries_in_text(text: str) -> list[Any]:
     if is_template(text):
         return [text]
     if not _LITERAL.match(text):
-        return re.split(r"[,;\n]", text)
-    return entries_in(literal_in(text))
+        return [entry.strip() for entry in _BETWEEN.split(text) if entry.strip()]
+    return all_entries_in(literal_in(text))
 
 
 class RendersText:

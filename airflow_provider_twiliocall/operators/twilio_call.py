@@ -329,7 +329,8 @@ class CreateCallOperator(CallOperator):
             due = now
         try:
             listed = "" if self.do_not_call is None and self._has_do_not_call else self.do_not_call
-            if read_do_not_call(listed).is_listed(step.params.to):
+            country = self.hook.settings.default_country
+            if read_do_not_call(listed, default_country=country).is_listed(step.params.to):
                 self._drop(journal, "The callee is on the do-not-call list")
             opens = rules.earliest_ring(due)
         except ValueError as error:

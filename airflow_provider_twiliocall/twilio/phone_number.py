@@ -58,7 +58,7 @@ def normalize_phone_number(value: object, *, default_country: str | None = None)
         return _number_of_integer(value, country)
     if not isinstance(value, str):
         raise ValueError(f"{show_address(value)} is not text: {_AS_TEXT}")
-    compact = "".join(character for character in value if not _is_separator(character))
+    compact = without_separators(value)
     shown = show_address(value, is_national=country is not None)
     _refuse_what_is_no_number(value.strip(), compact, shown)
     if compact.startswith("+"):
@@ -95,6 +95,11 @@ def is_phone_number(value: object) -> bool:
         return False
     first = next((character for character in value if not _is_separator(character)), "")
     return first in ("+", "\N{FULLWIDTH PLUS SIGN}") or first.isdigit()
+
+
+def without_separators(text: str) -> str:
+    """Drop blanks, dashes and the like, and marks without width."""
+    return "".join(character for character in text if not _is_separator(character))
 
 
 def redact_phone_number(value: str) -> str:
@@ -155,6 +160,10 @@ def _refuse_what_is_no_number(text: str, compact: str, shown: str) -> None:
         )
     if _DECIMAL.fullmatch(text):
         raise ValueError(f"{shown} has decimals, as a number that was a float: {_AS_TEXT}")
+    if sum(sum(map(str.isdigit, part)) >= _SHORTEST for part in re.split(r"[\s/]+", text)) > 1:
+        raise ValueError(
+            f"{shown} is more than one number: write them as a list, or with commas between them"
+        )
     if _EXTENSION.search(text):
         raise ValueError(f"{shown} ends with an extension: leave it out, it goes in send_digits")
     if _is_emergency(compact):

@@ -23,6 +23,7 @@ from tests.integration.ring_task import (
     SOMEBODY_ELSE,
     STAYS_QUEUED,
     VARIABLE,
+    changed,
     posts,
     statuses,
     waiting,
@@ -240,6 +241,31 @@ def test_who_is_on_the_list_is_skipped(
 ) -> None:
     with pytest.raises(AirflowSkipException, match="on the do-not-call list"):
         run.try_once(remind(do_not_call=listed))
+
+    assert twilio_simulator.requests == []
+
+
+@pytest.mark.parametrize(
+    ("listed", "to"),
+    [
+        (SOMEBODY, f"sip:{SOMEBODY}@trunk.example.com"),
+        ([SOMEBODY], "(555) 123-0001"),
+        ("(555) 123-0001", SOMEBODY),
+        ("sip:5551230001@trunk.example.com", SOMEBODY),
+    ],
+)
+def test_who_is_on_the_list_in_another_way_of_writing_is_skipped(
+    twilio_simulator: TwilioSimulator,
+    run: PausingRun,
+    monkeypatch: pytest.MonkeyPatch,
+    listed: Any,
+    to: str,
+) -> None:
+    extra = {"default_country": "US", "from": twilio_simulator.from_number}
+    monkeypatch.setenv(VARIABLE, changed(twilio_simulator, extra=extra))
+
+    with pytest.raises(AirflowSkipException, match="on the do-not-call list"):
+        run.try_once(remind(to=to, do_not_call=listed))
 
     assert twilio_simulator.requests == []
 

@@ -163,6 +163,11 @@ def test_a_list_of_contacts_may_have_many_forms(value: Any) -> None:
     assert [Contact.from_value(each).to for each in contacts_in(value)] == [NUMBER, OTHER]
 
 
+def test_a_sip_address_in_text_keeps_its_parameters() -> None:
+    text = f"sip:a@example.com;transport=tcp;{NUMBER}"
+    assert contacts_in(text) == ["sip:a@example.com;transport=tcp", NUMBER]
+
+
 def test_a_list_of_dicts_may_be_text() -> None:
     text = json.dumps([{"name": "Ann", "to": NUMBER}, OTHER])
     assert [Contact.from_value(each).shown for each in contacts_in(text)] == ["Ann", "+1*******4568"]

@@ -76,7 +76,10 @@ def test_hours_are_for_people() -> None:
     assert DialRules().hours == "at any time"
 
 
-@pytest.mark.parametrize("value", [["+15551230001"], "+1 555 123 0001", "['+15551230001']"])
+@pytest.mark.parametrize(
+    "value",
+    [["+15551230001"], "+1 555 123 0001", "['+15551230001']", "tel:+15551230001", "<sip:+15551230001@trunk>"],
+)
 def test_numbers_are_read_as_they_stand(value: Any) -> None:
     assert read_do_not_call(value).is_listed("+15551230001")
 

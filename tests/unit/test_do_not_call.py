@@ -106,6 +106,102 @@ def test_a_callee_that_cannot_be_compared_is_refused_rather_than_called(to: Any)
         DoNotCallList([MARIE]).is_listed(to)
 
 
+@pytest.mark.parametrize(
+    ("listed", "to"),
+    [
+        ("+33 06 12 34 56 78", MARIE),
+        (MARIE, "+33 06 12 34 56 78"),
+        ("sip:bob@example.com;transport=tls", "sip:bob@example.com"),
+        ("sip:bob@example.com", "sip:bob@example.com:5060;transport=tls"),
+        ("client:bob?x=1", "client:bob"),
+        ("client:bob", "client:bob?x=1"),
+        (JOHN, f"sip:{JOHN}@trunk.example.com"),
+        (JOHN, "sip:%2B15005551000@trunk.example.com;user=phone"),
+        (JOHN, "sip:15005551000@trunk"),
+        (JOHN, "sip:5005551000@trunk"),
+        (f"sip:{JOHN}@trunk", JOHN),
+        ("sip:5005551000@trunk", JOHN),
+        ("sip:5005551000@trunk", f"sip:{JOHN}@another-trunk"),
+        (MARIE, "sip:0612345678@trunk"),
+        (MARIE, "sip:0033612345678@trunk"),
+        (MARIE, "client:33612345678"),
+        (f"tel:{MARIE}", MARIE),
+    ],
+)
+def test_a_callee_is_found_on_either_side_in_another_way_of_writing(listed: str, to: str) -> None:
+    assert DoNotCallList.from_value(listed).is_listed(to)
+    assert DoNotCallList.from_value(f"client:x;{listed};client:y").is_listed(to)
+
+
+@pytest.mark.parametrize(
+    "to", ["sip:bob@example.com", "sip:1000@trunk", "sip:+15005551001@trunk", "client:alice"]
+)
+def test_a_sip_user_who_is_somebody_else_may_be_called(to: str) -> None:
+    assert not DoNotCallList.from_value([MARIE, JOHN, "sip:100@trunk", "sip:bob@example.org"]).is_listed(to)
+
+
+def test_a_default_country_makes_numbers_of_national_ones_on_both_sides() -> None:
+    listed = DoNotCallList.from_value("06 12 34 56 78; 00 1 500 555 1000", default_country="FR")
+    assert listed.numbers == {MARIE, JOHN}
+    assert listed.is_listed("06.12.34.56.78")
+    assert DoNotCallList.from_value([33612345678], default_country="FR").is_listed(MARIE)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["+15005550006.0", [15005550006.0], ["1.5e10"], "sip:example.com", f"{MARIE},06 12 34 56 78 9", "[1,"],
+)
+def test_an_entry_that_cannot_be_compared_refuses_the_list_with_a_default_country_too(value: Any) -> None:
+    with pytest.raises(ValueError, match="nobody is called, because do_not_call"):
+        DoNotCallList.from_value(value, default_country="FR")
+
+
+COUNTRIES = {"+1": "US", "+33": "FR", "+39": "IT", "+44": "GB", "+49": "DE"}
+
+
+@st.composite
+def one_number_in_two_ways(draw: st.DrawFn) -> tuple[str, str, str]:
+    """A number's country, and the number as two people may write it."""
+    number = draw(e164)
+    code = next(code for code in COUNTRIES if number.startswith(code))
+    national = number.removeprefix(code)
+    trunk = "" if code in ("+1", "+39") else "0"
+    texts = [
+        number,
+        f"{code} {national[:3]} {national[3:6]}-{national[6:]}",
+        f"{code} ({trunk}){national}" if trunk else f"{code} ({national[:3]}) {national[3:]}",
+        f"tel:{number}",
+        f"{trunk}{national[:4]} {national[4:]}",
+    ]
+    users = [
+        number,
+        f"%2B{number[1:]}",
+        number[1:],
+        f"00{number[1:]}",
+        f"011{number[1:]}",
+        f"{trunk}{national}",
+    ]
+    hosts = [
+        "trunk.example.com",
+        "TRUNK.example.com:5060;transport=tls",
+        "other.example.org;user=phone",
+        "[::1]?x=1",
+    ]
+    sip = st.builds(
+        "{}:{}@{}".format, st.sampled_from(["sip", "sips"]), st.sampled_from(users), st.sampled_from(hosts)
+    )
+    written = st.one_of(st.sampled_from(texts), sip)
+    return COUNTRIES[code], draw(written), draw(written)
+
+
+@reproducible
+@given(one_number_in_two_ways())
+def test_a_listed_number_is_found_however_either_side_is_written(written: tuple[str, str, str]) -> None:
+    country, listed, to = written
+    assert DoNotCallList([listed], default_country=country).is_listed(to)
+    assert DoNotCallList.from_value(f"client:x, {listed}\nclient:y", default_country=country).is_listed(to)
+
+
 def test_the_numbers_do_not_show_in_logs() -> None:
     assert repr(DoNotCallList([MARIE, JOHN])) == "<DoNotCallList of 2>"
 

@@ -59,7 +59,12 @@ def test_text_that_is_no_literal_is_refused(text: str) -> None:
     [
         ([ONE, None, TWO, "None"], [ONE, TWO]),
         (f"['{ONE}', '{TWO}']", [ONE, TWO]),
-        (f"{ONE}, {TWO}\n", [ONE, f" {TWO}"]),
+        (f"{ONE}, {TWO}\n", [ONE, TWO]),
+        (f"{ONE};\r\n{TWO}；{ONE}", [ONE, TWO, ONE]),
+        (f"{ONE} {TWO} sip:a@b tel:{ONE}", [ONE, TWO, "sip:a@b", f"tel:{ONE}"]),
+        ("sip:a@b;transport=tcp", ["sip:a@b;transport=tcp"]),
+        (f"sip:a@b; transport=tls;lr; {ONE};client:c", ["sip:a@b; transport=tls;lr", ONE, "client:c"]),
+        ("<sip:a@b;user=phone>;tag=1,client:c?x=1", ["<sip:a@b;user=phone>;tag=1", "client:c?x=1"]),
         ({TWO, ONE}, [ONE, TWO]),
         (ONE, [ONE]),
         ({"to": ONE}, [{"to": ONE}]),

@@ -217,6 +217,11 @@ def test_a_list_may_come_as_a_template_renders_it(to: Any) -> None:
     assert [contact.strip() for contact in whom(notifier(to=to))] == ["+15551230001", "+15551230002"]
 
 
+def test_a_sip_address_in_text_keeps_its_parameters() -> None:
+    text = "sip:a@example.com;transport=tcp; +15551230001"
+    assert whom(notifier(to=text)) == ["sip:a@example.com;transport=tcp", "+15551230001"]
+
+
 def test_a_number_may_have_blanks() -> None:
     assert whom(notifier(to="+33 6 12 34 56 78")) == ["+33 6 12 34 56 78"]
 
