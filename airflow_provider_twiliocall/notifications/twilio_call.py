@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
     from airflow_provider_twiliocall.notifications.alert import Alert, Alerted
-    from airflow_provider_twiliocall.notifications.deadline import Deadline
+    from airflow_provider_twiliocall.notifications.this_process import WaitingTime
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 DEFAULT_COOLDOWN = timedelta(minutes=15)
@@ -265,17 +265,24 @@ class TwilioCallNotifier(BaseNotifier):
 
     async def async_notify(self, context: Context) -> None:
         """Call everybody, as :meth:`notify` does, without holding up the event loop."""
-        from airflow_provider_twiliocall.notifications.deadline import in_thread
+        from airflow_provider_twiliocall.notifications.this_process import WaitingTime, this_process
 
         contacts = callees_of(self.to)
+        submit = this_process().threads.submit
         # In a thread, for what is imported takes a third of a second, and other triggers have their polls to do.
-        hook = await asyncio.wrap_future(in_thread(self._hook))
+        hook = await asyncio.wrap_future(submit(self._hook))
         try:
             await hook.fetch_connection()
         except Exception as error:
             self._nobody_is_called(contacts, error)
             raise
-        await asyncio.wrap_future(in_thread(lambda: self._call_everybody(hook, contacts, context)))
+        failures: list[str] = []
+        # Alerts wait beside one another here, and nobody waits for them.
+        waiting_time = WaitingTime(math.inf)
+        prepared = submit(lambda: self._alerts(hook, contacts, context, waiting_time, failures))
+        ringing = [(alert, submit(alert.ring)) for alert in await asyncio.wrap_future(prepared)]
+        await asyncio.gather(*(asyncio.wrap_future(rung) for _, rung in ringing), return_exceptions=True)
+        self._tell_all(ringing, failures)
 
     def _hook(self) -> TwilioCallHook:
         from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
@@ -295,49 +302,60 @@ class TwilioCallNotifier(BaseNotifier):
     def _call_everybody(self, hook: TwilioCallHook, contacts: list[Any], context: Context) -> None:
         from concurrent.futures import wait
 
-        from airflow_provider_twiliocall.notifications.deadline import Deadline, in_thread
+        from airflow_provider_twiliocall.notifications.deadline import Deadline
+        from airflow_provider_twiliocall.notifications.this_process import this_process
+        from airflow_provider_twiliocall.notifications.threads import in_thread
 
         end = Deadline(BUDGET_S)
-        try:
-            _ = hook.settings
-        except Exception as error:
-            self._nobody_is_called(contacts, error)
-            raise
         failures: list[str] = []
-        alerts = self._alerts(hook, contacts, self._words(context), Deadline(BUDGET_S - _SLACK_S), failures)
+        waiting_time = this_process().waiting_time
+        alerts = self._alerts(hook, contacts, context, waiting_time, failures)
         ringing = [(alert, in_thread(alert.ring)) for alert in alerts]
-        wait([future for _, future in ringing], timeout=end.left)
-        for alert, future in ringing:
-            self._tell(alert, future, failures)
-        if failures:
-            raise TwilioCallNotificationError(failures)
+        for alert, _ in ringing:
+            alert.is_settled.wait(end.left)
+        with waiting_time.spend() as left:
+            wait([rung for _, rung in ringing], timeout=min(left, end.left))
+        self._tell_all(ringing, failures)
 
     def _alerts(
         self,
         hook: TwilioCallHook,
         contacts: list[Any],
-        message: str | None,
-        deadline: Deadline,
+        context: Context,
+        waiting_time: WaitingTime,
         failures: list[str],
     ) -> list[Alert]:
         from airflow_provider_twiliocall.arguments import mask_secrets
         from airflow_provider_twiliocall.exceptions import TwilioConnectionError
         from airflow_provider_twiliocall.notifications.alert import Alert
+        from airflow_provider_twiliocall.notifications.this_process import this_process
         from airflow_provider_twiliocall.twilio.params import CallParamsError
 
+        try:
+            client = this_process().clients.client(hook)
+        except Exception as error:
+            self._nobody_is_called(contacts, error)
+            raise
         mask_secrets(self)
+        message = self._words(context)
         alerts: dict[str, Alert] = {}
         for contact in contacts:
             try:
                 params = self._params(hook, contact, message)
-                alerts.setdefault(
-                    params.to,
-                    Alert(hook, params, cooldown=self.cooldown, delivery=self.delivery, deadline=deadline),
-                )
             except CallParamsError as error:
                 self._failed(shown(contact), "; ".join(error.problems), failures)
             except TwilioConnectionError as error:
                 self._failed(shown(contact), str(error), failures)
+            else:
+                alert = Alert(
+                    client,
+                    params,
+                    cooldown=self.cooldown,
+                    delivery=self.delivery,
+                    seconds=BUDGET_S - _SLACK_S,
+                    waiting_time=waiting_time,
+                )
+                alerts.setdefault(params.to, alert)
         return list(alerts.values())
 
     def _params(self, hook: TwilioCallHook, contact: Any, message: str | None) -> CreateCallParams:
@@ -365,13 +383,23 @@ class TwilioCallNotifier(BaseNotifier):
 
     # Telling ----------------------------------------------------------------------------------------------
 
+    def _tell_all(self, ringing: list[tuple[Alert, Future[Alerted]]], failures: list[str]) -> None:
+        for alert, rung in ringing:
+            self._tell(alert, rung, failures)
+        if failures:
+            raise TwilioCallNotificationError(failures)
+
     def _tell(self, alert: Alert, future: Future[Alerted], failures: list[str]) -> None:
         if not future.done():
-            call = alert.placed
-            if call is None:
+            if not alert.is_settled.is_set():
                 self._failed(alert.callee, f"no answer within {BUDGET_S:g} s: the phone may ring", failures)
-            else:
-                self.log.warning("Placed call %s to %s, and went no further.", call.sid, alert.callee)
+            elif (call := alert.placed) is not None:
+                self.log.info(
+                    "Placed call %s to %s. The look whether another one covers it goes on.",
+                    call.sid,
+                    alert.callee,
+                )
+            future.add_done_callback(lambda done: self._tell(alert, done, []))
             return
         if (error := future.exception()) is not None:
             self._failed(alert.callee, str(error) or type(error).__name__, failures)

@@ -99,13 +99,17 @@ WRITE_RETRY = _CappedRetry(
 SINGLE_TRY = _CappedRetry(total=0, read=False)
 
 
+# Threads that share a client: urllib3 closes connections beyond ten, as delivered, and logs each at WARNING.
+_MOST_CONNECTIONS = 64
+
+
 class RetryByMethod(BaseAdapter):
     """An adapter that repeats GETs by one rule and everything else by another."""
 
     def __init__(self, reads: Retry = READ_RETRY, writes: Retry = WRITE_RETRY) -> None:
         super().__init__()
-        self._reads = HTTPAdapter(max_retries=reads)
-        self._writes = HTTPAdapter(max_retries=writes)
+        self._reads = HTTPAdapter(max_retries=reads, pool_maxsize=_MOST_CONNECTIONS)
+        self._writes = HTTPAdapter(max_retries=writes, pool_maxsize=_MOST_CONNECTIONS)
 
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, **kwargs: Any
