@@ -89,8 +89,8 @@ def read_do_not_call(value: Any, *, default_country: str | None = None) -> DoNot
         listed = Variable.get(name)
     except Exception as error:
         raise TwilioCallNotPlacedError(
-            f"Nothing was dialled: do_not_call names the Variable {name!r}, which cannot be read ({error}). Make "
-            "that Variable, empty if nobody is on the list"
+            f"do_not_call names the Variable {name!r}, which cannot be read ({error}). Make that Variable, empty if "
+            "nobody is on the list"
         ) from None
     return DoNotCallList.from_value(listed, default_country=default_country)
 

@@ -67,13 +67,14 @@ class Dial:
 
     @classmethod
     def of_problem(
-        cls, problem: str, callee: str, status: str, *, step: int, call_sid: str | None = None
+        cls, problem: str, callee: str | None, status: str, *, step: int, call_sid: str | None = None
     ) -> Dial:
         """Remember a step that came to no call, or to one of which nobody can tell how it ended.
 
-        :param callee: the whole number
+        :param callee: the whole number; None where it is not known any more
         """
-        return cls(step, call_sid, redact_phone_number(callee), status, problem=problem)
+        to = None if callee is None else redact_phone_number(callee)
+        return cls(step, call_sid, to, status, problem=problem)
 
     @property
     def ending(self) -> str:

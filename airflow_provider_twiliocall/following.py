@@ -57,6 +57,9 @@ ON_KILL_READ_S = 2.0
 # A task that is out of time may still end its call, through a little weather.
 PATIENCE_TO_END_S = 30.0
 
+# Twilio's limit for `timeout`.
+LONGEST_RING_S = 600
+
 # A signal handler cannot wake a thread that sleeps; it looks up this often.
 _NAP_S = 0.2
 
@@ -107,7 +110,7 @@ class CallFollower:
     def wait(
         self,
         call: Call | None,
-        params: CreateCallParams,
+        params: CreateCallParams | None,
         *,
         timeout_at: float | None,
         latest_ring: float = math.inf,
@@ -115,7 +118,7 @@ class CallFollower:
         """Return the wait for the call.
 
         :param call: as Twilio has shown it; None where it could not be seen, which is taken for a call of just now
-        :param params: what it was placed with
+        :param params: what it was placed with; None where that is not known, and it may last as long as any
         :param timeout_at: Unix time at which the task's own time is up
         :param latest_ring: Unix time after which it must not begin to ring any more
         """
@@ -133,7 +136,9 @@ class CallFollower:
             lambda: self._hook.watcher,
             poll_interval=self._poll_interval,
             deadline=deadline_of_call(
-                queue_deadline - offset, ring_timeout=params.timeout, time_limit=params.time_limit
+                queue_deadline - offset,
+                ring_timeout=params.timeout if params else LONGEST_RING_S,
+                time_limit=params.time_limit if params else None,
             ),
             queue_deadline=queue_deadline,
             timeout_at=timeout_at,
@@ -353,23 +358,30 @@ def _open(sentence: str | None) -> str:
 def no_redial_of(call_sid: str | None, journal: CallJournal) -> Iterator[None]:
     """Let no error of another kind, an API server that is away say, pass as a reason to dial again.
 
-    Where a journal is kept it may pass: a retry takes up the call. So may a connection that cannot be fetched, which
-    Airflow says also where only its API server is away.
+    Where a journal is kept it may pass: a retry takes up the call. So does one whose connection cannot be had or used,
+    since the call goes on meanwhile.
 
-    :raises TwilioCallAbandonedError: in place of any error that is not a judgement of the call
+    :raises TwilioCallInterruptedError: in place of an error of the connection, where a journal is kept
+    :raises TwilioCallAbandonedError: in place of any error that is not a judgement of the call, where none is
     """
     try:
         yield
     except TwilioConnectionError as error:
         if not journal.is_kept:
-            raise
-        raise TwilioCallInterruptedError(f"The wait for call {call_sid} broke off: {error}") from error
+            raise _abandoned(call_sid, error) from error
+        raise TwilioCallInterruptedError(
+            f"Call {call_sid} may still ring, and cannot be followed now: {error}. A retry takes it up"
+        ) from error
     except (TwilioCallUnansweredError, TwilioCallInterruptedError, AirflowFailException):
         raise
     except Exception as error:
         if journal.is_kept:
             raise
-        raise TwilioCallAbandonedError(
-            f"Call {call_sid} was placed, but what became of it could not be seen to the end "
-            f"({type(error).__name__}: {error}). {_NOT_AGAIN}. {_LOOK_IT_UP}"
-        ) from error
+        raise _abandoned(call_sid, error) from error
+
+
+def _abandoned(call_sid: str | None, error: Exception) -> TwilioCallAbandonedError:
+    return TwilioCallAbandonedError(
+        f"Call {call_sid} was placed, but what became of it could not be seen to the end "
+        f"({type(error).__name__}: {error}). {_NOT_AGAIN}. {_LOOK_IT_UP}"
+    )

@@ -74,7 +74,7 @@ class Entry:
     """What the journal says.
 
     :param max_tries: Airflow's count of tries; a retry keeps it, a person who clears the task raises it
-    :param digest: of whom the call is to and from, salted
+    :param digest: of account, caller and callee, salted
     :param sent: Unix time, by the clock of the machine that dialled, just before the request
     :param clock_offset: seconds that Twilio's clock was ahead of that one, where that was known
     :param ended_by_us: how this task asked Twilio to end the call, if it did
@@ -83,6 +83,8 @@ class Entry:
     :param earlier_sids: the calls of earlier tries
     :param step: which of the task's steps the call is for, from 0
     :param dials: the calls that this run has seen to their end before
+    :param account_sid: the account that the request was for; None in what an earlier version has written
+    :param callee: a salted digest of whom the call is to; None in what an earlier version has written
     """
 
     state: State
@@ -97,14 +99,33 @@ class Entry:
     earlier_sids: tuple[str, ...] = ()
     step: int = 0
     dials: tuple[Dial, ...] = ()
+    account_sid: str | None = None
+    callee: str | None = None
 
-    def is_for(self, params: CreateCallParams) -> bool:
+    def is_for(self, params: CreateCallParams, account_sid: str | None = None) -> bool:
         """Whether it is about a call between the two that these parameters are about.
 
-        A mapped task may mean another person after a change of the list. Only account, callee and caller are
-        compared: a text that a template renders anew at every try is no reason to ring twice.
+        Only account, caller and callee are compared: a text that a template renders anew at every try is no reason to
+        ring twice.
+
+        :param account_sid: the account that such a call would be for now
         """
-        return hmac.compare_digest(self.digest, _digest(params, self.salt))
+        # An earlier version knew of no account but one that the parameters name.
+        account = params.account_sid if self.account_sid is None else account_sid
+        return hmac.compare_digest(self.digest, _digest_of_call(params, account, self.salt))
+
+    def is_to(self, params: CreateCallParams) -> bool:
+        """Whether it is about a call to the one whom these parameters are about.
+
+        A mapped task may mean another person after a change of the list.
+        """
+        if self.callee is None:
+            return self.is_for(params)
+        return hmac.compare_digest(self.callee, _digest(params.to, self.salt))
+
+    def is_of_account(self, account_sid: str) -> bool:
+        """Whether the call can be seen by who asks for that account, as far as that is known."""
+        return self.account_sid is None or self.account_sid == account_sid
 
     def is_taken_back(self, call: Call) -> bool:
         """Whether a call was canceled because its time in Twilio's queue was up.
@@ -157,7 +178,7 @@ class CallJournal:
     @classmethod
     def of(cls, context: Mapping[str, Any], carried: Mapping[str, Any] | None = None) -> CallJournal:
         """Open the journal of the task instance that a context is of."""
-        store, max_tries = context.get("task_state_store"), getattr(context["ti"], "max_tries", 0)
+        store, max_tries = context.get("task_state_store"), getattr(context.get("ti"), "max_tries", 0)
         return cls(store, max_tries, carried=carried)
 
     def to_carry(self) -> dict[str, Any] | None:
@@ -233,9 +254,17 @@ class CallJournal:
         entry = self.read()
         return entry.call_sid if entry and entry.max_tries == self.max_tries else None
 
-    def placing(self, params: CreateCallParams, *, step: int = 0, clock_offset: float | None = None) -> Entry:
+    def placing(
+        self,
+        params: CreateCallParams,
+        *,
+        account_sid: str | None = None,
+        step: int = 0,
+        clock_offset: float | None = None,
+    ) -> Entry:
         """Write down that a request is about to go out. To be called before every single one.
 
+        :param account_sid: the account that it is for
         :param step: which of the task's steps the call is for
         :param clock_offset: see :class:`Entry`
         :raises TwilioCallSupersededError: another process runs this task by now: don't dial
@@ -245,13 +274,15 @@ class CallJournal:
         entry = Entry(
             State.PLACING,
             max_tries=self.max_tries,
-            digest=_digest(params, salt),
+            digest=_digest_of_call(params, account_sid or params.account_sid, salt),
             salt=salt,
             sent=time.time(),
             clock_offset=clock_offset,
             earlier_sids=self._sids_so_far(),
             step=step,
             dials=self.dials[-MOST_DIALS:],
+            account_sid=account_sid,
+            callee=_digest(params.to, salt),
         )
         try:
             self._write(entry)
@@ -373,8 +404,11 @@ class CallJournal:
         return (*self._entry.earlier_sids, *latest)[-_LONGEST_MEMORY:]
 
 
-def _digest(params: CreateCallParams, salt: str) -> str:
-    who = "|".join([params.account_sid or "", params.from_ or "", params.to])
+def _digest_of_call(params: CreateCallParams, account_sid: str | None, salt: str) -> str:
+    return _digest("|".join([account_sid or "", params.from_ or "", params.to]), salt)
+
+
+def _digest(who: str, salt: str) -> str:
     return hashlib.pbkdf2_hmac("sha256", who.encode(), salt.encode(), _DIGEST_ROUNDS).hex()
 
 

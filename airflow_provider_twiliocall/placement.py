@@ -1,4 +1,4 @@
-"""Placing the call of a task: once, whatever an earlier try or a lost answer has left behind."""
+"""Placing the call of a task: once, whatever a lost answer has left behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_twiliocall.dials import Dial
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallAbandonedError,
@@ -22,15 +21,12 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallSupersededError,
     TwilioCallTooLateError,
 )
-from airflow_provider_twiliocall.journal import CallJournal, Entry, State
+from airflow_provider_twiliocall.journal import CallJournal, Entry
 from airflow_provider_twiliocall.lost_call import Delivery, LostCall
-from airflow_provider_twiliocall.twilio.call import CallStatus
 from airflow_provider_twiliocall.twilio.ending import Ending, HowToEnd, WhenKilled, end_call, retry_until
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
     TwilioError,
-    TwilioNotFoundError,
-    TwilioRejectedError,
     TwilioThrottledError,
     TwilioUnreachableError,
 )
@@ -51,12 +47,7 @@ _THROTTLED = 429
 # With at_least_once, how often one try dials when no answer comes back; the task's retries are beyond that.
 MOST_DIALS = 3
 
-# How long an answer of Twilio's may be behind, and how long one is waited for where no second look will come.
-STALE_FOR_S = 15.0
-PATIENCE_TO_SEE_S = 60.0
-_PAUSE_BETWEEN_LOOKS_S = 5.0
-
-# How long a new run tries to end the call of the run before.
+# How long a call is tried to be ended that nobody else will end.
 PATIENCE_TO_END_S = 60.0
 
 
@@ -79,7 +70,7 @@ class Placement:
     :param journal: what earlier tries have written, and where this one writes
     :param delivery: what to do when nobody can say whether the phone rings: ``at_most_once`` fails for good,
         ``at_least_once`` dials again
-    :param when_killed: what becomes of the call of a run that a person has cleared
+    :param when_killed: what becomes of a call that was placed while another try took over
     :param step: which of the task's steps the call is for, from 0
     :param latest_ring: Unix time after which the call must not begin to ring any more
     :param queue_timeout: seconds it may stay in Twilio's queue
@@ -111,40 +102,6 @@ class Placement:
         # The call this try is about, as soon as it is known.
         self.call_sid: str | None = None
 
-    def take_up(self, earlier: Entry | None) -> Placed | None:
-        """Return the call that an earlier try has placed for this step, also one that is over by now.
-
-        :param earlier: what the journal has of it
-        :return: None where there is none, or none that this task did not end itself: it is to be dialled
-        :raises TwilioCallNotPlacedError: what became of it cannot be seen now
-        :raises TwilioCallFateUnknownError: it may have been placed, and ``delivery`` forbids a second one
-        :raises TwilioCallMaybePlacedError: the same, and a retry looks again
-        :raises TwilioCallSupersededError: another try has taken over
-        """
-        if earlier is None or earlier.state is State.NOT_PLACED:
-            return None
-        if earlier.max_tries != self.journal.max_tries:
-            self._end_earlier_run(earlier)
-            return None
-        if not earlier.is_for(self.params):
-            logger.warning(
-                "An earlier try was about a call between two others (%s): it is left alone, and this one to %s "
-                "is placed.",
-                earlier.call_sid or "whose SID is not known",
-                self._callee,
-            )
-            return None
-        if earlier.call_sid is None:
-            logger.warning("An earlier try sent a call to %s and did not learn its SID.", self._callee)
-            self._unclear = earlier
-            return self._find(earlier, "the try before ended without Twilio's answer")
-        # Not yet one that may have been ended by us: what is over then is nothing to judge.
-        self.call_sid = None if earlier.ended_by_us else earlier.call_sid
-        taken_up = self._go_on_with(earlier, earlier.call_sid)
-        if taken_up is None:
-            self.call_sid = None
-        return taken_up
-
     def dial(self) -> Placed:
         """Place the call.
 
@@ -172,77 +129,25 @@ class Placement:
         # Written down with its SID, so that a retry knows whose end it is that it then sees.
         return self._keep(found).call_sid if found else None
 
-    # What an earlier try has left -------------------------------------------------------------------------
+    # Requests of earlier tries ----------------------------------------------------------------------------
 
-    def _go_on_with(self, earlier: Entry, call_sid: str) -> Placed | None:
-        """Return an earlier try's call; None for one that an earlier try has ended."""
-        try:
-            call = self._see(earlier, call_sid)
-        except TwilioError as error:
-            raise TwilioCallFateUnknownError(
-                f"An earlier try placed call {call_sid}, and Twilio refuses to say what became of it ({error}). It "
-                "is not dialled again. Look it up in Twilio's call log"
-            ) from None
-        if call is None:
-            return Placed(call_sid, None)
-        if not call.status.is_terminal:
-            self.call_sid = call_sid
-            logger.info("Call %s of an earlier try is %s: going on with it.", call_sid, call.status)
-            if earlier.ended_by_us:
-                self.journal.ended(None)
-            return Placed(call_sid, call)
-        if _was_ended_by_us(earlier, call):
-            logger.info("Call %s was ended by an earlier try: placing it anew.", call_sid)
-            self.journal.add(Dial.of(call, step=earlier.step, ended_by_us=True))
-            return None
-        logger.info("Call %s was placed before, and is over.", call_sid)
-        return Placed(call_sid, call)
+    def find_unconfirmed(self, earlier: Entry) -> Placed | None:
+        """Return the call of an earlier try's request; None where ``delivery`` wants another one instead.
 
-    def _see(self, earlier: Entry, call_sid: str) -> Call | None:
-        """Return an earlier try's call, or None where it cannot be seen now and whoever waits for it will.
-
-        One that this task has asked Twilio to end is looked at until it is certain whether that ended it: who
-        waits for it could not tell any more.
+        :raises TwilioCallFateUnknownError: it may have been placed, and ``delivery`` forbids a second one
+        :raises TwilioCallMaybePlacedError: the same, and a retry looks again
+        :raises TwilioCallSupersededError: another try has taken over
         """
-        started = time.monotonic()
-        while True:
-            waited = time.monotonic() - started
-            try:
-                call = self.hook.get_call(call_sid)
-                if call.status.is_terminal or not earlier.ended_by_us or waited >= STALE_FOR_S:
-                    return call
-            except TwilioError as error:
-                if isinstance(error, TwilioRejectedError) and error.code is not None:
-                    raise
-                logger.warning("Call %s of an earlier try cannot be seen for now: %s", call_sid, error)
-                if not earlier.ended_by_us:
-                    return None
-                if waited >= PATIENCE_TO_SEE_S:
-                    raise TwilioCallNotPlacedError(
-                        f"An earlier try has asked Twilio to end call {call_sid}, and what came of that cannot be "
-                        f"seen now ({error}), so nothing was dialled. A retry looks again"
-                    ) from None
-            time.sleep(_PAUSE_BETWEEN_LOOKS_S)
+        logger.warning("An earlier try sent a call to %s and did not learn its SID.", self._callee)
+        self._unclear = earlier
+        return self._find(earlier, "the try before ended without Twilio's answer")
 
-    def _end_earlier_run(self, earlier: Entry) -> None:
-        """Before a deliberate new run: end what the run before has left ringing."""
-        logger.info("The task was cleared, so this is a new run, and its call is placed anew.")
-        if self.when_killed == "leave":
-            return
-        try:
-            call_sid = earlier.call_sid or self._unknown_call_of(earlier)
-            if call_sid is not None:
-                logger.info("The run before: %s", self._end(call_sid, self.when_killed))
-        except TwilioNotFoundError as error:
-            logger.warning("Call %s of the run before is not there any more: %s", earlier.call_sid, error)
-        except TwilioError as error:
-            raise TwilioCallNotPlacedError(
-                f"The call of the run before ({earlier.call_sid or 'its SID is not known'}) may still ring and "
-                f"could not be ended ({error}), so nothing was dialled"
-            ) from None
+    def find_unconfirmed_of_earlier_run(self, earlier: Entry) -> str | None:
+        """Return the SID of the call that a run before a clear may have placed; None where it is not certain.
 
-    def _unknown_call_of(self, earlier: Entry) -> str | None:
-        return self._lost_call.of_earlier_run(earlier) if earlier.is_for(self.params) else None
+        :raises TwilioError: Twilio's list cannot be read
+        """
+        return self._lost_call.of_earlier_run(earlier)
 
     # Dialling ---------------------------------------------------------------------------------------------
 
@@ -291,8 +196,12 @@ class Placement:
             if time.time() >= self.latest_ring:
                 raise TwilioCallTooLateError(f"It has become too late to call {self._callee}")
             # Before every POST: the store refuses a process that another try has replaced.
+            client = self.hook.client
             self._sent = self.journal.placing(
-                self.params, step=self.step, clock_offset=self.hook.client.clock_offset
+                self.params,
+                account_sid=self.params.account_sid or client.account_sid,
+                step=self.step,
+                clock_offset=client.clock_offset,
             )
             if self.is_stopped():
                 self._write_down_not_placed()
@@ -360,12 +269,3 @@ class Placement:
     def _find(self, sent: Entry, why: str) -> Placed | None:
         found = self._lost_call.of(sent, why)
         return self._keep(found) if found else None
-
-
-def _was_ended_by_us(earlier: Entry, call: Call) -> bool:
-    # A cancellation never completes a call: one that completed was heard to its end.
-    if call.status is CallStatus.COMPLETED:
-        return earlier.ended_by_us == "hang_up"
-    if call.status is CallStatus.CANCELED:
-        return earlier.ended_by_us is not None or earlier.is_taken_back(call)
-    return False

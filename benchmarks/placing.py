@@ -29,7 +29,7 @@ CALL = {"to": "+15005550006", "twiml": "<Response><Say>bench</Say></Response>", 
 
 def run(console: Console) -> list[Bound]:
     """Measure, print the table, and return the bound."""
-    with tempfile.TemporaryDirectory(prefix="twiliocall-bench-") as home, _simulator() as connection:
+    with tempfile.TemporaryDirectory(prefix="twiliocall-bench-") as home, simulator(1_000_000) as connection:
         # Airflow reads these when it is first imported, which is in _through_the_hook.
         os.environ |= {
             "AIRFLOW_HOME": home,
@@ -118,10 +118,10 @@ def _bare(connection: str) -> tuple[Callable[[], None], Callable[[], None]]:
 
 
 @contextmanager
-def _simulator() -> Iterator[str]:
+def simulator(calls_per_second: float) -> Iterator[str]:
     """Run a simulator in a process of its own; the connection to it, as JSON."""
     process = subprocess.Popen(
-        [sys.executable, "-m", _SIMULATOR, "--port", "0", "--calls-per-second", "1000000"],
+        [sys.executable, "-m", _SIMULATOR, "--port", "0", "--calls-per-second", str(calls_per_second)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

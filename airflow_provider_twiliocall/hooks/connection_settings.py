@@ -1,4 +1,4 @@
-"""What an Airflow connection of type ``twilio`` says, checked, with errors that name the field to mend."""
+"""What an Airflow connection of type ``twilio`` says, checked, with errors that name the field to fix."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks.connection_form import CONN_FIELDS
-from airflow_provider_twiliocall.twilio.client import (
-    DEFAULT_CONNECT_TIMEOUT_S,
-    DEFAULT_READ_TIMEOUT_S,
-    api_url,
-)
+from airflow_provider_twiliocall.hooks.connection_host import read_base_url
+from airflow_provider_twiliocall.twilio.client import DEFAULT_CONNECT_TIMEOUT_S, DEFAULT_READ_TIMEOUT_S
 from airflow_provider_twiliocall.twilio.phone_number import country_code
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 _LOGIN = re.compile(r"(AC|SK)[0-9a-fA-F]{32}")
+_API_KEY = re.compile(r"SK[0-9a-fA-F]{32}")
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
 
 
@@ -33,6 +30,7 @@ class ConnectionSettings:
     :param connect_timeout: seconds to wait for a connection
     :param default_from: the caller ID for calls that name none
     :param default_country: of numbers without country code, as ISO 3166 has it; None: there is no such number
+    :param warnings: what is likely not meant, each with its fix; what the connection is or has, as a sentence goes on
     """
 
     login: str
@@ -43,6 +41,7 @@ class ConnectionSettings:
     connect_timeout: float
     default_from: str | None
     default_country: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, connection: Connection) -> ConnectionSettings:
@@ -51,6 +50,7 @@ class ConnectionSettings:
         :raises TwilioConnectionError: naming every field that is wrong
         """
         problems: list[str] = []
+        warnings: list[str] = []
         try:
             extra = _extra(connection)
         except ValueError as error:
@@ -61,19 +61,13 @@ class ConnectionSettings:
         if not _LOGIN.fullmatch(login):
             problems.append(
                 f"login={_shortened(login)} is neither an Account SID (AC and 32 hexadecimal digits) "
-                "nor an API key SID (SK and 32 of them)"
+                f"nor an API key SID (SK and 32 of them){_hint_for_login(login)}"
             )
-        if not connection.password:
-            problems.append("password is empty: give the auth token, or the secret of the API key")
-        account_sid = str(given.get("account_sid", "" if login.startswith("SK") else login)).strip()
-        if not account_sid:
-            problems.append("the login is an API key: give the extra account_sid (AC…) as well")
-        elif "account_sid" in given and not _ACCOUNT_SID.fullmatch(account_sid):
-            problems.append(
-                f"extra account_sid={_shortened(account_sid)} is not AC and 32 hexadecimal digits"
-            )
+        password = _password(connection.password, problems, warnings)
+        account_sid = _account_sid(given, login, connection, problems)
+        warnings += [_about_unknown(name) for name in _unknown(extra)]
         read_timeout = _seconds(given.get("http_timeout", DEFAULT_READ_TIMEOUT_S), problems)
-        base_url = _base_url(connection, given, problems)
+        base_url = read_base_url(connection.host, connection.port, given, problems, warnings)
         country = _default_country(given.get("default_country"), problems)
         if problems:
             listed = "\n".join(f"- {problem}" for problem in problems)
@@ -83,19 +77,20 @@ class ConnectionSettings:
             )
         return cls(
             login=login,
-            password=connection.password or "",
+            password=password,
             account_sid=account_sid,
             base_url=base_url,
             read_timeout=read_timeout,
             connect_timeout=min(DEFAULT_CONNECT_TIMEOUT_S, read_timeout),
             default_from=str(given["from"]).strip() if "from" in given else None,
             default_country=country,
+            warnings=tuple(warnings),
         )
 
     @staticmethod
     def unknown_extras(connection: Connection) -> list[str]:
         """Return the names in the connection's extra that mean nothing here; a misspelling, perhaps."""
-        return sorted(set(_extra(connection)) - set(CONN_FIELDS))
+        return _unknown(_extra(connection))
 
 
 def _extra(connection: Connection) -> dict[str, Any]:
@@ -106,29 +101,74 @@ def _extra(connection: Connection) -> dict[str, Any]:
     return extra
 
 
-def _base_url(connection: Connection, extra: dict[str, Any], problems: list[str]) -> str:
-    host = (connection.host or "").strip().rstrip("/")
-    if host:
-        return _url_of_host(host, connection.port, problems)
-    try:
-        return api_url(region=extra.get("region"), edge=extra.get("edge"))
-    except ValueError as error:
-        problems.append(f"extra {error}. Give the extra edge too, e.g. dublin for ie1")
-        return ""
+def _password(given: str | None, problems: list[str], warnings: list[str]) -> str:
+    password = (given or "").strip()
+    if not password:
+        problems.append("password is empty: give the auth token, or the secret of the API key")
+    elif _LOGIN.fullmatch(password):
+        problems.append(
+            "password is an SID, which belongs into the login: give the auth token, or the secret of the API key"
+        )
+    elif password != given:
+        warnings.append(
+            "has a blank or a line end before or after its password, which is left out here: store it without"
+        )
+    return password
 
 
-def _url_of_host(host: str, port: int | None, problems: list[str]) -> str:
-    try:
-        parts = urlsplit(host)
-        if parts.scheme in ("http", "https") and parts.hostname:
-            return f"{host}:{port}" if port and parts.port is None and not parts.path else host
-    except ValueError:
-        pass
-    problems.append(
-        f"host={host!r} is no URL: leave it empty for Twilio, or give one with its scheme, e.g. "
-        "http://127.0.0.1:8010"
-    )
+def _hint_for_login(login: str) -> str:
+    if not login:
+        return ", it is empty: give one of them"
+    if _LOGIN.fullmatch(login[:2].upper() + login[2:]):
+        return ": write its first two letters in capitals"
+    if re.fullmatch(r"[0-9a-fA-F]{32}", login):
+        return ": it looks like the auth token, which is the password"
+    if "@" in login:
+        return ": the e-mail address of the Twilio console is no login here"
+    if re.fullmatch(r"[A-Z]{2}[0-9a-fA-F]{32}", login):
+        return f": an SID that begins with {login[:2]} is that of something else"
     return ""
+
+
+def _account_sid(given: dict[str, Any], login: str, connection: Connection, problems: list[str]) -> str:
+    account_sid = str(given.get("account_sid", "")).strip()
+    if not account_sid:
+        if login.startswith("SK"):
+            elsewhere = _where_the_account_is(given, connection)
+            problems.append(
+                "the login is an API key: give the extra account_sid (AC…) as well"
+                + (f"; {elsewhere} has one" if elsewhere else "")
+            )
+        return login
+    if _API_KEY.fullmatch(account_sid):
+        problems.append(
+            f"extra account_sid={_shortened(account_sid)} is not AC and 32 hexadecimal digits, but an API key: that is "
+            "the login, and its secret is the password"
+        )
+    elif not _ACCOUNT_SID.fullmatch(account_sid):
+        problems.append(f"extra account_sid={_shortened(account_sid)} is not AC and 32 hexadecimal digits")
+    return account_sid
+
+
+def _where_the_account_is(given: dict[str, Any], connection: Connection) -> str | None:
+    fields = {"host": connection.host, "schema": connection.schema, "password": connection.password}
+    fields |= {f"the extra {name}": value for name, value in given.items()}
+    return next((name for name, value in fields.items() if _ACCOUNT_SID.fullmatch(str(value).strip())), None)
+
+
+def _unknown(extra: dict[str, Any]) -> list[str]:
+    return sorted(set(extra) - set(CONN_FIELDS))
+
+
+def _about_unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    # Airflow's older forms have written their names so.
+    plain = re.sub(
+        r"\W+", "_", re.sub("^extra__[a-z]+__", "", re.sub("(?<=[a-z])(?=[A-Z])", "_", name))
+    ).lower()
+    near = get_close_matches(plain, CONN_FIELDS, n=1, cutoff=0.7)
+    return f"has an extra {name!r} that means nothing here" + (f": did you mean {near[0]!r}?" if near else "")
 
 
 def _seconds(value: object, problems: list[str]) -> float:

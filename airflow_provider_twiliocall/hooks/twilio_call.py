@@ -78,10 +78,8 @@ class TwilioCallHook(BaseHook):
                 self.connection.conn_type,
                 self.conn_type,
             )
-        for name in ConnectionSettings.unknown_extras(self.connection):
-            self.log.warning(
-                "The connection %r has an extra %r that means nothing here.", self.twilio_conn_id, name
-            )
+        for warning in settings.warnings:
+            self.log.warning("The connection %r %s.", self.twilio_conn_id, warning)
         return settings
 
     @property
@@ -184,11 +182,18 @@ class TwilioCallHook(BaseHook):
         """Say which account the connection reaches and its status, or what is wrong."""
         try:
             reached, can_call = self._reached_account()
-        except (TwilioError, TwilioConnectionError) as error:
+        except TwilioConnectionError as error:
             return False, str(error)
+        except TwilioError as error:
+            return False, self._with_warnings(str(error))
         if can_call and not self.settings.default_from:
-            return True, f"{reached}. No extra `from` is set: every call has to name its from_"
-        return can_call, reached
+            reached = f"{reached}. No extra `from` is set: every call has to name its from_"
+        return can_call, self._with_warnings(reached)
+
+    def _with_warnings(self, said: str) -> str:
+        return ". ".join(
+            [said.rstrip("."), *(f"The connection {warning}" for warning in self.settings.warnings)]
+        )
 
     def _reached_account(self) -> tuple[str, bool]:
         """Return what there is to say of the account, and whether it can place calls."""

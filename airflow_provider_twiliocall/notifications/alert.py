@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +15,6 @@ from airflow_provider_twiliocall.cooldown import Cooldown, random_wait
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
-    TwilioError,
-    TwilioNotFoundError,
-    TwilioRejectedError,
     TwilioThrottledError,
     TwilioUnreachableError,
 )
@@ -24,19 +22,18 @@ from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 from airflow_provider_twiliocall.twilio.recent_calls import recent_calls
 
 if TYPE_CHECKING:
-    from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+    from airflow_provider_twiliocall.notifications.this_process import WaitingTime
     from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.twilio.client import TwilioClient
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 logger = logging.getLogger(__name__)
 
 Delivery = Literal["at_most_once", "at_least_once"]
-AfterRefusal = Callable[[TwilioError], "tuple[TwilioCallHook, CreateCallParams] | None"]
 
 # How often a call is sent of which each may be the one that rings; what Twilio provably did not take is not counted.
 MOST_UNANSWERED = 2
 
-CONNECT_TIMEOUT_S = 2.0
 LONGEST_LOOK_S = 2.0
 # When it is too late to give way, since that includes to cancel and to look once more …
 RESERVE_S = 2.5
@@ -73,35 +70,32 @@ class Alert:
 
     :param params: complete, with the number to call from
     :param cooldown: how long a call covers later alerts; None: each of them rings
-    :param deadline: when all has to be over
-    :param after_refusal: gives what to ask for instead when Twilio has refused a call, and whose calls it is among;
-        None where asking for less cannot help
+    :param seconds: how long all may take, from when it begins to ring
+    :param waiting_time: how long it may wait before it looks whether another call covers it
     """
 
     def __init__(
         self,
-        hook: TwilioCallHook,
+        client: TwilioClient,
         params: CreateCallParams,
         *,
         cooldown: timedelta | None,
         delivery: Delivery,
-        deadline: Deadline,
-        after_refusal: AfterRefusal = lambda refusal: None,
+        seconds: float,
+        waiting_time: WaitingTime,
     ) -> None:
         self.callee = redact_phone_number(params.to)
-        self._lasts = cooldown
+        self._client = client
+        self._params = params
         self._delivery = delivery
-        self._deadline = deadline
-        self._after_refusal = after_refusal
+        self._seconds = seconds
+        self._waiting_time = waiting_time
         self._unanswered = 0
         self.placed: Call | None = None
-        self._ask_for(hook, params)
-
-    def _ask_for(self, hook: TwilioCallHook, params: CreateCallParams) -> None:
-        self._params = params
-        self._client = hook.client_with(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=self._deadline.left)
+        self.is_settled = threading.Event()
+        """Set once a call is placed, covers the alert, or cannot be placed; what follows is the second look."""
         self._addresses = {"to": params.to, "from_": params.from_ or ""}
-        self._cooldown = Cooldown(self._client, **self._addresses, lasts=self._lasts) if self._lasts else None
+        self._cooldown = Cooldown(self._client, **self._addresses, lasts=cooldown) if cooldown else None
 
     def ring(self) -> Alerted:
         """Place the call, unless another one covers the alert.
@@ -109,13 +103,22 @@ class Alert:
         :raises TwilioError: where Twilio refused it, or provably never had it
         :raises AlertFailedError: where nobody can say whether it was placed
         """
+        # Not before: it may have waited for a thread.
+        self._deadline = Deadline(self._seconds)
+        try:
+            return self._ring()
+        finally:
+            self.is_settled.set()
+
+    def _ring(self) -> Alerted:
         if self._cooldown is None:
             return self._place()
-        time.sleep(min(random_wait(), self._deadline.left))
+        with self._waiting_time.spend() as left:
+            time.sleep(min(random_wait(), left, self._deadline.left))
         if (covering := self._look(self._cooldown.covering_call, most=LONGEST_LOOK_S)) is not None:
             return Alerted(covering, is_ours=False)
         placed = self._place()
-        # Not the one from before: less may have been asked for since, from another number.
+        self.is_settled.set()
         if placed.is_ours and self._deadline.left > RESERVE_S:
             return self._give_way(self._cooldown, placed)
         return placed
@@ -163,10 +166,6 @@ class Alert:
                 if (found := self._find(sent)) is not None:
                     return found
                 self._refuse_another(error)
-            except (TwilioRejectedError, TwilioNotFoundError) as error:
-                if (less := self._after_refusal(error)) is None:
-                    raise
-                self._ask_for(*less)
             except (TwilioThrottledError, TwilioUnreachableError) as error:
                 # It did not get there. Never less than our own guess: "Retry-After: 0" is no leave to hammer.
                 asked = error.retry_after if isinstance(error, TwilioThrottledError) else None

@@ -1,14 +1,13 @@
-"""Doing things by a deadline, in threads that hold nobody up: neither the caller nor a process that ends."""
+"""A deadline, and doing something by it."""
 
 from __future__ import annotations
 
-import contextvars
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TypeVar
+
+from airflow_provider_twiliocall.notifications.threads import in_thread
 
 Result = TypeVar("Result")
 
@@ -44,26 +43,3 @@ class Deadline:
             return in_thread(work).result(timeout=seconds)
         except FutureTimeoutError:
             raise OutOfTimeError(f"no answer within {seconds:.1f} s") from None
-
-
-def in_thread(work: Callable[[], Result]) -> Future[Result]:
-    """Do something in a daemon thread of its own; those of an executor are waited for when Python exits."""
-    future: Future[Result] = Future()
-    # From here on nobody can cancel it, and its result always has where to go.
-    future.set_running_or_notify_cancel()
-    # The triggerer finds the log that a line belongs to by the context.
-    context = contextvars.copy_context()
-
-    def run() -> None:
-        try:
-            result = context.run(work)
-        except BaseException as error:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
-    try:
-        threading.Thread(target=run, name="twilio-alert", daemon=True).start()
-    except RuntimeError as error:  # the system has no more of them
-        future.set_exception(error)
-    return future

@@ -18,9 +18,14 @@ from airflow_provider_twiliocall.operators.waiting_operator import DEFERRAL_SLAC
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_twiliocall.journal import CallJournal
+    from airflow_provider_twiliocall.following import CallFollower
+    from airflow_provider_twiliocall.journal import CallJournal, Entry
     from airflow_provider_twiliocall.placement import Placed, Placement
+    from airflow_provider_twiliocall.takeover import Takeover
+    from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+_WAS_ENDED = "The call before was ended by this task, and no other is placed"
 
 
 @dataclass(frozen=True)
@@ -40,23 +45,21 @@ class Step:
 class CallOperator(WaitingOperator):
     """A task that places calls, one at a time, until one of them is what it wants or no step is left.
 
-    What an earlier try has begun is gone on with: :mod:`.placement` takes up its call, :mod:`.following` waits for
-    it and judges it. Which call comes next, and when, is what the operators differ in.
+    What an earlier try has begun comes first: :mod:`.takeover` takes up its call, :mod:`.following` waits for it and
+    judges it. Only what is about to be dialled is checked. Which call comes next, and when, is what the operators
+    differ in.
     """
 
     delivery: Literal["at_most_once", "at_least_once"]
 
-    # Of one try: what places its call, and the step that has come to its end last.
+    # Of one try: what takes up an earlier try's call, what places its own, and the step that has come to its end last.
+    _takeover: Takeover | None = None
     _placement: Placement | None = None
     _ended_step: int | None = None
+    # Whether it has yet to find its place.
+    _is_new_try = False
 
     # What the operators differ in -------------------------------------------------------------------------
-
-    def prepare(self) -> None:
-        """Check what can be checked before anything else is done.
-
-        :raises TwilioCallRefusedError: says what to mend
-        """
 
     @property
     @abstractmethod
@@ -67,7 +70,7 @@ class CallOperator(WaitingOperator):
     def step(self, context: Context, number: int) -> Step:
         """Return a step that an earlier try, or part of this one, has begun.
 
-        :raises TwilioCallRefusedError: it cannot be dialled as it is
+        :raises ValueError: it cannot be dialled as it is; says what to fix
         """
 
     @abstractmethod
@@ -77,6 +80,7 @@ class CallOperator(WaitingOperator):
         :param due_step: the number of the step that :meth:`pause` has waited for, if this process goes on after it
         :raises AirflowSkipException: it is not to be dialled
         :raises TwilioCallEndedForGoodError: none is left
+        :raises ValueError: it cannot be dialled as it is; says what to fix
         """
 
     @property
@@ -104,7 +108,7 @@ class CallOperator(WaitingOperator):
         """
         from airflow_provider_twiliocall.journal import CallJournal
 
-        self.prepare()
+        self._is_new_try = True
         return self._ring(context, CallJournal.of(context))
 
     def resume(
@@ -156,14 +160,19 @@ class CallOperator(WaitingOperator):
         return self._by_the_clock(context, journal, work)
 
     def _take_up_or_dial(self, context: Context, journal: CallJournal, due_step: int | None) -> str:
+        from airflow_provider_twiliocall.journal import State
+
         earlier = journal.read()
-        if earlier is None or earlier.call_sid in {dial.call_sid for dial in journal.dials if dial.call_sid}:
+        if (
+            earlier is None
+            or earlier.state is State.NOT_PLACED
+            or earlier.call_sid in {dial.call_sid for dial in journal.dials if dial.call_sid}
+        ):
             return self._dial_on(context, journal, due_step=due_step)
-        placed = None
+        step, placed = None, None
         try:
-            step = self.step(context, earlier.step)
-            self._placement = self._placement_of(context, step, journal)
-            placed = self._placement.take_up(earlier)
+            step, problem = self._begun_step(context, earlier.step)
+            placed = self._take_over(context, journal, earlier, step, problem)
         except AirflowException as error:
             if earlier.max_tries != journal.max_tries or not self._goes_on_after(context, error):
                 raise
@@ -178,6 +187,32 @@ class CallOperator(WaitingOperator):
             is_earlier=is_over and placed.call_sid == earlier.call_sid,
             due_step=due_step,
         )
+
+    def _take_over(
+        self, context: Context, journal: CallJournal, earlier: Entry, step: Step | None, problem: str | None
+    ) -> Placed | None:
+        from airflow_provider_twiliocall.takeover import Takeover
+
+        self._placement = self._placement_of(context, step, journal) if step else None
+        self._takeover = Takeover(
+            self.hook,
+            journal,
+            earlier,
+            self._placement,
+            problem,
+            delivery=self.delivery,
+            when_killed=self.when_killed,
+        )
+        return self._takeover.take_over()
+
+    def _begun_step(self, context: Context, number: int) -> tuple[Step | None, str | None]:
+        """Return a step that was begun; or None, and why: what was dialled before needs none of today's arguments."""
+        from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+
+        try:
+            return self.step(context, number), None
+        except (ValueError, TwilioConnectionError) as error:
+            return None, str(error)
 
     def _see_through(
         self,
@@ -206,7 +241,7 @@ class CallOperator(WaitingOperator):
         from airflow_provider_twiliocall.exceptions import TwilioCallTooLateError
 
         while True:
-            step = self.next_step(context, journal, due_step=due_step)
+            step = self._next_step(context, journal, due_step)
             # What this try has learnt of an unclear request is the next one's business too, if it is for the same.
             if self._placement is None or self._placement.step != step.number:
                 self._placement = self._placement_of(context, step, journal)
@@ -221,6 +256,31 @@ class CallOperator(WaitingOperator):
                 if not self._goes_on_after(context, error):
                     raise
                 self._remember(context, journal, error)
+
+    def _next_step(self, context: Context, journal: CallJournal, due_step: int | None) -> Step:
+        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+        from airflow_provider_twiliocall.twilio.params import CallParamsError
+
+        try:
+            return self.next_step(context, journal, due_step=due_step)
+        except CallParamsError as error:
+            listed = "\n".join(f"- {problem}" for problem in error.problems)
+            raise TwilioCallRefusedError(
+                f"{self.nothing_dialled(journal)}; mend these arguments:\n{listed}"
+            ) from None
+        except ValueError as error:
+            raise TwilioCallRefusedError(f"{self.nothing_dialled(journal)}: {error}") from None
+
+    def nothing_dialled(self, journal: CallJournal) -> str:
+        """Say that nothing, or nothing more, was dialled, without a word that a phone which may ring would belie."""
+        from airflow_provider_twiliocall.redial import named_endings
+
+        if self._takeover is not None and self._takeover.may_ring:
+            return f"{self._takeover.subject} is left alone and may still ring. No other was placed"
+        dials = [dial for dial in journal.dials if not dial.ended_by_us]
+        if dials:
+            return f"Nothing more was dialled (before: {named_endings(dials)})"
+        return _WAS_ENDED if journal.dials else "Nothing was dialled"
 
     def _goes_on_after(self, context: Context, error: AirflowException, *, is_earlier: bool = False) -> bool:
         from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
@@ -240,8 +300,9 @@ class CallOperator(WaitingOperator):
         if isinstance(error, TwilioCallUnansweredError):
             journal.add(Dial.of(error.call, step=journal.step, ended_by_us=error.ended_by_us))
         else:
-            callee = self.step(context, journal.step).params.to
-            call_sid = self._call_sid or (self._placement.call_sid if self._placement else None)
+            step, _ = self._begun_step(context, journal.step)
+            callee = step.params.to if step else None
+            call_sid = self._sid_known_so_far()
             status = _status_without_an_end(error, call_sid)
             journal.add(Dial.of_problem(str(error), callee, status, step=journal.step, call_sid=call_sid))
             # There may be no call that could be asked for how it went.
@@ -250,9 +311,13 @@ class CallOperator(WaitingOperator):
             self._push(context, dials=[dial.to_json() for dial in journal.dials])
         self._ended_step = journal.step
         # Neither a signal nor the clock has anything to do with that call any more.
-        self._call_sid = self._follower = self._placement = None
+        self._call_sid = self._follower = self._takeover = self._placement = None
 
-    def _go_on_with(self, context: Context, journal: CallJournal, step: Step, placed: Placed) -> str:
+    def _go_on_with(self, context: Context, journal: CallJournal, step: Step | None, placed: Placed) -> str:
+        """Wait for a call if asked to.
+
+        :param step: what it is for; None where this try's arguments cannot be used for it
+        """
         from airflow_provider_twiliocall.following import no_redial_of
 
         self._call_sid = placed.call_sid
@@ -261,16 +326,25 @@ class CallOperator(WaitingOperator):
             self._push(context, call_sid=placed.call_sid)
             if placed.call:
                 self._push(context, call=placed.call.to_dict())
-            if not self.wait_for_completion and math.isinf(step.latest_ring):
+            latest_ring = step.latest_ring if step else math.inf
+            if step is None:
+                # What an earlier try has promised of the queue is to be kept.
+                latest_ring = journal.queue_deadline_of(placed.call_sid) or math.inf
+            if not self.wait_for_completion and math.isinf(latest_ring):
                 self._let_go(follower)
                 return placed.call_sid
-            wait = follower.wait(
-                placed.call,
-                step.params,
-                timeout_at=self._timeout_at(),
-                latest_ring=step.latest_ring,
-            )
-            return self._wait(follower, wait, journal)
+            return self._wait_for(follower, journal, step, placed.call)
+
+    def _wait_for(
+        self, follower: CallFollower, journal: CallJournal, step: Step | None, call: Call | None
+    ) -> str:
+        wait = follower.wait(
+            call,
+            step.params if step else None,
+            timeout_at=self._timeout_at(),
+            latest_ring=step.latest_ring if step else math.inf,
+        )
+        return self._wait(follower, wait, journal)
 
     def pause(self, until: float, journal: CallJournal, why: str, *, step: int) -> NoReturn:
         """Defer to a moment, a Unix time, and dial then.
@@ -341,11 +415,8 @@ class CallOperator(WaitingOperator):
                 follower = self._follow(context, call_sid, journal)
                 if out_of_time:
                     return follower.time_out("nobody took the trigger's event in time")
-                step = self.step(context, journal.step)
-                wait = follower.wait(
-                    None, step.params, timeout_at=self._timeout_at(), latest_ring=step.latest_ring
-                )
-                return self._wait(follower, wait, journal)
+                step, _ = self._begun_step(context, journal.step)
+                return self._wait_for(follower, journal, step, None)
 
         return self._by_the_clock(context, journal, partial(self._see_through, context, journal, go_on))
 
@@ -371,9 +442,13 @@ class CallOperator(WaitingOperator):
         return self.result(call_sid, journal)
 
     def _sid_of_the_call(self) -> str | None:
-        if self._call_sid is None and self._placement is not None:
-            return self._placement.call_sid or self._placement.find_lost_call()
-        return self._call_sid
+        if (call_sid := self._sid_known_so_far()) is None and self._placement is not None:
+            return self._placement.find_lost_call()
+        return call_sid
+
+    def _sid_known_so_far(self) -> str | None:
+        sources = (self._takeover, self._placement)
+        return self._call_sid or next((each.call_sid for each in sources if each and each.call_sid), None)
 
     def _push_dials(self, context: Context, journal: CallJournal, error: BaseException | None = None) -> None:
         """Tell of all the calls of this run, the last one included."""

@@ -121,9 +121,6 @@ class EscalateCallOperator(CallOperator):
     wait_for_completion = True
     deferrable = True
 
-    # Of one try: whether it has yet to find its place.
-    _is_new_try = False
-
     # For editors: what can be given, and that Airflow's own arguments can be given too.
     @overload
     def __init__(self, *, contacts: Contacts, **arguments: Unpack[EscalationArguments]) -> None: ...
@@ -194,20 +191,17 @@ class EscalateCallOperator(CallOperator):
 
     # Who is called ----------------------------------------------------------------------------------------
 
-    def prepare(self) -> None:
-        """Check all contacts and arguments, and tell of every contact that cannot be called.
+    def _check_callees(self) -> None:
+        """Tell of every contact that cannot be called.
 
-        :raises TwilioCallRefusedError: there is none left to call; it says why
+        :raises CallParamsError: there is none left to call; says why
         """
-        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
+        from airflow_provider_twiliocall.twilio.params import CallParamsError
 
-        self._is_new_try = True
         callees = self._escalation.callees
         bad = [callee for callee in callees if callee.params is None]
         if len(bad) == len(callees):
-            problems = dict.fromkeys(callee.problem for callee in bad)
-            listed = "\n".join(f"- {problem}" for problem in problems)
-            raise TwilioCallRefusedError(f"Nothing was dialled; mend these arguments:\n{listed}")
+            raise CallParamsError(list(dict.fromkeys(str(callee.problem) for callee in bad)))
         for callee in bad:
             logger.error("%s cannot be called, the others are: %s", callee.who, callee.problem)
 
@@ -215,18 +209,14 @@ class EscalateCallOperator(CallOperator):
     def _escalation(self) -> Escalation:
         from airflow_provider_twiliocall.arguments import mask_secrets
         from airflow_provider_twiliocall.escalation import Escalation
-        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
         from airflow_provider_twiliocall.journal import MOST_DIALS
 
         mask_secrets(self)
-        try:
-            contacts = contacts_in(self.contacts)
-        except ValueError as error:
-            raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
+        contacts = contacts_in(self.contacts)
         if len(contacts) * self.rounds > MOST_DIALS:
-            raise TwilioCallRefusedError(
-                f"Nothing was dialled: {len(contacts)} contacts in {self.rounds} rounds are more than the {MOST_DIALS} "
-                "calls of one escalation"
+            raise ValueError(
+                f"{len(contacts)} contacts in {self.rounds} rounds are more than the {MOST_DIALS} calls of one "
+                "escalation: leave some out, or give fewer rounds"
             )
         callees: list[Callee] = []
         like: CreateCallParams | None = None
@@ -300,7 +290,11 @@ class EscalateCallOperator(CallOperator):
     def _who_was_reached(self, step: int, call: Call | None) -> tuple[str, str | None]:
         """Return name and number, cut, of the one who was called: a template may render another list by now."""
         to = call.to_dict()["to"] if call else None
-        contacts = contacts_in(self.contacts)
+        try:
+            contacts = contacts_in(self.contacts)
+        except ValueError as error:
+            logger.warning("The name of who was reached is not known any more: %s", error)
+            return to or "somebody", to
         first = step % len(contacts)
         for value in [*contacts[first:], *contacts[:first]]:
             try:
@@ -346,22 +340,27 @@ class EscalateCallOperator(CallOperator):
         return isinstance(error, troubles)
 
     def step(self, context: Context, number: int) -> Step:
-        """Return a contact's turn; where it cannot be called any more, with how another one is."""
-        escalation = self._escalation
-        callee = escalation.callee(number)
-        good = [other.params for other in escalation.callees if other.params]
-        params = callee.params or good[0]
-        return Step(number, params, callee.rules.latest_ring(time.time()))
+        """Return a contact's turn.
+
+        :raises ValueError: there is nobody to call, or it is the turn of somebody who cannot be called
+        """
+        callee = self._escalation.callee(number)
+        if callee.params is None:
+            raise ValueError(callee.problem)
+        return Step(number, callee.params, callee.rules.latest_ring(time.time()))
 
     def next_step(self, context: Context, journal: CallJournal, *, due_step: int | None) -> Step:
         """Return the next contact's turn, after the pause between two rounds.
 
         :raises TwilioCallEndedForGoodError: nobody was reached
         :raises TwilioCallNotPlacedError: the same, and no phone is known to have rung: a retry begins anew
+        :raises ValueError: there is nobody who can be called
         """
+        is_new_try, self._is_new_try = self._is_new_try, False
+        if is_new_try:
+            self._check_callees()
         escalation = self._escalation
         number = self._place(journal, due_step)
-        is_new_try, self._is_new_try = self._is_new_try, False
         while True:
             is_over = number % escalation.steps == 0 and number != journal.step
             if is_over and not (is_new_try and escalation.may_help_to_try_again(journal.dials)):

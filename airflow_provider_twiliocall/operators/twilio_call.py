@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import conf
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.redial import Redial
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
-
-_WAS_ENDED = "The call before was ended by this task, and no other is placed"
 
 __all__ = ["CreateCallOperator", "EscalateCallOperator"]
 
@@ -158,9 +157,6 @@ class CreateCallOperator(CallOperator):
 
     to: str
 
-    # Of one try.
-    _params: CreateCallParams | None = None
-
     def __init__(
         self,
         *,
@@ -280,14 +276,6 @@ class CreateCallOperator(CallOperator):
                 "accept_answered_by={'human', 'unknown'}"
             )
 
-    def prepare(self) -> None:
-        """Check all arguments, before anything else is done.
-
-        :raises TwilioCallRefusedError: names all that is wrong with them
-        """
-        self._params = self._checked_params()
-        self._window(self._params.to)
-
     # The steps --------------------------------------------------------------------------------------------
 
     @property
@@ -297,16 +285,29 @@ class CreateCallOperator(CallOperator):
 
     def judge(self, call: Call) -> Outcome:
         """Say what the end of a call means for the task."""
-        from airflow_provider_twiliocall.outcome import answerers, judge_with_reasons
+        from airflow_provider_twiliocall.outcome import Outcome, Verdict, answerers, judge_with_reasons
 
-        return judge_with_reasons(call, self.hook, accept_answered_by=answerers(self.accept_answered_by))
+        try:
+            accepted = answerers(self.accept_answered_by)
+        except ValueError as error:
+            # That of another try: who answered matters for a completed call alone.
+            outcome = judge_with_reasons(call, self.hook, accept_answered_by=None)
+            if outcome.verdict is not Verdict.DONE:
+                return outcome
+            by = f", answered by {call.answered_by}" if call.answered_by else ""
+            return Outcome(
+                Verdict.GIVE_UP,
+                f"{outcome.sentence.rstrip('.')}{by}. Whether that is who was wanted cannot be told: {error}. It is "
+                "not dialled again. Fix that argument and clear the task to place it again.",
+            )
+        return judge_with_reasons(call, self.hook, accept_answered_by=accepted)
 
     def step(self, context: Context, number: int) -> Step:
         """Return the dial of that number: all are alike.
 
-        :raises TwilioCallRefusedError: it cannot be dialled as it is
+        :raises ValueError: it cannot be dialled as it is; says what to fix
         """
-        params = self._params or self._checked_params()
+        params = self._params
         return Step(number, params, self._rules(context, params.to).latest_ring(time.time()))
 
     def next_step(self, context: Context, journal: CallJournal, *, due_step: int | None) -> Step:
@@ -314,38 +315,40 @@ class CreateCallOperator(CallOperator):
 
         :raises AirflowSkipException: the callee is not to be called, now or at all
         :raises TwilioCallEndedForGoodError: that was the last dial
-        :raises TwilioCallRefusedError: the window is closed, and the author wants to know
+        :raises ValueError: it cannot be dialled as it is; or the window is closed, and the author wants to know
         """
-        from airflow_provider_twiliocall.dial_rules import read_do_not_call
-        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
-
         dials = [dial for dial in journal.dials if not dial.ended_by_us]
-        nothing = "Nothing was dialled" if len(dials) == len(journal.dials) else _WAS_ENDED
         step = self.step(context, len(dials))
         rules = self._rules(context, step.params.to)
         now = time.time()
         due = self._redial.due(dials, now=now, clock_offset=self.hook.clock_offset)
         if due_step == len(dials):
             due = now
-        try:
-            listed = "" if self.do_not_call is None and self._has_do_not_call else self.do_not_call
-            country = self.hook.settings.default_country
-            if read_do_not_call(listed, default_country=country).is_listed(step.params.to):
-                self._drop(journal, "The callee is on the do-not-call list")
-            opens = rules.earliest_ring(due)
-        except ValueError as error:
-            raise TwilioCallRefusedError(f"{nothing}: {error}") from None
+        if self._is_listed(step.params.to, journal):
+            self._drop(journal, "The callee is on the do-not-call list")
+        opens = rules.earliest_ring(due)
         if opens > due and self.on_outside_window != "wait":
             closed = f"It is outside the call window ({rules.hours})"
             if self.on_outside_window == "skip":
                 self._drop(journal, closed)
-            raise TwilioCallRefusedError(f"{nothing}: {closed}, and on_outside_window is 'fail'")
+            raise ValueError(f"{closed}, and on_outside_window is 'fail'")
         if rules.is_pointless(opens):
             self._drop(journal, "It is too late for this call, or will be when it may ring (expires_after)")
         if opens > now:
             why = "the call window opens then" if opens > due else "the next dial is due (redial_after)"
             self.pause(opens, journal, why, step=len(dials))
         return step
+
+    def _is_listed(self, number: str, journal: CallJournal) -> bool:
+        from airflow_provider_twiliocall.dial_rules import read_do_not_call
+        from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError
+
+        listed = "" if self.do_not_call is None and self._has_do_not_call else self.do_not_call
+        country = self.hook.settings.default_country
+        try:
+            return read_do_not_call(listed, default_country=country).is_listed(number)
+        except TwilioCallNotPlacedError as error:
+            raise TwilioCallNotPlacedError(f"{self.nothing_dialled(journal)}: {error}") from None
 
     def _drop(self, journal: CallJournal, why: str) -> NoReturn:
         """Skip the task; but one that has rung somebody in vain has not skipped anything, and fails."""
@@ -356,9 +359,7 @@ class CreateCallOperator(CallOperator):
 
         dials = [dial for dial in journal.dials if not dial.ended_by_us]
         if not dials:
-            raise AirflowSkipException(
-                f"{why}: nothing is dialled." if not journal.dials else f"{why}. {_WAS_ENDED}."
-            )
+            raise AirflowSkipException(f"{why}. {self.nothing_dialled(journal)}.")
         raise TwilioCallEndedForGoodError(f"{why}, and nobody was reached before: {named_endings(dials)}")
 
     # Arguments --------------------------------------------------------------------------------------------
@@ -380,23 +381,14 @@ class CreateCallOperator(CallOperator):
 
     def _window(self, to: str) -> CallWindow | None:
         from airflow_provider_twiliocall.call_window import CallWindow
-        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 
-        try:
-            is_given = self.call_window is not None or self._has_window
-            return CallWindow.from_value(self.call_window).for_callee(to) if is_given else None
-        except ValueError as error:
-            raise TwilioCallRefusedError(f"Nothing was dialled: {error}") from None
+        is_given = self.call_window is not None or self._has_window
+        return CallWindow.from_value(self.call_window).for_callee(to) if is_given else None
 
-    def _checked_params(self) -> CreateCallParams:
+    @cached_property
+    def _params(self) -> CreateCallParams:
         from airflow_provider_twiliocall.arguments import mask_secrets
-        from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
         from airflow_provider_twiliocall.operators.call_arguments import checked_params
-        from airflow_provider_twiliocall.twilio.params import CallParamsError
 
         mask_secrets(self)
-        try:
-            return checked_params(self, self.to, self.hook, accept_answered_by=self.accept_answered_by)
-        except CallParamsError as error:
-            listed = "\n".join(f"- {problem}" for problem in error.problems)
-            raise TwilioCallRefusedError(f"Nothing was dialled; mend these arguments:\n{listed}") from None
+        return checked_params(self, self.to, self.hook, accept_answered_by=self.accept_answered_by)

@@ -58,6 +58,8 @@ def normalize_phone_number(value: object, *, default_country: str | None = None)
         return _number_of_integer(value, country)
     if not isinstance(value, str):
         raise ValueError(f"{show_address(value)} is not text: {_AS_TEXT}")
+    if _E164.fullmatch(value) and _reading(value, None) == value:
+        return value
     compact = without_separators(value)
     shown = show_address(value, is_national=country is not None)
     _refuse_what_is_no_number(value.strip(), compact, shown)
@@ -245,22 +247,27 @@ def _read(text: str, country: str | None, shown: str) -> str:
         if error.error_type != NumberParseException.INVALID_COUNTRY_CODE:
             what = "has too few or too many digits for a phone number"
         raise ValueError(f"{shown} {what}: check its digits, e.g. +15551234567") from None
-    kind = f"a number with the country code +{number.country_code}"
+    length = is_possible_number_with_reason(number)
+    found = _as_e164(number)
+    if length != ValidationResult.IS_POSSIBLE or not _E164.fullmatch(found):
+        raise ValueError(
+            f"{shown} {_wrong_length(length, f'a number with the country code +{number.country_code}')}"
+        )
+    # With two trunk zeros, say.
+    if found != text and _as_e164(parse(found, None)) != found:
+        raise ValueError(f"{shown} has one zero too many after the country code: leave it out")
+    return found
+
+
+def _wrong_length(length: int, kind: str) -> str:
+    from phonenumbers import ValidationResult
+
     wrong = {
         ValidationResult.TOO_SHORT: f"is too short for {kind}: write all its digits",
         ValidationResult.TOO_LONG: f"is too long for {kind}: is it two numbers in one, or with an extension?",
-        ValidationResult.INVALID_LENGTH: f"has a length that is wrong for {kind}: check its digits",
         ValidationResult.IS_POSSIBLE_LOCAL_ONLY: f"is too short for {kind}: write its area code too",
-    }.get(is_possible_number_with_reason(number))
-    if wrong:
-        raise ValueError(f"{shown} {wrong}")
-    found = _as_e164(number)
-    if not _E164.fullmatch(found):
-        raise ValueError(f"{shown} is too short or too long for {kind}: check its digits")
-    # With two trunk zeros, say.
-    if found != text and _as_e164(parse(found, None)) != found:
-        raise ValueError(f"{shown} has more zeros than {kind} begins with: leave them out")
-    return found
+    }
+    return wrong.get(length, f"has a length that is wrong for {kind}: check its digits")
 
 
 def _as_e164(number: PhoneNumber) -> str:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
+from traceback import walk_tb
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -99,13 +100,17 @@ WRITE_RETRY = _CappedRetry(
 SINGLE_TRY = _CappedRetry(total=0, read=False)
 
 
+# Threads that share a client: urllib3 closes connections beyond ten, as delivered, and logs each at WARNING.
+_MOST_CONNECTIONS = 64
+
+
 class RetryByMethod(BaseAdapter):
     """An adapter that repeats GETs by one rule and everything else by another."""
 
     def __init__(self, reads: Retry = READ_RETRY, writes: Retry = WRITE_RETRY) -> None:
         super().__init__()
-        self._reads = HTTPAdapter(max_retries=reads)
-        self._writes = HTTPAdapter(max_retries=writes)
+        self._reads = HTTPAdapter(max_retries=reads, pool_maxsize=_MOST_CONNECTIONS)
+        self._writes = HTTPAdapter(max_retries=writes, pool_maxsize=_MOST_CONNECTIONS)
 
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, **kwargs: Any
@@ -131,17 +136,15 @@ def error_from_fault(fault: OSError, *, changes_something: bool, url: str) -> Tw
     text = str(innermost)
     # Without the pool and the URL before it, which may hold phone numbers.
     cause = f"{type(innermost).__name__} ({text.rsplit('> ', 1)[-1].split(': ', 1)[-1]})"
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return TwilioUnreachableError(
-            f"The certificate of {host} could not be verified. Behind a proxy that opens TLS, set "
-            "REQUESTS_CA_BUNDLE to the file with its certificate authority"
-        )
+    is_of_a_proxy = isinstance(fault, requests.exceptions.ProxyError)
+    if (tls_problem := _tls_problem(innermost, host)) and not is_of_a_proxy:
+        return TwilioUnreachableError(tls_problem)
     if "CA certificate bundle" in text or "[X509" in text:
         return TwilioUnreachableError(
             f"The certificate authorities could not be loaded: {cause}. Check REQUESTS_CA_BUNDLE"
         )
     never_sent = _was_never_sent(fault)
-    if isinstance(fault, requests.exceptions.ProxyError) and (never_sent or not changes_something):
+    if is_of_a_proxy and (never_sent or not changes_something):
         if f"{_TUNNEL_REFUSED}: 407" in text:
             return TwilioUnreachableError(_proxy_refused(url), http_status=407)
         return TwilioUnreachableError(
@@ -152,6 +155,39 @@ def error_from_fault(fault: OSError, *, changes_something: bool, url: str) -> Tw
         return TwilioUnreachableError(f"No connection to {host}: {cause}. Check network, host and proxy")
     kind = TwilioAmbiguousError if changes_something else TwilioUnreachableError
     return kind(f"The request to {host} went out, but no whole answer came back: {cause}")
+
+
+# How OpenSSL says that the other side does not speak TLS.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "record layer failure", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
+
+
+def _tls_problem(error: BaseException, host: str) -> str | None:
+    """Say what kept TLS from beginning, and how to fix it. Nothing was sent by then."""
+    text = str(error)
+    # The same words in the middle of an answer say nothing about what was done.
+    if _is_of_handshake(error) and any(word in text for word in _NO_TLS):
+        return f"{host} does not speak TLS: if it is a simulator, write http:// in the connection's host"
+    if "CERTIFICATE_VERIFY_FAILED" not in text:
+        return None
+    if "mismatch" in text or "doesn't match" in text:
+        return (
+            f"The certificate shown for {host} is that of another host, so nothing was sent. Check the connection's "
+            "host, or region and edge: Twilio has no certificate for an edge that does not exist"
+        )
+    if "expired" in text or "not yet valid" in text:
+        when = "has expired" if "expired" in text else "is not valid yet"
+        return f"The certificate of {host} {when}. Check the clock of this machine, or have the certificate renewed"
+    return (
+        f"The certificate of {host} could not be verified. Behind a proxy that opens TLS, set "
+        "REQUESTS_CA_BUNDLE to the file with its certificate authority"
+    )
+
+
+def _is_of_handshake(error: BaseException) -> bool:
+    """Say whether TLS has not even begun: no request is sent before it has."""
+    # urllib3 wraps what ssl raises. Never by __context__, which may be an earlier request's error.
+    error = next((arg for arg in error.args[:1] if isinstance(arg, BaseException)), error)
+    return any(frame.f_code.co_name == "do_handshake" for frame, _ in walk_tb(error.__traceback__))
 
 
 # requests' words for a URL, ours or a proxy's, that it does not even try.
@@ -170,6 +206,8 @@ def _was_never_sent(fault: OSError) -> bool:
         # Ours is refused before it is sent; urllib3's word inside is about a header of the answer.
         return not isinstance(fault.args[0] if fault.args else None, UnreadableHeader)
     if isinstance(fault, (requests.ConnectTimeout, *_REFUSED_BEFORE_SENDING)):
+        return True
+    if _is_of_handshake(_innermost(fault)):
         return True
     cause = fault.args[0] if fault.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
@@ -241,6 +279,9 @@ def error_from_answer(response: requests.Response, *, changes_something: bool) -
             f"{urlsplit(response.headers.get('Location', '')).netloc or 'nowhere'}. Mend the connection's host",
             **facts,
         )
+    if status == 404 and code is None:
+        # Twilio's own answer always has a code.
+        said += f". {urlsplit(response.url).netloc} may not be Twilio's API: check the connection's host, and its path"
     if status == 404 and not (changes_something and code is None):
         return TwilioNotFoundError(f"Twilio does not know it: {said}", **facts)
     if status == 408 or status >= 500:

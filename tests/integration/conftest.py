@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_twiliocall.notifications.this_process import begin_anew
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.pauses import PausingRun
 from tests.integration.task_context import StateStore
 from tests.integration.virtual_time import VirtualTime
+
+
+@pytest.fixture(autouse=True)
+def a_process_of_its_own() -> None:
+    """Alerts share clients and waiting time in a process: a test must not find what another one has left of them."""
+    begin_anew()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from threading import Thread
 
 from airflow_provider_twiliocall import cooldown
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.notifications import alert, twilio_call
+from airflow_provider_twiliocall.notifications import alert, this_process, twilio_call
 from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotificationError,
     TwilioCallNotifier,
@@ -52,7 +52,7 @@ def warm_up() -> None:
 
 def slow_down(slowness: float) -> None:
     """Stretch every wait, limit and budget of a notifier: all that is named in seconds."""
-    for module in (cooldown, alert, twilio_call):
+    for module in (cooldown, alert, this_process, twilio_call):
         for name, seconds in list(vars(module).items()):
             if name.endswith("_S"):
                 setattr(module, name, seconds * slowness)

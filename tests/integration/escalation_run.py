@@ -38,12 +38,14 @@ class EscalationRun:
 
     :param store: None as on Airflow 3.1 and 3.2
     :param pauses: seconds that each pause between two rounds took
+    :param contacts: what the template of the contacts renders to from now on; None for what they are given as
     """
 
     clock: VirtualTime
     store: StateStore | None = field(default_factory=StateStore)
     ti: RecordingTaskInstance = field(default_factory=RecordingTaskInstance)
     pauses: list[float] = field(default_factory=list)
+    contacts: Any = None
 
     def try_once(self, *contacts: Any, **arguments: Any) -> Any:
         """Play one try to its end."""
@@ -77,8 +79,11 @@ class EscalationRun:
         arguments: dict[str, Any] | None = None,
     ) -> Any:
         """Play one part of a try; return how it deferred, or what it returned."""
+        task = escalating(*contacts, **(arguments or {}))
+        if self.contacts is not None:
+            task.contacts = self.contacts
         try:
-            return part(escalating(*contacts, **(arguments or {})))
+            return part(task)
         except TaskDeferred as deferred:
             return deferred
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import re
 import socket
 import ssl
@@ -13,6 +14,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -533,27 +535,26 @@ def test_407_in_a_sid_is_not_taken_for_the_proxy_s(
 # TLS ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a self-signed certificate for 127.0.0.1 and its key."""
+def make_certificate(folder: Path, *, address: str = "127.0.0.1", days: int = 0) -> Path:
+    """A file with a self-signed certificate and its key; valid for the two days around now, or other days."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
-    now = datetime.now(timezone.utc)
+    middle = datetime.now(timezone.utc) + timedelta(days=days)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(middle - timedelta(days=1))
+        .not_valid_after(middle + timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    path = folder / "certificate.pem"
     path.write_bytes(
         certificate.public_bytes(serialization.Encoding.PEM)
         + key.private_bytes(
@@ -563,11 +564,81 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def tls(certificate: Path) -> ssl.SSLContext:
+def server_context(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def tls(certificate: Path) -> ssl.SSLContext:
+    return server_context(certificate)
+
+
+@pytest.mark.parametrize(
+    ("made", "problem"),
+    [
+        ({"address": "127.0.0.2"}, r"shown for 127\.0\.0\.1:\d+ is that of another host.*or region and edge"),
+        ({"days": -10}, r"certificate of 127\.0\.0\.1:\d+ has expired\. Check the clock of this machine"),
+        ({"days": 10}, r"certificate of 127\.0\.0\.1:\d+ is not valid yet\. Check the clock of this machine"),
+    ],
+    ids=["of-another-host", "expired", "not-yet-valid"],
+)
+def test_a_certificate_that_does_not_hold_is_refused_with_what_is_wrong_with_it(
+    serve: Serve,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    made: dict[str, Any],
+    problem: str,
+) -> None:
+    path = make_certificate(tmp_path, **made)
+    server = serve(CREATED, tls=server_context(path))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+    with pytest.raises(TwilioUnreachableError, match=problem) as raised:
+        connect(server.url).create_call(CALL)
+    assert "proxy" not in str(raised.value)
+    assert server.requests == []
+
+
+def test_https_to_a_server_that_does_not_speak_tls_is_named(serve: Serve, connect: Connect) -> None:
+    def answer_in_clear(wire: socket.socket, stopped: threading.Event) -> None:
+        wire.recv(10_000)
+        wire.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    server = serve(Answer(answer_in_clear, unread=True))
+    with pytest.raises(
+        TwilioUnreachableError, match=r"does not speak TLS: if it is a simulator, write http://"
+    ):
+        connect(server.url.replace("http://", "https://")).create_call(CALL)
+
+
+@pytest.mark.parametrize("weather", [RESET_BEFORE_READING, Answer(CLOSE_AFTER_READING.act, unread=True)])
+def test_a_connection_that_breaks_off_before_tls_has_begun_was_never_sent_anything(
+    serve: Serve, connect: Connect, weather: Answer
+) -> None:
+    server = serve(weather)
+    with pytest.raises(TwilioUnreachableError, match=r"No connection to 127\.0\.0\.1"):
+        connect(server.url.replace("http://", "https://")).create_call(CALL)
+
+
+def test_garbage_in_place_of_tls_after_a_create_is_ambiguous(
+    serve: Serve, connect: Connect, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer_in_clear(wire: socket.socket, stopped: threading.Event) -> None:
+        with socket.socket(fileno=os.dup(wire.fileno())) as plain:
+            plain.sendall(b"HTTP/1.1 201 Created\r\n\r\n")
+
+    server = serve(Answer(answer_in_clear), tls=tls)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with pytest.raises(TwilioAmbiguousError):
+        connect(server.url).create_call(CALL)
+    assert len(server.requests) == 1
 
 
 def test_certificate_authority_of_the_environment_is_trusted(

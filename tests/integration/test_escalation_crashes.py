@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
@@ -14,13 +15,14 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallInterruptedError,
     TwilioCallJournalError,
     TwilioCallNotPlacedError,
+    TwilioCallRefusedError,
     TwilioConnectionError,
 )
 from airflow_provider_twiliocall.journal import KEY
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.escalation_run import ANN, BEN, CLEO, EscalationRun, dialled, escalating, told
 from tests.integration.interruption import AWAY, Killed
-from tests.integration.ring_task import VARIABLE, on, statuses
+from tests.integration.ring_task import VARIABLE, changed, on, statuses
 from tests.integration.task_context import RecordingTaskInstance, StateStore, context
 from tests.integration.tries import CLEARED, FIRST_RUN
 from tests.integration.virtual_time import VirtualTime
@@ -298,12 +300,14 @@ def test_a_journal_that_cannot_be_written_is_left_to_a_retry(
     assert dialled(twilio_simulator) == []
 
 
-def test_a_connection_that_cannot_be_used_fails_the_task_before_anybody_is_tried(
-    twilio_simulator: TwilioSimulator, run: EscalationRun
+def test_a_connection_that_cannot_be_used_fails_the_task_for_good_before_anybody_is_tried(
+    twilio_simulator: TwilioSimulator, run: EscalationRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(TwilioConnectionError):
-        run.try_once(twilio_conn_id="nobody_has_made_it")
+    monkeypatch.setenv(VARIABLE, changed(twilio_simulator, password=""))
+    with pytest.raises(TwilioConnectionError, match="password is empty") as failed:
+        run.try_once()
 
+    assert isinstance(failed.value, AirflowFailException)
     assert dialled(twilio_simulator) == []
 
 
@@ -322,3 +326,131 @@ def test_a_trigger_that_failed_is_no_reason_to_ring_the_next(
     assert again.trigger.call_sid == first.trigger.call_sid
     assert run.finish(again)["to"] == "+1*******0001"
     assert CLEO not in dialled(twilio_simulator)
+
+
+# The earlier try's call comes first
+
+
+def retried(run: EscalationRun, contacts: Any, **arguments: Any) -> Any:
+    """A retry for which the list of contacts has rendered to this."""
+    run.contacts = contacts
+    return run.try_once(**arguments)
+
+
+@pytest.mark.parametrize("contacts", ["None", ["nobody"], ["nobody", BEN]], ids=str)
+def test_a_phone_that_rings_is_followed_whatever_the_contacts_have_become(
+    twilio_simulator: TwilioSimulator, run: EscalationRun, contacts: Any
+) -> None:
+    twilio_simulator.script(ANN, {"outcome": "human", "ring": LONG_ENOUGH_TO_DEFER})
+    run.begin()
+
+    reached = retried(run, contacts)
+
+    assert (reached["to"], reached["calls"]) == ("+1*******0001", 1)
+    assert dialled(twilio_simulator) == [ANN]
+
+
+@pytest.mark.parametrize(
+    ("contacts", "said"),
+    [
+        ("None", r"^Nothing more was dialled \(before: busy\): contacts names nobody"),
+        (["nobody"], r"^Nobody was reached with 1 calls"),
+    ],
+    ids=str,
+)
+def test_nobody_is_left_to_ring_after_a_phone_that_was_followed_in_vain(
+    twilio_simulator: TwilioSimulator, run: EscalationRun, contacts: Any, said: str
+) -> None:
+    twilio_simulator.script(ANN, {"outcome": "busy", "ring": LONG_ENOUGH_TO_DEFER})
+    run.begin()
+
+    with pytest.raises(AirflowFailException, match=said):
+        retried(run, contacts)
+
+    assert dialled(twilio_simulator) == [ANN]
+
+
+def test_the_others_are_rung_after_a_contact_that_was_followed_in_vain_and_is_none_any_more(
+    twilio_simulator: TwilioSimulator, run: EscalationRun
+) -> None:
+    twilio_simulator.script(ANN, {"outcome": "busy", "ring": LONG_ENOUGH_TO_DEFER})
+    run.begin()
+
+    assert retried(run, ["nobody", BEN])["to"] == "+1*******0002"
+    assert dialled(twilio_simulator) == [ANN, BEN]
+
+
+def test_contacts_that_cannot_be_used_are_refused_with_how_the_calls_before_ended(
+    twilio_simulator: TwilioSimulator, run: EscalationRun
+) -> None:
+    twilio_simulator.script(ANN, {"outcome": "busy", "ring": LONG_ENOUGH_TO_DEFER})
+    run.begin()
+    twilio_simulator.skip(A_LONG_TIME_S)
+
+    with pytest.raises(
+        TwilioCallRefusedError, match=r"^Nothing more was dialled \(before: busy\); mend these"
+    ):
+        retried(run, ["nobody"])
+
+
+def test_a_clear_ends_the_call_before_also_where_the_new_contacts_are_refused(
+    twilio_simulator: TwilioSimulator, run: EscalationRun
+) -> None:
+    twilio_simulator.script(ANN, {"outcome": "human", "ring": LONG_ENOUGH_TO_DEFER})
+    run.begin()
+    run.ti = RecordingTaskInstance(max_tries=CLEARED)
+
+    with pytest.raises(TwilioCallRefusedError, match="Nothing was dialled: contacts names nobody"):
+        retried(run, "None", when_killed="cancel")
+
+    assert statuses(twilio_simulator) == ["canceled"]
+
+
+@pytest.mark.parametrize(
+    "has_a_store",
+    [pytest.param(True, id="with a journal"), pytest.param(False, id="without")],
+)
+def test_a_deferred_call_is_followed_though_its_trigger_failed_and_the_contacts_are_wrong(
+    twilio_simulator: TwilioSimulator, run: EscalationRun, has_a_store: bool
+) -> None:
+    run.store = run.store if has_a_store else None
+    twilio_simulator.script(ANN, {"outcome": "human", "ring": LONG_ENOUGH_TO_DEFER})
+    run.begin()
+    run.contacts = "None"
+
+    again = run.defer(
+        lambda task: task.resume_execution(
+            "__fail__", {"error": "Trigger failure", "traceback": []}, context(run.ti, run.store)
+        )
+    )
+
+    assert run.finish(again)["to"] == "+1*******0001"
+    assert dialled(twilio_simulator) == [ANN]
+
+
+def test_a_call_of_another_account_is_left_and_at_most_once_the_next_contact_is_rung(
+    twilio_simulator: TwilioSimulator, run: EscalationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twilio_simulator.script(ANN, {"outcome": "human", "ring": LONG_ENOUGH_TO_DEFER})
+    run.begin(delivery="at_most_once")
+    run.store.values[KEY]["account_sid"] = "AC" + "5" * 32  # type: ignore[union-attr]
+
+    reached = run.try_once(delivery="at_most_once")
+
+    assert reached["to"] == "+1*******0002"
+    assert dialled(twilio_simulator) == [ANN, BEN]
+    assert next(told(run)) == ("0001", "unknown")
+
+
+def test_a_call_that_cannot_be_followed_for_want_of_a_connection_is_no_reason_to_ring_the_next(
+    twilio_simulator: TwilioSimulator, run: EscalationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twilio_simulator.script(ANN, {"outcome": "human", "ring": LONG_ENOUGH_TO_DEFER})
+    sid = run.begin().trigger.call_sid
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(TwilioCallInterruptedError, match=f"Call {sid} of an earlier try may still ring"):
+        run.try_once()
+    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
+
+    assert run.try_once()["to"] == "+1*******0001"
+    assert dialled(twilio_simulator) == [ANN]

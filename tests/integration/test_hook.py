@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -129,3 +130,33 @@ def test_wrong_connection_is_said_rather_than_raised(
     good, said = TwilioCallHook().test_connection()
     assert not good
     assert "neither an Account SID" in said
+
+
+def test_what_is_likely_not_meant_is_said_by_the_test_and_the_log_and_does_no_harm(
+    twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    password = json.loads(twilio_simulator.airflow_connection)["password"]
+    monkeypatch.setenv(VARIABLE, changed(twilio_simulator, password=f"{password}\n"))
+    hook = TwilioCallHook()
+    monkeypatch.setattr(type(hook), "log", logging.getLogger("hook"))
+
+    good, said = hook.test_connection()
+    hook.get_conn()
+
+    warning = (
+        "has a blank or a line end before or after its password, which is left out here: store it without"
+    )
+    assert good
+    assert said.endswith(f"status active. The connection {warning}")
+    assert caplog.messages.count(f"The connection 'twilio_default' {warning}.") == 1
+
+
+def test_a_page_that_is_not_found_elsewhere_is_said(
+    twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(answer(404, "<html>Not here</html>")) as server:
+        monkeypatch.setenv(VARIABLE, changed(twilio_simulator, host=f"{server.url}/gateway"))
+        good, said = TwilioCallHook().test_connection()
+
+    assert not good
+    assert "may not be Twilio's API: check the connection's host, and its path" in said

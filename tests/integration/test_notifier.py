@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
 import time
@@ -16,8 +15,17 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.log import mask_secret
 
+from airflow_provider_twiliocall import cooldown
+from airflow_provider_twiliocall.cooldown import Cooldown
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.notifications import alert, twilio_call
+from airflow_provider_twiliocall.notifications.this_process import (
+    MOST_ALERTS_AT_ONCE,
+    WaitingTime,
+    this_process,
+)
+from airflow_provider_twiliocall.notifications.threads import DaemonThreads
 from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotificationError,
     TwilioCallNotifier,
@@ -25,6 +33,7 @@ from airflow_provider_twiliocall.notifications.twilio_call import (
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.simulator.fault import Fault, FaultKind
 from airflow_provider_twiliocall.simulator.operation import Operation
+from airflow_provider_twiliocall.twilio.client import TwilioClient
 
 VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 ANNE, BERT, CLEO = "+15551230001", "+15551230002", "+15551230003"
@@ -237,17 +246,10 @@ def test_a_rejection_is_logged_with_the_fix(
     assert "Geo permissions" in caplog.text + "".join(capfd.readouterr())
 
 
-def test_when_all_are_refused_for_the_same_reason_each_is_told(
-    twilio: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connection = json.loads(twilio.airflow_connection)
-    del connection["extra"]["from"]
-    monkeypatch.setenv(VARIABLE, json.dumps(connection))
-
+def test_when_all_are_refused_for_the_same_reason_each_is_told(twilio: TwilioSimulator) -> None:
     with pytest.raises(TwilioCallNotificationError) as raised:
-        notify([ANNE, BERT])
+        notify([ANNE, BERT], timeout=3600)
     assert len(raised.value.failures) == 2
-    assert "There is no number to call from" in raised.value.failures[0]
     assert twilio.calls == []
 
 
@@ -355,6 +357,127 @@ def test_of_two_placed_at_once_one_rings_and_the_queued_one_is_canceled(twilio: 
     notify()
     assert [call["start_time"] is not None for call in twilio.calls] == [True, False]
     assert twilio.calls[1]["status"] == "canceled"
+
+
+# Alerts in a row
+
+
+@pytest.fixture
+def no_time_to_wait() -> None:
+    """As after the first alerts of a process that has many."""
+    this_process().waiting_time = WaitingTime(0)
+
+
+def wait_for_second_looks() -> None:
+    for thread in alert_threads():
+        thread.join(LONGEST_REST_S)
+
+
+def alert_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "twilio-alert"]
+
+
+def test_once_a_process_has_waited_enough_an_alert_returns_when_it_is_placed(
+    twilio: TwilioSimulator, no_time_to_wait: None
+) -> None:
+    # The second look gets no answer: whoever waits for it waits for seconds.
+    twilio.inject(Fault(kind=FaultKind.DELAY, seconds=60, operations=LISTS, skip=1, times=None))
+    notify()
+    assert rung(twilio) == [ANNE]
+    assert alert_threads() != []
+
+
+def test_the_second_look_goes_on_when_the_next_alert_is_there_and_cancels_a_call_that_is_covered(
+    twilio: TwilioSimulator, no_time_to_wait: None
+) -> None:
+    notify()
+    wait_for_second_looks()
+    # The second does not see the first before it has placed its own.
+    twilio.inject(Fault(kind=FaultKind.LIST_LAG, seconds=60, operations=LISTS))
+    notify()
+    notify(BERT)
+    wait_for_second_looks()
+    assert [(call["to"], call["status"]) for call in twilio.calls if call["status"] == "canceled"] == [
+        (ANNE, "canceled")
+    ]
+    assert {call["to"] for call in twilio.calls if call["status"] != "canceled"} == {ANNE, BERT}
+
+
+def test_what_goes_wrong_after_an_alert_has_returned_is_logged(
+    twilio: TwilioSimulator,
+    no_time_to_wait: None,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def gives_way_to_one_that_is_gone(self: Cooldown, own: Any, *, until: float) -> None:
+        twilio.inject(Fault(kind=FaultKind.STATUS, status=400, code=21210, operations=CREATES, times=None))
+
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.ERROR):
+        patch.setattr(Cooldown, "give_way", gives_way_to_one_that_is_gone)
+        notify()
+        wait_for_second_looks()
+    assert "+1*******0001 may not know what has happened" in caplog.text + "".join(capfd.readouterr())
+
+
+def test_alerts_of_one_process_share_their_connections_to_twilio(
+    twilio: TwilioSimulator, no_time_to_wait: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created: list[TwilioClient] = []
+    create = TwilioCallHook.client_with
+
+    def counted(self: TwilioCallHook, **timeouts: float) -> TwilioClient:
+        created.append(create(self, **timeouts))
+        return created[-1]
+
+    monkeypatch.setattr(TwilioCallHook, "client_with", counted)
+    notify([ANNE, BERT])
+    notify(CLEO)
+    wait_for_second_looks()
+    assert len(created) == 1
+
+
+# Alerts in the triggerer
+
+
+def test_a_hundred_alerts_in_the_event_loop_need_few_threads_and_all_ring(
+    twilio: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [f"+1555124{number:04}" for number in range(100)]
+    seen: list[int] = []
+
+    def counted() -> float:
+        seen.append(len(alert_threads()))
+        return 0.0
+
+    monkeypatch.setattr(alert, "random_wait", counted)
+    monkeypatch.setattr(cooldown, "LONGEST_LAG_S", 0.5)
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(TwilioCallNotifier(to=number).async_notify({}) for number in numbers))
+
+    asyncio.run(all_at_once())
+
+    assert sorted(rung(twilio)) == numbers
+    assert max(seen) <= 2 * MOST_ALERTS_AT_ONCE
+
+
+def test_waiting_for_a_thread_is_not_counted_among_the_seconds_of_an_alert(
+    twilio: TwilioSimulator, monkeypatch: pytest.MonkeyPatch, short_budget: float
+) -> None:
+    this_process().threads = DaemonThreads(1)
+    # Each of them needs more than half of the time that one has.
+    twilio.inject(Fault(kind=FaultKind.DELAY, seconds=1.5, after=True, operations=CREATES, times=None))
+    numbers = [f"+1555124{number:04}" for number in range(4)]
+
+    async def all_at_once() -> None:
+        await asyncio.gather(
+            *(TwilioCallNotifier(to=number, cooldown=None).async_notify({}) for number in numbers)
+        )
+
+    asyncio.run(all_at_once())
+
+    assert sorted(rung(twilio)) == numbers
+    assert creates(twilio) == 4
 
 
 # Lost answers

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -16,15 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from airflow_provider_twiliocall import cooldown
-from airflow_provider_twiliocall.notifications import alert, deadline
+from airflow_provider_twiliocall.notifications import alert, deadline, this_process
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
+from airflow_provider_twiliocall.notifications.this_process import WaitingTime
 from airflow_provider_twiliocall.simulator import account
 from airflow_provider_twiliocall.simulator.account import FROM_NUMBER, Account
 from airflow_provider_twiliocall.simulator.call_list import list_calls
@@ -158,9 +159,6 @@ class VirtualTwilio:
         self._weather = weather
         self._busy_until = 0.0
 
-    def client_with(self, **timeouts: float) -> VirtualTwilio:
-        return self
-
     def create_call(self, params: CreateCallParams) -> Call:
         with self._request():
             return self._shown(self.account.create(tuple(params.to_form())))
@@ -210,7 +208,7 @@ def storm(
 ) -> VirtualTwilio:
     """Let that many alerts loose within ``spread`` seconds, and return what Twilio saw of it."""
     time, chance = VirtualTime(), random.Random(seed)
-    for module in (cooldown, ending, recent_calls, alert, deadline):
+    for module in (cooldown, ending, recent_calls, alert, deadline, this_process):
         patch.setattr(module, "time", time)
     patch.setattr(cooldown, "_random", chance)
     patch.setattr(account, "new_sid", lambda prefix: f"{prefix}{chance.getrandbits(128):032x}")
@@ -219,9 +217,15 @@ def storm(
     params = CreateCallParams(to=NUMBER, from_=FROM_NUMBER, twiml="<Response/>")
 
     def ring() -> None:
-        hook: Any = SimpleNamespace(client_with=twilio.client_with)
-        lasts = timedelta(minutes=15)
-        alert.Alert(hook, params, cooldown=lasts, delivery="at_least_once", deadline=Deadline(BUDGET)).ring()
+        client: Any = twilio
+        alert.Alert(
+            client,
+            params,
+            cooldown=timedelta(minutes=15),
+            delivery="at_least_once",
+            seconds=BUDGET,
+            waiting_time=WaitingTime(math.inf),
+        ).ring()
 
     for _ in range(notifiers):
         time.start(ring, after=chance.uniform(0, spread))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_twiliocall import following, journal, look_up, placement, waiting
+from airflow_provider_twiliocall import following, journal, look_up, placement, takeover, waiting
 from airflow_provider_twiliocall.operators import base, escalate_call, twilio_call, waiting_operator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio import client, ending, recent_calls
@@ -18,6 +18,7 @@ MODULES = (
     journal,
     look_up,
     placement,
+    takeover,
     recent_calls,
     twilio_call,
     waiting,

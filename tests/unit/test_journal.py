@@ -26,6 +26,7 @@ from tests.unit.turned_clock import TurnedClock
 NUMBER, CALLER = "+15551234567", "+15557654321"
 PARAMS = CreateCallParams(to=NUMBER, from_=CALLER, twiml="<Response/>")
 SID, LATER_SID = "CA" + "1" * 32, "CA" + "2" * 32
+ACCOUNT, ANOTHER_ACCOUNT = "AC" + "1" * 32, "AC" + "2" * 32
 NOW = 1_700_000_000.0
 
 
@@ -184,6 +185,35 @@ def test_it_is_for_a_call_between_the_same_two_whatever_is_said(
 )
 def test_it_is_not_for_a_call_between_two_others(journal: CallJournal, other: dict[str, Any]) -> None:
     assert not journal.placing(PARAMS).is_for(PARAMS.replace(**other))
+
+
+@pytest.mark.parametrize(("account_sid", "is_the_same"), [(ACCOUNT, True), (ANOTHER_ACCOUNT, False)])
+def test_the_account_of_the_connection_counts_too(
+    journal: CallJournal, account_sid: str, is_the_same: bool
+) -> None:
+    entry = journal.placing(PARAMS, account_sid=ACCOUNT)
+    assert entry.is_for(PARAMS, account_sid) == is_the_same
+    assert entry.is_of_account(account_sid) == is_the_same
+
+
+@pytest.mark.parametrize(
+    ("other", "is_the_same"), [({"to": "+15551234568"}, False), ({"from_": "+15557654322"}, True)]
+)
+def test_the_callee_can_be_told_from_the_caller(
+    journal: CallJournal, other: dict[str, Any], is_the_same: bool
+) -> None:
+    assert journal.placing(PARAMS).is_to(PARAMS.replace(**other)) == is_the_same
+
+
+def test_what_an_earlier_version_has_written_is_of_any_account(
+    journal: CallJournal, store: StateStore
+) -> None:
+    journal.placing(PARAMS)
+    del store.values[KEY]["account_sid"], store.values[KEY]["callee"]
+    entry = read_by_the_next_try(store)
+    assert entry.is_of_account(ACCOUNT)
+    assert entry.is_for(PARAMS, ACCOUNT) and entry.is_to(PARAMS)
+    assert not entry.is_to(PARAMS.replace(to="+15551234568"))
 
 
 # A store that does not obey

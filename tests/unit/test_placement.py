@@ -43,7 +43,9 @@ class ScriptedHook:
     def __init__(self, *answers: Call | TwilioError) -> None:
         self.answers = list(answers)
         self.posts = 0
-        self.client = self.watcher = SimpleNamespace(clock_offset=None, list_calls=lambda **_: [])
+        self.client = self.watcher = SimpleNamespace(
+            clock_offset=None, account_sid="AC" + "a" * 32, list_calls=lambda **_: []
+        )
 
     def create_call(self, params: CreateCallParams) -> Call:
         self.posts += 1

@@ -188,6 +188,207 @@ def test_all_mistakes_are_named_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("login", "hint"),
+    [
+        (
+            "",
+            "login='' is neither an Account SID (AC and 32 hexadecimal digits) nor an API key SID (SK and 32 of them), "
+            "it is empty: give one of them",
+        ),
+        (ACCOUNT.lower(), "write its first two letters in capitals"),
+        ("b9" * 16, "it looks like the auth token, which is the password"),
+        ("me@example.com", "the e-mail address of the Twilio console is no login here"),
+        ("PN" + "0" * 32, "an SID that begins with PN is that of something else"),
+    ],
+)
+def test_a_login_that_is_something_else_is_said_with_the_fix(login: str, hint: str) -> None:
+    assert hint in problem_with(connection(login=login))
+
+
+def test_an_empty_login_is_not_called_an_api_key() -> None:
+    assert "API key: give the extra account_sid" not in problem_with(connection(login=""))
+
+
+def test_an_sid_as_password_is_named() -> None:
+    assert "password is an SID, which belongs into the login" in problem_with(
+        connection(login="b9" * 16, password=ACCOUNT)
+    )
+
+
+def test_an_api_key_as_account_is_named() -> None:
+    said = problem_with(connection({"account_sid": API_KEY}))
+    assert (
+        "not AC and 32 hexadecimal digits, but an API key: that is the login, and its secret is the password"
+        in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("extra", "changes", "field"),
+    [
+        ({"account": ACCOUNT}, {}, "the extra account"),
+        ({}, {"schema": ACCOUNT}, "schema"),
+        ({}, {"host": ACCOUNT}, "host"),
+    ],
+)
+def test_an_account_in_the_wrong_field_is_found(
+    extra: dict[str, Any], changes: dict[str, Any], field: str
+) -> None:
+    said = problem_with(connection(extra, login=API_KEY, **changes))
+    assert f"give the extra account_sid (AC…) as well; {field} has one" in said
+
+
+@pytest.mark.parametrize(
+    ("extra", "hint"),
+    [
+        (
+            {"edge": "roaming"},
+            "edge='roaming' means the nearest edge, which api.twilio.com stands for: leave the extra",
+        ),
+        ({"edge": "roaming", "region": "ie1"}, "edge='roaming' does not go with a region: give 'dublin'"),
+        (
+            {"region": "dublin", "edge": "ie1"},
+            "region='dublin' is an edge and edge='ie1' is a region: give region='ie1' and edge='dublin'",
+        ),
+        ({"region": "dublin"}, "region='dublin' is an edge: give region='ie1' and edge='dublin'"),
+        ({"edge": "ie1"}, "edge='ie1' is a region: give region='ie1' and edge='dublin'"),
+        ({"region": "frankfurt"}, "region='frankfurt' is an edge: give region='us1' and edge='frankfurt'"),
+        ({"edge": "de1"}, "edge='de1' is a region: give region='us1' and edge='frankfurt'"),
+        (
+            {"region": "de1", "edge": "frankfurt"},
+            "region='de1' is not one in which Twilio handles calls (those are us1, "
+            "ie1, au1): leave it out, for us1, and give the edge 'frankfurt'",
+        ),
+        ({"region": "gll"}, "region='gll' means that Twilio chooses: leave it out"),
+        (
+            {"region": "ie2", "edge": "dublin"},
+            "region='ie2' is not a region of Twilio's: did you mean 'ie1'?",
+        ),
+        ({"edge": "dublni"}, "edge='dublni' is not an edge of Twilio's: did you mean 'dublin'?"),
+        ({"edge": "mars"}, "edge='mars' is not an edge of Twilio's: those are ashburn, dublin, sydney, "),
+        ({"region": "au1"}, "region='au1' needs an edge as well"),
+        ({"region": "au1"}, "Give the extra edge too, e.g. sydney for au1"),
+    ],
+)
+def test_a_region_or_an_edge_that_is_none_is_named_with_the_fix(extra: dict[str, str], hint: str) -> None:
+    assert hint in problem_with(connection(extra))
+
+
+@pytest.mark.parametrize(
+    ("extra", "url"),
+    [
+        ({"edge": "Dublin ", "region": "IE1"}, "https://api.dublin.ie1.twilio.com"),
+        ({"edge": "ashburn-ix"}, "https://api.ashburn-ix.us1.twilio.com"),
+        ({"region": "us1"}, "https://api.twilio.com"),
+    ],
+)
+def test_a_region_and_an_edge_as_people_write_them(extra: dict[str, str], url: str) -> None:
+    assert ConnectionSettings.of(connection(extra)).base_url == url
+
+
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("api.twilio.com", "or give one with its scheme, e.g. https://api.twilio.com"),
+        ("localhost:8010", "or give one with its scheme, e.g. http://localhost:8010"),
+        ("gateway.example.com", "or give one with its scheme, e.g. https://gateway.example.com"),
+        (
+            "https://api.twilio.com/2010-04-01",
+            "has a path, and that is added here: write https://api.twilio.com, or",
+        ),
+        ("https://api.dublin.ie1.twilio.com/x", "has a path, and that is added here"),
+        (
+            "http://127.0.0.1:8010/2010-04-01/Accounts",
+            "has Twilio's own path in it, and that is added here: write http://127.0.0.1:8010",
+        ),
+        ("https://gw.example.com/a/2010-04-01", "is added here: write https://gw.example.com/a"),
+        ("https://www.twilio.com", "is not where Twilio's API is: leave it empty"),
+        ("https://console.twilio.com", "is not where Twilio's API is: leave it empty"),
+        (
+            "http://api.twilio.com",
+            "would send the password in clear: leave it empty for Twilio, or write https://",
+        ),
+        ("https://gw.example.com?x=1", "has more than an address: leave out what begins with ? or #"),
+        ("https://AC1:geheim@gw.example.com", "has a login in it: put it into the fields login and password"),
+    ],
+)
+def test_a_host_that_cannot_be_right_is_named_with_the_fix(host: str, hint: str) -> None:
+    said = problem_with(connection(host=host))
+    assert hint in said
+    assert "geheim" not in said
+
+
+def test_a_token_as_host_is_not_shown() -> None:
+    assert "b9" * 16 not in problem_with(connection(host="b9" * 16))
+
+
+# What is likely not meant -------------------------------------------------------------------------------------
+
+
+def warning_of(extra: dict[str, Any] | None = None, **changes: Any) -> str:
+    (warning,) = ConnectionSettings.of(connection(extra, **changes)).warnings
+    return warning
+
+
+@pytest.mark.parametrize("password", ["token\n", " token", "token\r\n", "\ttoken "])
+def test_a_password_with_a_line_end_or_a_blank_is_used_without_and_said(password: str) -> None:
+    settings = ConnectionSettings.of(connection(password=password))
+    assert settings.password == "token"
+    assert settings.warnings == (
+        "has a blank or a line end before or after its password, which is left out here: store it without",
+    )
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["http://gateway.example.com", "http://10.0.0.5:8010", "http://simulator:8010", "http://[2001:db8::1]"],
+)
+def test_http_to_another_machine_is_warned_about(host: str) -> None:
+    assert "sends its password over the network in clear" in warning_of(host=host)
+    assert "write https://" in warning_of(host=host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://127.0.0.1:8010",
+        "http://localhost:8010",
+        "http://[::1]:8010",
+        "http://127.1.2.3",
+        "https://10.0.0.5",
+    ],
+)
+def test_http_to_this_machine_is_fine(host: str) -> None:
+    assert ConnectionSettings.of(connection(host=host)).warnings == ()
+
+
+def test_what_has_no_effect_is_said() -> None:
+    assert "has an extra region and edge without effect, since host is set" in warning_of(
+        {"region": "ie1", "edge": "dublin"}, host="http://127.0.0.1:8010"
+    )
+    assert "has a port=9999 without effect on host='http://127.0.0.1:8010'" in warning_of(
+        host="http://127.0.0.1:8010", port=9999
+    )
+    assert "has a port=8443 without effect" in warning_of(host="https://gw.example.com/twilio", port=8443)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("form", ": did you mean 'from'?"),
+        ("From", ": did you mean 'from'?"),
+        ("accountSid", ": did you mean 'account_sid'?"),
+        ("extra__twilio__account_sid", ": did you mean 'account_sid'?"),
+        ("timeout", ": did you mean 'http_timeout'?"),
+        ("zone", "that means nothing here"),
+    ],
+)
+def test_an_unknown_extra_is_warned_about_with_the_nearest_one(name: str, hint: str) -> None:
+    assert warning_of({name: "x"}).startswith(f"has an extra {name!r} that means nothing here")
+    assert warning_of({name: "x"}).endswith(hint)
+
+
 # Unknown extras -----------------------------------------------------------------------------------------------
 
 

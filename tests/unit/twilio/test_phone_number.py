@@ -84,7 +84,7 @@ def test_a_number_as_people_write_it_comes_out_in_e164(written, dialled):
         ("+2905123456", "is too long"),
         ("+15550006", "is too short for a number with the country code +1"),
         ("+999123456", "has no country code that exists: check its digits"),
-        ("+49 00 89 123456", "has more zeros than a number with the country code +49 begins with"),
+        ("+49 00 89 123456", "has one zero too many after the country code: leave it out"),
         ("+0612345678", "has no country code"),
         ("911", "'911' is an emergency number"),
         ("112", "'112' is an emergency number"),

@@ -1,0 +1,123 @@
+"""What the alerts of a process share, and how long they may keep it waiting."""
+
+from __future__ import annotations
+
+import math
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_twiliocall.notifications import this_process as shared
+from airflow_provider_twiliocall.notifications.this_process import (
+    SharedClients,
+    WaitingTime,
+    begin_anew,
+    this_process,
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(shared, "time", clock)
+    return clock
+
+
+class Hook:
+    """As much of a hook as is asked for."""
+
+    def __init__(self, login: str = "AC1", account_sid: str | None = None) -> None:
+        self.settings = login
+        self.account_sid = account_sid
+
+    def client_with(self, **timeouts: float) -> Any:
+        return SimpleNamespace(login=self.settings)
+
+
+def client_of(clients: SharedClients, hook: Any) -> Any:
+    return clients.client(hook)
+
+
+# Waiting
+
+
+def test_time_that_was_waited_is_spent(clock: Clock) -> None:
+    time = WaitingTime(6)
+    with time.spend() as left:
+        assert left == 6
+        clock.now += 2
+    clock.now += 100
+    with time.spend() as left:
+        assert left == 4
+
+
+def test_alerts_that_wait_at_the_same_moment_spend_it_once(clock: Clock) -> None:
+    time = WaitingTime(6)
+    with time.spend(), time.spend():
+        clock.now += 2
+    with time.spend() as left:
+        assert left == 4
+
+
+def test_there_is_never_less_than_none(clock: Clock) -> None:
+    time = WaitingTime(6)
+    with time.spend():
+        clock.now += 60
+    with time.spend() as left:
+        assert left == 0
+
+
+def test_where_nobody_is_kept_waiting_it_does_not_end(clock: Clock) -> None:
+    time = WaitingTime(math.inf)
+    with time.spend():
+        clock.now += 60
+    with time.spend() as left:
+        assert left == math.inf
+
+
+# Clients
+
+
+def test_alerts_with_one_connection_have_one_client() -> None:
+    clients = SharedClients()
+    assert client_of(clients, Hook()) is client_of(clients, Hook())
+
+
+def test_another_connection_or_account_has_another_client() -> None:
+    clients = SharedClients()
+    seen = [client_of(clients, hook) for hook in (Hook(), Hook("AC2"), Hook(account_sid="AC3"))]
+    assert len({id(client) for client in seen}) == 3
+
+
+def test_a_client_that_nobody_has_used_for_long_is_given_up(clock: Clock) -> None:
+    clients = SharedClients()
+    old = client_of(clients, Hook())
+    clock.now += shared.LONGEST_IDLE_S - 1
+    assert client_of(clients, Hook()) is old
+    clock.now += shared.LONGEST_IDLE_S
+    assert client_of(clients, Hook()) is not old
+
+
+# Processes
+
+
+def test_a_forked_process_shares_nothing_with_its_parent() -> None:
+    begin_anew()
+    parents = this_process()
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(writing, b"anew" if this_process() is not parents else b"same")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert os.read(reading, 4) == b"anew"
