@@ -42,8 +42,9 @@ class Callee:
         """
         if not isinstance(address, str) or is_phone_number(address):
             return cls(normalize_phone_number(address, default_country=default_country))
-        inner = _IN_ANGLE_BRACKETS.fullmatch(address)
-        text = (inner[1] if inner else address).strip()
+        text = _as_typed(address)
+        inner = _IN_ANGLE_BRACKETS.fullmatch(text)
+        text = (inner[1] if inner else text).strip()
         scheme = _SCHEME.match(text)
         if scheme is None:
             return cls(normalize_phone_number(text, default_country=default_country))
@@ -69,6 +70,11 @@ class Callee:
 def is_same_phone(one: str, other: str) -> bool:
     """Say whether digits are the same phone's, where one of the two may lack what stands before the number."""
     return one.endswith(other) or other.endswith(one)
+
+
+def _as_typed(text: str) -> str:
+    """Drop the marks without width that come along when text is copied, and let look-alikes be what they look like."""
+    return "".join(each for each in unicodedata.normalize("NFKC", text) if unicodedata.category(each) != "Cf")
 
 
 def _user_and_host_of_sip(name: str, *, shown: str) -> tuple[str, str]:

@@ -84,6 +84,16 @@ def test_numbers_are_read_as_they_stand(value: Any) -> None:
     assert read_do_not_call(value).is_listed("+15551230001")
 
 
+@pytest.mark.parametrize("value", ["06 12 34 56 78", "0033612345678, 0612345679", "sip:0612345678@trunk"])
+def test_national_numbers_are_not_the_name_of_a_variable(value: str) -> None:
+    assert read_do_not_call(value, default_country="FR").is_listed("+33612345678")
+
+
+def test_digits_that_cannot_be_compared_are_not_looked_up_as_a_variable() -> None:
+    with pytest.raises(ValueError, match="has decimals"):
+        read_do_not_call("15005550006.0")
+
+
 def test_no_list_lists_nobody() -> None:
     assert len(read_do_not_call(None)) == 0
 

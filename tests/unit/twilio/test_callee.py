@@ -24,6 +24,8 @@ BOB = "sip:bob@example.com"
         "sip:b%6fb@example.com",
         " <sip:bob@example.com;transport=tls> ",
         '"Bob" <sip:bob@example.com>;tag=1',
+        "\u202asip:bo\u200bb@example.com\u202c",
+        "sip:bob@example\uff0ecom",
     ],
 )
 def test_a_sip_address_is_the_same_without_what_says_how_to_reach_it(written: str) -> None:
