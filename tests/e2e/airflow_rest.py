@@ -75,7 +75,8 @@ class AirflowRest:
         broken = self.get("importErrors")["import_errors"]
         if broken:
             raise RuntimeError(f"a DAG file cannot be imported: {broken}")
-        return any(dag["dag_id"] == dag_id for dag in self.get("dags", limit=100)["dags"])
+        known = self.get("dags", dag_id_pattern=dag_id, limit=100)["dags"]
+        return any(dag["dag_id"] == dag_id for dag in known)
 
 
 class Run:
