@@ -1,12 +1,15 @@
 """The storm rule: within a cooldown a number is rung once, however many notifiers fire, wherever they run.
 
-Notifiers share nothing but Twilio's own list of calls, so that list is what they agree by. Each waits a moment,
-looks, places its call if nothing covers its alert, and looks again: a call of its own that is still queued is
-canceled when an earlier one stands.
+Notifiers agree by Twilio's own list of calls. Each waits a moment, looks, places its call if nothing covers its alert,
+and looks again: a call of its own that is still queued is canceled when an earlier one stands.
 
 *Covers*: a call to the same number, from the same number, created within the cooldown by Twilio's clock, that is
-queued, ringing, in progress or completed. A busy, failed, canceled or unanswered one reached nobody and covers
-nothing.
+queued, ringing, in progress or completed, and was placed by an alert as far as anybody can tell. A busy, failed,
+canceled or unanswered one reached nobody and covers nothing.
+
+*Placed by an alert*: the list does not say so, and a record of it is kept elsewhere. It is asked for calls of a certain
+age only: the record of a younger one may still be on its way, and a storm is over by then. Where it does not answer,
+every call is taken for that of an alert.
 
 *Earlier*: a call that has left the queue comes before every queued one, since it rings whatever anybody does.
 Among queued ones the order is the second of creation, then the SID: the same for all who look.
@@ -29,7 +32,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -56,6 +59,11 @@ _FIRST_PAUSE_S = 0.25
 # … and between the later ones. Where lists lag, hundreds look at once at ones that show nothing yet, and are in the
 # way of those that see something and cancel.
 _PAUSE_S = 0.5
+
+# Calls up to this age are taken for those of alerts, without asking.
+_YOUNG_S = 60.0
+# Of how many calls the record is asked. Others than these are taken for nobody's alert: better a ring too many.
+_MOST_ASKED_FOR = 10
 
 _LEFT_THE_QUEUE = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS, CallStatus.COMPLETED})
 _COVERS = _LEFT_THE_QUEUE | {CallStatus.QUEUED}
@@ -84,7 +92,7 @@ def random_wait() -> float:
 
 
 def covers(call: Call) -> bool:
-    """Whether a call of the right age makes another one needless."""
+    """Whether an alert's call of the right age makes another one needless."""
     return call.status in _COVERS
 
 
@@ -92,10 +100,21 @@ class Cooldown:
     """The storm rule for alerts to one number from one number.
 
     :param lasts: how long a call covers the alerts after it
+    :param placed_by_alert: whether an alert has placed the call with this SID; None where nobody can tell
     """
 
-    def __init__(self, client: TwilioClient, *, to: str, from_: str, lasts: timedelta) -> None:
+    def __init__(
+        self,
+        client: TwilioClient,
+        *,
+        to: str,
+        from_: str,
+        lasts: timedelta,
+        placed_by_alert: Callable[[str], bool | None] = lambda call_sid: None,
+    ) -> None:
         self._client = client
+        self._placed_by_alert = placed_by_alert
+        self._answers: dict[str, bool | None] = {}
         self._to = to
         self._from = from_
         self._seconds = lasts.total_seconds()
@@ -111,7 +130,18 @@ class Cooldown:
 
         :raises TwilioError: where Twilio's list could not be read
         """
-        return next((call for page in self._all() for call in page if covers(call)), None)
+        return next((call for page in self._all() for call in page if self._covers(call)), None)
+
+    def calls_before(self, seconds: float) -> Iterator[Call]:
+        """Yield calls of so many seconds before the cooldown, newest first, as far as Twilio's first page has them.
+
+        :raises TwilioError: where Twilio's list could not be read
+        """
+        begins = self._earliest()
+        pages = recent_pages(self._client, to=self._to, from_=self._from, since=lambda: begins - seconds)
+        return (
+            call for call in next(pages, []) if call.date_created and call.date_created.timestamp() < begins
+        )
 
     def give_way(self, own: Call, *, until: float) -> Call | None:
         """Look again while one's own call is queued, and cancel it if an earlier one stands.
@@ -145,7 +175,8 @@ class Cooldown:
                 seen = _Seen(listed or seen.own, is_listed=listed is not None)
                 if seen.own.status is not CallStatus.QUEUED:
                     break
-                earlier = [call for call in page if covers(call) and _order(call) < _order(seen.own)]
+                before = (call for call in page if _order(call) < _order(seen.own))
+                earlier = [call for call in before if self._covers(call)]
                 if earlier:
                     return replace(seen, earlier=min(earlier, key=_order))
         except TwilioError as error:
@@ -189,10 +220,20 @@ class Cooldown:
             if covers(self._client.get_call(earlier.sid)):
                 return earlier
             others = (call for page in self._all() for call in page if call.sid != canceled.sid)
-            return next((call for call in others if covers(call)), None)
+            return next((call for call in others if self._covers(call)), None)
         except TwilioError as error:
             logger.warning("Cannot see whether call %s still stands: %s", earlier.sid, error)
             return self._rings_anyway
+
+    def _covers(self, call: Call) -> bool:
+        if not covers(call):
+            return False
+        if call.date_created and call.date_created.timestamp() >= twilio_time(self._client) - _YOUNG_S:
+            return True
+        if call.sid not in self._answers:
+            asked_enough = len(self._answers) >= _MOST_ASKED_FOR
+            self._answers[call.sid] = False if asked_enough else self._placed_by_alert(call.sid)
+        return self._answers[call.sid] is not False
 
     # Looking ----------------------------------------------------------------------------------------------
 

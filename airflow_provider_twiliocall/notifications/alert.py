@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_twiliocall.cooldown import Cooldown, random_wait
@@ -22,6 +24,7 @@ from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 from airflow_provider_twiliocall.twilio.recent_calls import recent_calls
 
 if TYPE_CHECKING:
+    from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
     from airflow_provider_twiliocall.notifications.this_process import WaitingTime
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.client import TwilioClient
@@ -35,6 +38,14 @@ Delivery = Literal["at_most_once", "at_least_once"]
 MOST_UNANSWERED = 2
 
 LONGEST_LOOK_S = 2.0
+# Of it, for asking the record of one call: it takes 10 to 50 ms.
+LONGEST_QUESTION_S = 1.5
+# What is written down goes on beside the second look, which begins after a pause anyway.
+LONGEST_WRITE_S = 0.25
+# When the record of calls that cover nothing any more is deleted: by the next alert's call that stands.
+LONGEST_CLEANING_S = 1.5
+CLEANED_BEFORE_S = 7 * 86_400.0
+MOST_CLEANED = 5
 # When it is too late to give way, since that includes to cancel and to look once more …
 RESERVE_S = 2.5
 # … and when it is too late for the latter, since the call may have to be placed anew.
@@ -72,6 +83,7 @@ class Alert:
     :param cooldown: how long a call covers later alerts; None: each of them rings
     :param seconds: how long all may take, from when it begins to ring
     :param waiting_time: how long it may wait before it looks whether another call covers it
+    :param record: of the calls that alerts have placed
     """
 
     def __init__(
@@ -83,6 +95,7 @@ class Alert:
         delivery: Delivery,
         seconds: float,
         waiting_time: WaitingTime,
+        record: AlertRecord,
     ) -> None:
         self.callee = redact_phone_number(params.to)
         self._client = client
@@ -95,7 +108,12 @@ class Alert:
         self.is_settled = threading.Event()
         """Set once a call is placed, covers the alert, or cannot be placed; what follows is the second look."""
         self._addresses = {"to": params.to, "from_": params.from_ or ""}
-        self._cooldown = Cooldown(self._client, **self._addresses, lasts=cooldown) if cooldown else None
+        self._record = record
+        self._cooldown = (
+            Cooldown(client, **self._addresses, lasts=cooldown, placed_by_alert=self._placed_by_alert)
+            if cooldown
+            else None
+        )
 
     def ring(self) -> Alerted:
         """Place the call, unless another one covers the alert.
@@ -117,11 +135,12 @@ class Alert:
             time.sleep(min(random_wait(), left, self._deadline.left))
         if (covering := self._look(self._cooldown.covering_call, most=LONGEST_LOOK_S)) is not None:
             return Alerted(covering, is_ours=False)
-        placed = self._place()
-        self.is_settled.set()
-        if placed.is_ours and self._deadline.left > RESERVE_S:
-            return self._give_way(self._cooldown, placed)
-        return placed
+        alerted = self._place()
+        if alerted.is_ours and self._deadline.left > RESERVE_S:
+            alerted = self._give_way(self._cooldown, alerted)
+        if alerted.is_ours:
+            self._clean(self._cooldown)
+        return alerted
 
     def _look(self, look: Callable[[], Call | None], *, most: float) -> Call | None:
         """Ask Twilio's list; what cannot be seen is taken not to be there."""
@@ -146,7 +165,39 @@ class Alert:
             )
             self.placed = None
             return self._place()
+        if call.sid != placed.call.sid:
+            self._write(partial(self._record.forget, placed.call.sid), most=LONGEST_WRITE_S)
         return Alerted(call, is_ours=call.sid == placed.call.sid)
+
+    # The record -------------------------------------------------------------------------------------------
+
+    def _placed_by_alert(self, call_sid: str) -> bool | None:
+        try:
+            return self._deadline.bound(partial(self._record.has, call_sid), most=LONGEST_QUESTION_S)
+        except OutOfTimeError as error:
+            logger.warning(
+                "Cannot read from Airflow whether an alert has placed call %s: %s", call_sid, error
+            )
+            return None
+
+    def _write(self, change: Callable[[], object], *, most: float) -> None:
+        if not self._record.may_write:
+            return
+        try:
+            self._deadline.bound(change, most=most)
+        except OutOfTimeError:
+            logger.debug("What is kept in Airflow of the call to %s is still on its way.", self.callee)
+        except Exception as error:
+            logger.warning("Cannot keep in Airflow what became of the call to %s: %s", self.callee, error)
+
+    def _clean(self, cooldown: Cooldown) -> None:
+        """Delete what is kept of the calls before the cooldown: where this one stands, they cover nothing."""
+
+        def clean() -> None:
+            for call in islice(cooldown.calls_before(CLEANED_BEFORE_S), MOST_CLEANED):
+                self._record.forget(call.sid)
+
+        self._write(clean, most=LONGEST_CLEANING_S)
 
     # Placing ----------------------------------------------------------------------------------------------
 
@@ -159,6 +210,8 @@ class Alert:
                     lambda: self._client.create_call(self._params), most=self._time_for_an_answer()
                 )
                 self.placed = call
+                self.is_settled.set()
+                self._write(partial(self._record.add, call.sid), most=LONGEST_WRITE_S)
                 return Alerted(call, is_ours=True)
             except (OutOfTimeError, TwilioAmbiguousError) as error:
                 self._unanswered += 1

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
     from airflow_provider_twiliocall.notifications.alert import Alert, Alerted
+    from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
     from airflow_provider_twiliocall.notifications.this_process import WaitingTime
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
@@ -265,6 +266,7 @@ class TwilioCallNotifier(BaseNotifier):
 
     async def async_notify(self, context: Context) -> None:
         """Call everybody, as :meth:`notify` does, without holding up the event loop."""
+        from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
         from airflow_provider_twiliocall.notifications.this_process import WaitingTime, this_process
 
         contacts = callees_of(self.to)
@@ -279,7 +281,8 @@ class TwilioCallNotifier(BaseNotifier):
         failures: list[str] = []
         # Alerts wait beside one another here, and nobody waits for them.
         waiting_time = WaitingTime(math.inf)
-        prepared = submit(lambda: self._alerts(hook, contacts, context, waiting_time, failures))
+        record = AlertRecord.for_trigger(asyncio.get_running_loop())
+        prepared = submit(lambda: self._alerts(hook, contacts, context, waiting_time, record, failures))
         ringing = [(alert, submit(alert.ring)) for alert in await asyncio.wrap_future(prepared)]
         await asyncio.gather(*(asyncio.wrap_future(rung) for _, rung in ringing), return_exceptions=True)
         self._tell_all(ringing, failures)
@@ -302,6 +305,7 @@ class TwilioCallNotifier(BaseNotifier):
     def _call_everybody(self, hook: TwilioCallHook, contacts: list[Any], context: Context) -> None:
         from concurrent.futures import wait
 
+        from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
         from airflow_provider_twiliocall.notifications.deadline import Deadline
         from airflow_provider_twiliocall.notifications.this_process import this_process
         from airflow_provider_twiliocall.notifications.threads import in_thread
@@ -309,7 +313,8 @@ class TwilioCallNotifier(BaseNotifier):
         end = Deadline(BUDGET_S)
         failures: list[str] = []
         waiting_time = this_process().waiting_time
-        alerts = self._alerts(hook, contacts, context, waiting_time, failures)
+        record = AlertRecord.for_callback(context if isinstance(context, Mapping) else {})
+        alerts = self._alerts(hook, contacts, context, waiting_time, record, failures)
         ringing = [(alert, in_thread(alert.ring)) for alert in alerts]
         for alert, _ in ringing:
             alert.is_settled.wait(end.left)
@@ -323,6 +328,7 @@ class TwilioCallNotifier(BaseNotifier):
         contacts: list[Any],
         context: Context,
         waiting_time: WaitingTime,
+        record: AlertRecord,
         failures: list[str],
     ) -> list[Alert]:
         from airflow_provider_twiliocall.arguments import mask_secrets
@@ -354,6 +360,7 @@ class TwilioCallNotifier(BaseNotifier):
                     delivery=self.delivery,
                     seconds=BUDGET_S - _SLACK_S,
                     waiting_time=waiting_time,
+                    record=record,
                 )
                 alerts.setdefault(params.to, alert)
         return list(alerts.values())
@@ -394,11 +401,7 @@ class TwilioCallNotifier(BaseNotifier):
             if not alert.is_settled.is_set():
                 self._failed(alert.callee, f"no answer within {BUDGET_S:g} s: the phone may ring", failures)
             elif (call := alert.placed) is not None:
-                self.log.info(
-                    "Placed call %s to %s. The look whether another one covers it goes on.",
-                    call.sid,
-                    alert.callee,
-                )
+                self.log.info("Placed call %s to %s. The second look goes on.", call.sid, alert.callee)
             future.add_done_callback(lambda done: self._tell(alert, done, []))
             return
         if (error := future.exception()) is not None:
@@ -408,8 +411,9 @@ class TwilioCallNotifier(BaseNotifier):
         if alerted.is_ours:
             self.log.info("Placed call %s to %s.", alerted.call.sid, alert.callee)
         else:
-            self.log.info(
-                "No call of its own to %s: call %s (%s) covers this alert, within the cooldown of %s.",
+            self.log.warning(
+                "No call of its own to %s: call %s (%s) covers this alert, within the cooldown of %s. "
+                "To ring all the same, give alerts a from_ of their own or a shorter cooldown, or cooldown=None.",
                 alert.callee,
                 alerted.call.sid,
                 alerted.call.status,

@@ -132,3 +132,18 @@ def test_a_cooldown_given_as_a_timedelta_reaches_the_callback_of_a_deadline(
     sid = rung(number)
 
     wait_for_log(airflow, files, f"call {sid} (", "covers this alert, within the cooldown of 1:02:00")
+
+
+# What alerts have placed
+
+
+@pytest.mark.parametrize("number", [FAILED, DAG_FAILED, LATE_ASYNC])
+def test_what_a_task_a_dag_or_a_trigger_has_placed_is_known_to_the_alerts_of_all_processes(
+    number: str, airflow: Airflow, rung: Rung
+) -> None:
+    name = f"twilio_call_alert_{rung(number)}"
+
+    def names() -> list[str]:
+        return [each["key"] for each in airflow.get("variables", limit=100)["variables"]]
+
+    wait_until(lambda: name in names(), name, ALERT_LIMIT_S)

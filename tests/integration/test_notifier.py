@@ -12,6 +12,7 @@ from typing import Any
 
 import airflow.serialization.serialized_objects as serialization
 import pytest
+from airflow import __version__ as airflow_version
 from airflow.sdk import DAG
 from airflow.sdk.log import mask_secret
 
@@ -34,6 +35,8 @@ from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.simulator.fault import Fault, FaultKind
 from airflow_provider_twiliocall.simulator.operation import Operation
 from airflow_provider_twiliocall.twilio.client import TwilioClient
+from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from tests.airflow_variables import AirflowVariables
 
 VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 ANNE, BERT, CLEO = "+15551230001", "+15551230002", "+15551230003"
@@ -44,6 +47,11 @@ LONGEST_REST_S = 60.0
 
 # It has another name since 3.2.
 SERIALIZER = getattr(serialization, "DagSerialization", None) or serialization.SerializedDAG
+
+
+from_airflow_3_2_on = pytest.mark.skipif(
+    airflow_version.startswith("3.1."), reason="one thread only may ask Airflow's API there"
+)
 
 
 @pytest.fixture
@@ -478,6 +486,94 @@ def test_waiting_for_a_thread_is_not_counted_among_the_seconds_of_an_alert(
 
     assert sorted(rung(twilio)) == numbers
     assert creates(twilio) == 4
+
+
+# Calls of others
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> AirflowVariables:
+    """Those of the Airflow that runs the callback."""
+    variables = AirflowVariables()
+    variables.connect(monkeypatch)
+    return variables
+
+
+def ring_by_hand(number: str = ANNE) -> None:
+    """As an operator does, and a person who tries it."""
+    TwilioCallHook().create_call(CreateCallParams(to=number, twiml="<Response/>"))
+
+
+@from_airflow_3_2_on
+def test_an_ordinary_call_silences_no_alert(twilio: TwilioSimulator, variables: AirflowVariables) -> None:
+    ring_by_hand()
+    twilio.skip(120)
+    notify(context={"dag": None})
+    assert rung(twilio) == [ANNE, ANNE]
+    assert list(variables.kept) == [f"twilio_call_alert_{twilio.calls[1]['sid']}"]
+
+
+@from_airflow_3_2_on
+def test_the_call_of_an_alert_covers_the_next_one_for_as_long_as_the_cooldown_says(
+    twilio: TwilioSimulator, variables: AirflowVariables
+) -> None:
+    notify(context={"dag": None})
+    twilio.skip(120)
+    ring_by_hand()
+    twilio.skip(120)
+    notify(context={"dag": None})
+    assert rung(twilio) == [ANNE, ANNE]
+
+
+@from_airflow_3_2_on
+def test_in_the_event_loop_an_ordinary_call_silences_no_alert_either(
+    twilio: TwilioSimulator, variables: AirflowVariables
+) -> None:
+    ring_by_hand()
+    twilio.skip(120)
+    asyncio.run(_awaited(TwilioCallNotifier(to=ANNE)))
+    assert rung(twilio) == [ANNE, ANNE]
+    assert list(variables.kept) == [f"twilio_call_alert_{twilio.calls[1]['sid']}"]
+
+
+def test_where_nobody_can_tell_who_has_placed_a_call_it_covers(twilio: TwilioSimulator) -> None:
+    ring_by_hand()
+    twilio.skip(120)
+    notify(context={"dag": None})
+    assert rung(twilio) == [ANNE]
+
+
+@from_airflow_3_2_on
+def test_a_call_that_gave_way_is_not_kept_as_that_of_an_alert(
+    twilio: TwilioSimulator, variables: AirflowVariables
+) -> None:
+    notify(context={"dag": None})
+    # The second does not see the first before it has placed its own.
+    twilio.inject(Fault(kind=FaultKind.LIST_LAG, seconds=60, operations=LISTS))
+    notify(context={"dag": None})
+    assert list(variables.kept) == [f"twilio_call_alert_{twilio.calls[0]['sid']}"]
+
+
+@from_airflow_3_2_on
+def test_what_is_kept_of_calls_before_the_cooldown_is_deleted_when_the_next_one_rings(
+    twilio: TwilioSimulator, variables: AirflowVariables
+) -> None:
+    for _ in range(3):
+        notify(context={"dag": None})
+        twilio.skip(16 * 60)
+    assert list(variables.kept) == [f"twilio_call_alert_{twilio.calls[2]['sid']}"]
+
+
+def test_what_covers_is_a_warning_that_says_what_to_do(
+    twilio: TwilioSimulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    notify()
+    capfd.readouterr()
+    with caplog.at_level(logging.WARNING):
+        notify()
+    said = caplog.text + "".join(capfd.readouterr())
+    assert "[warning" in said or "WARNING" in said
+    assert "give alerts a from_ of their own or a shorter cooldown, or cooldown=None" in said
 
 
 # Lost answers

@@ -24,6 +24,7 @@ import pytest
 
 from airflow_provider_twiliocall import cooldown
 from airflow_provider_twiliocall.notifications import alert, deadline, this_process
+from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.notifications.this_process import WaitingTime
 from airflow_provider_twiliocall.simulator import account
@@ -131,6 +132,32 @@ def _raise(error: Exception) -> None:
     raise error
 
 
+class VirtualRecord(AlertRecord):
+    """The record of what alerts have placed, in this process; an answer takes its time.
+
+    :param answer: seconds
+    """
+
+    def __init__(self, time: VirtualTime, answer: float) -> None:
+        super().__init__()
+        self.may_write = True
+        self.kept: set[str] = set()
+        self._time = time
+        self._answer = answer
+
+    def has(self, call_sid: str) -> bool:
+        self._time.sleep(self._answer)
+        return call_sid in self.kept
+
+    def add(self, call_sid: str) -> None:
+        self._time.sleep(self._answer)
+        self.kept.add(call_sid)
+
+    def forget(self, call_sid: str) -> None:
+        self._time.sleep(self._answer)
+        self.kept.discard(call_sid)
+
+
 @dataclass(frozen=True)
 class Weather:
     """How Twilio does.
@@ -138,11 +165,13 @@ class Weather:
     :param lag: seconds until a list shows a call
     :param answer: seconds that an answer takes, on average
     :param capacity: requests answered in a second
+    :param record: seconds that Airflow takes to answer what it keeps of alerts
     """
 
     lag: float = 0.0
     answer: float = 0.1
     capacity: float = 1000.0
+    record: float = 0.05
 
 
 class VirtualTwilio:
@@ -153,6 +182,7 @@ class VirtualTwilio:
     def __init__(self, time: VirtualTime, chance: random.Random, weather: Weather) -> None:
         self.account = Account(Clock(read=time.time), calls_per_second=1.0)
         self.account.script.set(NUMBER, as_endings({"outcome": "human", "talk": 60}))
+        self.record = VirtualRecord(time, weather.record)
         self.requests = 0
         self._time = time
         self._chance = chance
@@ -225,6 +255,7 @@ def storm(
             delivery="at_least_once",
             seconds=BUDGET,
             waiting_time=WaitingTime(math.inf),
+            record=twilio.record,
         ).ring()
 
     for _ in range(notifiers):

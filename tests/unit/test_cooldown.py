@@ -69,12 +69,26 @@ class Twilio:
         return call(int(call_sid[2:], 16), "canceled")
 
 
-def cooldown(twilio: Twilio, minutes: float = 15) -> Cooldown:
-    return Cooldown(twilio, to=TO, from_=FROM, lasts=timedelta(minutes=minutes))  # type: ignore[arg-type]
+class Record:
+    """What is known of who placed which call; of others nothing is known."""
+
+    def __init__(self, *of_alerts: int) -> None:
+        self.asked: list[str] = []
+        self._of_alerts = {sid(number) for number in of_alerts}
+
+    def __call__(self, call_sid: str) -> bool:
+        self.asked.append(call_sid)
+        return call_sid in self._of_alerts
 
 
-def give_way(twilio: Twilio, own: Call) -> Call | None:
-    return cooldown(twilio).give_way(own, until=time.monotonic() + 5)
+def cooldown(twilio: Twilio, minutes: float = 15, record: Record | None = None) -> Cooldown:
+    known = {} if record is None else {"placed_by_alert": record}
+    lasts = timedelta(minutes=minutes)
+    return Cooldown(twilio, to=TO, from_=FROM, lasts=lasts, **known)  # type: ignore[arg-type]
+
+
+def give_way(twilio: Twilio, own: Call, record: Record | None = None) -> Call | None:
+    return cooldown(twilio, record=record).give_way(own, until=time.monotonic() + 5)
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +160,79 @@ def test_after_a_storm_the_one_that_rings_is_found_behind_those_that_were_cancel
 def test_a_list_that_cannot_be_read_is_said_so() -> None:
     with pytest.raises(TwilioUnreachableError):
         cooldown(Twilio(TwilioUnreachableError("away"))).covering_call()
+
+
+# Who placed the call
+
+
+def test_a_call_that_no_alert_has_placed_covers_nothing_after_a_minute() -> None:
+    twilio = Twilio([call(1, "completed", age=120)])
+    assert cooldown(twilio, record=Record()).covering_call() is None
+    assert cooldown(twilio, record=Record(1)).covering_call() == call(1, "completed", age=120)
+
+
+def test_a_young_call_covers_without_asking_who_has_placed_it() -> None:
+    record = Record()
+    assert cooldown(Twilio([call(1, "completed", age=50)]), record=record).covering_call() is not None
+    assert record.asked == []
+
+
+def test_the_youth_of_a_call_is_told_by_the_clock_of_twilio() -> None:
+    behind_by_an_hour = Twilio([call(1, "completed", age=3600 + 50)], clock_offset=-3600.0)
+    assert cooldown(behind_by_an_hour, record=Record()).covering_call() is not None
+
+
+def test_where_nobody_can_tell_who_has_placed_it_a_call_covers() -> None:
+    twilio = Twilio([call(1, "completed", age=120)])
+    nobody_knows = Cooldown(
+        twilio,  # type: ignore[arg-type]
+        to=TO,
+        from_=FROM,
+        lasts=timedelta(minutes=15),
+        placed_by_alert=lambda call_sid: None,
+    )
+    assert nobody_knows.covering_call() is not None
+
+
+def test_the_call_of_an_alert_covers_behind_calls_of_others() -> None:
+    twilio = Twilio([call(2, "completed", age=120), call(1, "completed", age=180)])
+    covering = cooldown(twilio, record=Record(1)).covering_call()
+    assert covering is not None and covering.sid == sid(1)
+
+
+def test_nothing_is_asked_of_calls_that_cannot_cover() -> None:
+    record = Record()
+    reached_nobody = [call(number, "busy", age=120) for number in range(1, 9)]
+    assert cooldown(Twilio(reached_nobody), record=record).covering_call() is None
+    assert record.asked == []
+
+
+def test_a_number_that_is_called_all_the_time_does_not_make_it_ask_for_ever() -> None:
+    record = Record(1)
+    calls = [*(call(number, "completed", age=120) for number in range(2, 100)), call(1, "completed", age=130)]
+    assert cooldown(Twilio(calls), record=record).covering_call() is None
+    assert len(record.asked) == 10
+
+
+def test_nobody_gives_way_to_a_call_that_no_alert_has_placed_and_it_is_asked_for_once() -> None:
+    record = Record()
+    twilio = Twilio([call(9), call(5, "completed", age=120)])
+    rule = cooldown(twilio, record=record)
+    assert rule.covering_call() == call(9)
+    assert rule.give_way(call(9), until=time.monotonic() + 5) == call(9)
+    assert record.asked == [sid(5)]
+
+
+def test_what_is_left_when_one_has_given_way_has_to_be_a_call_of_an_alert() -> None:
+    twilio = Twilio([call(9), call(5, age=3)], [call(7, "completed", age=120)])
+    twilio.gone = {sid(5)}
+    assert give_way(twilio, call(9), Record()) is None
+
+
+def test_calls_before_the_cooldown_are_those_of_the_first_page() -> None:
+    calls = [call(1, age=60), *(call(number, age=1000 + number) for number in range(2, 100))]
+    before = [each.sid for each in cooldown(Twilio(calls)).calls_before(3600)]
+    assert before == [sid(number) for number in range(2, PAGE_SIZE + 1)]
 
 
 # Giving way
