@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from airflow_provider_twiliocall.content import SAYS_WHAT, is_true, problems_of_content
 from airflow_provider_twiliocall.outcome import answerers
 from airflow_provider_twiliocall.redaction import RedactionError, redacted
 from airflow_provider_twiliocall.rendered import is_nothing
@@ -18,17 +19,8 @@ from airflow_provider_twiliocall.twilio.twiml import (
     message_to_twiml,
 )
 
-_SAYS_WHAT = ("message", "audio_url", "url", "twiml", "application_sid")
 _SILENCE = "<Response/>"
 _SECRETS = ("sip_auth_password", "call_token")
-
-# What each way of speaking has a meaning for.
-_SPOKEN = {
-    "voice": ("message",),
-    "language": ("message",),
-    "verbatim": ("message",),
-    "repeat": ("message", "audio_url"),
-}
 
 # Some 120 words a minute; Twilio's voices say 150 to 180.
 SLOW_SPEECH_CHARACTERS_PER_S = 10
@@ -70,7 +62,7 @@ def params_from_arguments(
     :raises CallParamsError: all mistakes at once
     """
     fields, refusals = numbers_in_e164(arguments, default_country)
-    problems = _problems_of_what_is_heard(fields, said)
+    problems = problems_of_content(fields, said)
     if not problems:
         try:
             fields.update(_fields_of_what_is_said(said, fields))
@@ -79,21 +71,12 @@ def params_from_arguments(
     if problems:
         # So that the missing TwiML is not complained of a second time.
         fields.update(url=None, application_sid=None, twiml=_SILENCE)
-    try:
-        accepted = answerers(accept_answered_by)
-    except ValueError as error:
-        problems.append(str(error))
-        accepted = None
-    if accepted is not None:
-        if not is_nothing(fields["send_digits"]):
-            problems.append(
-                "accept_answered_by needs answering machine detection, which Twilio switches off for calls with "
-                "send_digits: drop one of the two"
-            )
-        if is_nothing(fields["machine_detection"]):
-            # Only Enable reports a machine at its first word; the other leaves the message after the beep.
-            wants_start = AnsweredBy.MACHINE_START in accepted
-            fields["machine_detection"] = "Enable" if wants_start else "DetectMessageEnd"
+    problems += _problems_of_answerers(accept_answered_by, fields["send_digits"])
+    accepted = None if problems else answerers(accept_answered_by)
+    if accepted is not None and is_nothing(fields["machine_detection"]):
+        # Only Enable reports a machine at its first word; the other leaves the message after the beep.
+        wants_start = AnsweredBy.MACHINE_START in accepted
+        fields["machine_detection"] = "Enable" if wants_start else "DetectMessageEnd"
     try:
         params = CreateCallParams(**fields)
     except CallParamsError as error:
@@ -109,17 +92,47 @@ def _told_once(problems: list[str], refusals: Mapping[str, str]) -> list[str]:
     return [*refusals.values(), *others]
 
 
-def _problems_of_what_is_heard(fields: Mapping[str, Any], said: Mapping[str, Any]) -> list[str]:
-    heard = {name: said[name] if name in said else fields[name] for name in _SAYS_WHAT}
-    given = [name for name in _SAYS_WHAT if not is_nothing(heard[name])]
-    if not given and said["message"] is None:
-        return ["one of message, audio_url, url, twiml and application_sid has to say what the callee hears"]
-    if len(given) > 1 and given[0] in said:
-        return [f"{' and '.join(given)} exclude one another: keep the one the callee shall hear"]
+def problems_of_literals(known: Mapping[str, Any], *, later: Collection[str]) -> list[str]:
+    """Say what is wrong with the arguments that are known when a DAG is parsed.
+
+    :param known: by name, without numbers and message
+    :param later: names of those that are given too, with values that are not known yet
+    """
+    fields = {name: value for name, value in known.items() if name in CreateCallParams.model_fields}
     return [
-        f"{name} has a meaning only for a {' or '.join(spoken)}: leave it out (it may also come from default_args)"
-        for name, spoken in _SPOKEN.items()
-        if not is_nothing(said[name]) and given and given[0] not in spoken
+        *_problems_of_speech({name: value for name, value in known.items() if not is_nothing(value)}),
+        *_problems_of_answerers(known.get("accept_answered_by"), known.get("send_digits")),
+        *CreateCallParams.problems_of(fields, later=later),
+    ]
+
+
+def _problems_of_speech(said: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for name in ("voice", "language", "repeat", "verbatim", "audio_url"):
+        if name not in said:
+            continue
+        try:
+            if name == "audio_url":
+                audio_to_twiml(said[name])
+            elif name == "verbatim":
+                is_true(name, said[name])
+            else:
+                message_to_twiml("heard", **{name: said[name]})
+        except ValueError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _problems_of_answerers(accept_answered_by: Any, send_digits: Any) -> list[str]:
+    try:
+        accepted = answerers(accept_answered_by)
+    except ValueError as error:
+        return [str(error)]
+    if accepted is None or is_nothing(send_digits):
+        return []
+    return [
+        "accept_answered_by needs answering machine detection, which Twilio switches off for calls with "
+        "send_digits: drop one of the two"
     ]
 
 
@@ -132,7 +145,7 @@ def _fields_of_what_is_said(said: Mapping[str, Any], fields: Mapping[str, Any]) 
     repeat = 1 if speech["repeat"] is None else speech["repeat"]
     if speech["audio_url"] is not None:
         return {"twiml": audio_to_twiml(speech["audio_url"], repeat=repeat)}
-    if any(not is_nothing(fields[name]) for name in _SAYS_WHAT if name in fields):
+    if any(not is_nothing(fields[name]) for name in SAYS_WHAT if name in fields):
         return {}
     # A template that finds nothing renders to "None", which nobody means to have said.
     message = _without_secrets("" if speech["message"] is None else speech["message"])
@@ -141,7 +154,7 @@ def _fields_of_what_is_said(said: Mapping[str, Any], fields: Mapping[str, Any]) 
         voice=speech["voice"],
         language=speech["language"],
         repeat=repeat,
-        verbatim=_is_true("verbatim", speech["verbatim"]),
+        verbatim=is_true("verbatim", speech["verbatim"]),
     )
     if not is_nothing(fields["time_limit"]):
         return {"twiml": twiml}
@@ -155,15 +168,6 @@ def _without_secrets(message: Any) -> Any:
         return redacted(message) if isinstance(message, str) else message
     except RedactionError as error:
         raise ValueError(f"message: {error}") from None
-
-
-def _is_true(name: str, value: Any) -> bool:
-    if value is None:
-        return False
-    words = {"true": True, "false": False}
-    if str(value).strip().lower() not in words:
-        raise ValueError(f"{name}={value!r:.80} is neither True nor False")
-    return words[str(value).strip().lower()]
 
 
 def time_limit_for(message: str, detection_timeout: Any = None, *, repeat: Any = 1) -> int:

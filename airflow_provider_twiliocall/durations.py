@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from typing import Any
+
+
+def in_seconds(value: Any) -> Any:
+    """Return a timedelta in seconds, and anything else as it is."""
+    return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def read_seconds(name: str, value: float | timedelta) -> float:
@@ -12,10 +18,8 @@ def read_seconds(name: str, value: float | timedelta) -> float:
     :param name: of the argument, for the message
     :raises ValueError: neither a number of seconds nor a timedelta
     """
-    if isinstance(value, timedelta):
-        return value.total_seconds()
     try:
-        seconds = math.nan if isinstance(value, bool) else float(value)
+        seconds = math.nan if isinstance(value, bool) else float(in_seconds(value))
     except (TypeError, ValueError):
         seconds = math.nan
     if math.isnan(seconds):

@@ -26,6 +26,16 @@ def is_template(value: Any) -> bool:
     return hasattr(value, "resolve")
 
 
+def is_literal(value: Any) -> bool:
+    """Say whether the value is the same at run time: it has no template in it, and nothing of another task's."""
+    if isinstance(value, Mapping):
+        return all(map(is_literal, value.values()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(map(is_literal, value))
+    # Airflow calls what can be called, and takes what comes of it.
+    return not is_template(value) and not callable(value)
+
+
 def is_nothing(value: Any) -> bool:
     """Say whether nothing is left of it, or only what a template makes of a value that is not there."""
     return value is None or (isinstance(value, str) and value.strip() in ("", "None"))

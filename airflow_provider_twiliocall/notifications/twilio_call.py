@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
 
+from airflow_provider_twiliocall.literals import check_choice, literal_problems, problems_of, refuse
 from airflow_provider_twiliocall.notifications.callees import callees_of, shown
-from airflow_provider_twiliocall.rendered import is_nothing, is_template
+from airflow_provider_twiliocall.rendered import is_nothing
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ BUDGET_S = 10.0
 _SLACK_S = 0.5
 
 _INSTEAD_OF_A_MESSAGE = ("audio_url", "url", "twiml", "application_sid")
-
-_WORDS = ("message",)
-# With what each has a meaning.
-_WAYS_OF_SAYING = {"voice": _WORDS, "language": _WORDS, "verbatim": _WORDS, "repeat": (*_WORDS, "audio_url")}
 
 
 class TwilioCallNotificationError(AirflowException):
@@ -92,9 +89,9 @@ class TwilioCallNotifier(BaseNotifier):
     :param status_callback_event: which progress: initiated, ringing, answered, completed
     :param status_callback_method: GET or POST
     :param send_digits: keys to press once connected, ``0-9 A-D # * w W``
-    :param timeout: seconds to let it ring, 1 to 600
-    :param time_limit: seconds the call may last; default: for a message the time to say it twice over and some
-        two minutes, otherwise Twilio's own 14400
+    :param timeout: seconds, or a timedelta, to let it ring, 1 to 600
+    :param time_limit: seconds, or a timedelta, the call may last; default: for a message the time to say it twice
+        over and some two minutes, otherwise Twilio's own 14400
     :param record: whether to record the call
     :param recording_channels: mono or dual
     :param recording_track: inbound, outbound or both
@@ -106,7 +103,7 @@ class TwilioCallNotifier(BaseNotifier):
     :param sip_auth_username: for SIP callees
     :param sip_auth_password: for SIP callees; masked
     :param machine_detection: Enable or DetectMessageEnd
-    :param machine_detection_timeout: seconds
+    :param machine_detection_timeout: seconds, or a timedelta
     :param machine_detection_speech_threshold: milliseconds, 1000 to 6000
     :param machine_detection_speech_end_threshold: milliseconds, 500 to 5000
     :param machine_detection_silence_timeout: milliseconds, 2000 to 10000
@@ -155,8 +152,8 @@ class TwilioCallNotifier(BaseNotifier):
         status_callback_event: Sequence[str] | str | None = None,
         status_callback_method: str | None = None,
         send_digits: str | None = None,
-        timeout: int | str | None = None,
-        time_limit: int | str | None = None,
+        timeout: float | timedelta | str | None = None,
+        time_limit: float | timedelta | str | None = None,
         record: bool | str | None = None,
         recording_channels: str | None = None,
         recording_track: str | None = None,
@@ -168,7 +165,7 @@ class TwilioCallNotifier(BaseNotifier):
         sip_auth_username: str | None = None,
         sip_auth_password: str | None = None,
         machine_detection: str | None = None,
-        machine_detection_timeout: int | str | None = None,
+        machine_detection_timeout: float | timedelta | str | None = None,
         machine_detection_speech_threshold: int | str | None = None,
         machine_detection_speech_end_threshold: int | str | None = None,
         machine_detection_silence_timeout: int | str | None = None,
@@ -188,43 +185,23 @@ class TwilioCallNotifier(BaseNotifier):
         super().__init__(**kwargs)
         for name in (*CREATE_CALL_FIELDS, *SPEECH_FIELDS):
             setattr(self, name, arguments[name])
-        self.cooldown = _duration(cooldown)
         self.twilio_conn_id = twilio_conn_id
         self.delivery = delivery
-        self._refuse_what_cannot_work()
+        refuse([*self._problems(cooldown), *self._literal_problems()])
+        self.cooldown = _duration(cooldown)
 
-    def _refuse_what_cannot_work(self) -> None:
-        callees_of(self.to)
-        instead = [name for name in _INSTEAD_OF_A_MESSAGE if getattr(self, name) is not None]
-        if self.message is not None:
-            if not isinstance(self.message, str):
-                raise ValueError(
-                    f"message is {type(self.message).__name__}, not text: give the words to say as a string"
-                )
-            if not self.message.strip():
-                raise ValueError(
-                    "message is empty: give the words to say, or leave it out for the default ones"
-                )
-            instead.insert(0, "message")
-        if len(instead) > 1 and instead[0] in SPEECH_FIELDS:
-            raise ValueError(f"{' and '.join(instead)} exclude one another: keep the one to be heard")
-        self._refuse_what_cannot_be_said(instead[0] if instead else "message")
-        if self.delivery not in ("at_most_once", "at_least_once"):
-            raise ValueError(f"delivery={self.delivery!r} is neither 'at_most_once' nor 'at_least_once'")
+    def _problems(self, cooldown: Any) -> list[str]:
+        return problems_of(
+            lambda: _duration(cooldown),
+            lambda: check_choice("delivery", self.delivery, ("at_most_once", "at_least_once")),
+        )
 
-    def _refuse_what_cannot_be_said(self, heard: str) -> None:
-        ways = {name: value for name in _WAYS_OF_SAYING if (value := getattr(self, name)) is not None}
-        for name in ways:
-            if heard not in _WAYS_OF_SAYING[name]:
-                raise ValueError(f"{name} has no meaning for {heard}: leave it out")
-        literals = {name: value for name, value in ways.items() if not is_template(value)}
-        if str(literals.pop("verbatim", False)).strip().lower() not in ("true", "false"):
-            raise ValueError(f"verbatim={self.verbatim!r:.80} is neither True nor False")
-        if literals:
-            # Paid at parse by those alone who ask for it: when the alert has to ring, it is too late to complain.
-            from airflow_provider_twiliocall.twilio.twiml import message_to_twiml
-
-            message_to_twiml("heard", **literals)
+    def _literal_problems(self) -> list[str]:
+        try:
+            callees = callees_of(self.to)
+        except ValueError as error:
+            return [str(error), *literal_problems(self, [], has_default_message=True)]
+        return literal_problems(self, callees, has_default_message=True)
 
     # As Airflow calls it ----------------------------------------------------------------------------------
 

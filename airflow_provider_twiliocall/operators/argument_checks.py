@@ -32,26 +32,14 @@ def check_only_when_waiting(task: Any, names: Iterable[str]) -> None:
             )
 
 
-def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
-    """Refuse what is none of the words there are.
-
-    :raises ValueError: names them
-    """
-    if value in choices:
-        return
-    *others, last = map(repr, choices)
-    if len(others) == 1:
-        raise ValueError(f"{name}={value!r} is neither {others[0]} nor {last}")
-    raise ValueError(f"{name}={value!r} is none of {', '.join(others)} and {last}")
-
-
 def check_poll_interval(poll_interval: Any) -> None:
     """Refuse what is no time to wait between two looks.
 
+    :param poll_interval: a timedelta has been brought to seconds
     :raises ValueError: no positive number of seconds
     """
     if isinstance(poll_interval, bool) or not isinstance(poll_interval, (int, float)):
-        raise ValueError(f"poll_interval={poll_interval!r} is not a number of seconds")
+        raise ValueError(f"poll_interval={poll_interval!r} is neither a number of seconds nor a timedelta")
     if not 0 < poll_interval < math.inf:
         raise ValueError(f"poll_interval={poll_interval!r} has to be more than 0 seconds")
 
@@ -81,7 +69,19 @@ def check_duration(name: str, value: float | timedelta, *, or_zero: bool = False
         raise ValueError(f"{name}={value!r} has to be {'0 s or more' if or_zero else 'more than 0 seconds'}")
 
 
-def check_redial_on(redial_on: Any) -> list[str]:
+def check_call_window(call_window: Any) -> None:
+    """Refuse a window that could not be used at run time, as far as it is known.
+
+    :raises ValueError: says what is wrong with it
+    """
+    if call_window is None:
+        return
+    from airflow_provider_twiliocall.call_window import CallWindow
+
+    CallWindow.check_literal(call_window)
+
+
+def read_redial_on(redial_on: Any) -> list[str]:
     """Return ``redial_on`` as a sorted list: a DAG must serialize alike at every parse.
 
     :raises ValueError: no collection of endings
@@ -94,13 +94,50 @@ def check_redial_on(redial_on: Any) -> list[str]:
     return sorted(words)
 
 
-def check_max_dials(max_dials: Any) -> None:
-    """Refuse what is no number of dials.
+def check_redial_on(redial_on: Any, accept_answered_by: Any) -> None:
+    """Refuse what is no set of endings, or has one that cannot come.
 
-    :raises ValueError: below 1, or more than the journal remembers
+    :raises ValueError: as :func:`read_redial_on` does, or a voicemail counts as an answer
+    """
+    if "voicemail" in read_redial_on(redial_on) and accept_answered_by is None:
+        raise ValueError(
+            "redial_on has voicemail, and anybody's answer counts: say who has to answer, such as "
+            "accept_answered_by={'human', 'unknown'}"
+        )
+
+
+def check_rounds(rounds: Any) -> None:
+    """Refuse what is no number of rounds.
+
+    :raises ValueError: below 1, or no whole number
+    """
+    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
+        raise ValueError(f"rounds={rounds!r} is no number of rounds: give 1 or more")
+
+
+def check_detection_stays_on(send_digits: Any) -> None:
+    """Refuse keys to press for a task that has to know who answered.
+
+    :raises ValueError: there are some
+    """
+    if send_digits is not None:
+        raise ValueError(
+            "send_digits makes Twilio switch answering machine detection off, and nobody could tell who was "
+            "reached: leave it out (it may also come from default_args)"
+        )
+
+
+def check_max_dials(max_dials: Any, *, waits: bool) -> None:
+    """Refuse what is no number of dials, and several for a task that does not wait.
+
+    :raises ValueError: below 1, or more than the journal remembers, or nothing would be known of their ends
     """
     is_number = isinstance(max_dials, int) and not isinstance(max_dials, bool)
     if not is_number or not 1 <= max_dials <= MOST_MAX_DIALS:
         raise ValueError(
             f"max_dials={max_dials!r} is no number of dials: give 1 or more, at most {MOST_MAX_DIALS}"
+        )
+    if max_dials > 1 and not waits:
+        raise ValueError(
+            "max_dials has a meaning only for a task that waits for the call: add wait_for_completion=True"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
@@ -40,8 +41,8 @@ class CallArguments(TypedDict, total=False):
     status_callback_event: Sequence[str] | str | None
     status_callback_method: str | None
     send_digits: str | None
-    timeout: int | str | None
-    time_limit: int | str | None
+    timeout: float | timedelta | str | None
+    time_limit: float | timedelta | str | None
     record: bool | str | None
     recording_channels: str | None
     recording_track: str | None
@@ -53,7 +54,7 @@ class CallArguments(TypedDict, total=False):
     sip_auth_username: str | None
     sip_auth_password: str | None
     machine_detection: str | None
-    machine_detection_timeout: int | str | None
+    machine_detection_timeout: float | timedelta | str | None
     machine_detection_speech_threshold: int | str | None
     machine_detection_speech_end_threshold: int | str | None
     machine_detection_silence_timeout: int | str | None

@@ -10,12 +10,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from airflow_provider_twiliocall.contact import Contact, contacts_in
-from airflow_provider_twiliocall.durations import read_seconds
+from airflow_provider_twiliocall.durations import in_seconds, read_seconds
+from airflow_provider_twiliocall.literals import check_choice, literal_problems, problems_of, refuse
 from airflow_provider_twiliocall.operators.argument_checks import (
-    check_choice,
+    check_detection_stays_on,
     check_duration,
     check_poll_interval,
     check_queue_timeout,
+    check_rounds,
 )
 from airflow_provider_twiliocall.operators.base import CallOperator, Step
 from airflow_provider_twiliocall.operators.call_arguments import (
@@ -25,7 +27,7 @@ from airflow_provider_twiliocall.operators.call_arguments import (
     checked_params,
     takes_call_arguments,
 )
-from airflow_provider_twiliocall.rendered import is_template
+from airflow_provider_twiliocall.rendered import is_literal, is_template
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import AirflowException
@@ -60,7 +62,7 @@ class EscalationArguments(CallArguments, total=False):
     round_after: float | timedelta
     min_duration: float | timedelta
     twilio_conn_id: str
-    poll_interval: float
+    poll_interval: float | timedelta
     queue_timeout: float | timedelta | None
     delivery: Literal["at_most_once", "at_least_once"]
     when_killed: Literal["cancel", "hang_up", "leave"]
@@ -99,7 +101,7 @@ class EscalateCallOperator(CallOperator):
         default 6 s, because nothing is heard for the first 5: Twilio's detection takes some 4 s, and a message
         begins with a second of silence
     :param twilio_conn_id: the connection, of type ``twilio``
-    :param poll_interval: seconds between two looks at a call
+    :param poll_interval: seconds, or a timedelta, between two looks at a call
     :param queue_timeout: seconds, or a timedelta, that a call may stay in Twilio's queue before it is canceled, and the
         next contact is rung; default 2 minutes
     :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
@@ -137,7 +139,7 @@ class EscalateCallOperator(CallOperator):
         round_after: float | timedelta = timedelta(minutes=1),
         min_duration: float | timedelta = DEFAULT_MIN_DURATION_S,
         twilio_conn_id: str = "twilio_default",
-        poll_interval: float = 5,
+        poll_interval: float | timedelta = 5,
         queue_timeout: float | timedelta | None = DEFAULT_QUEUE_TIMEOUT,
         delivery: Literal["at_most_once", "at_least_once"] = "at_least_once",
         when_killed: Literal["cancel", "hang_up", "leave"] = "leave",
@@ -153,33 +155,30 @@ class EscalateCallOperator(CallOperator):
         self.round_after = round_after
         self.min_duration = min_duration
         self.twilio_conn_id = twilio_conn_id
-        self.poll_interval = poll_interval
+        self.poll_interval = in_seconds(poll_interval)
         self.queue_timeout = DEFAULT_QUEUE_TIMEOUT if queue_timeout is None else queue_timeout
         self.delivery = delivery
         self.when_killed = when_killed
-        self._refuse_what_cannot_work()
+        refuse([*self._problems(), *self._literal_problems()])
 
-    def _refuse_what_cannot_work(self) -> None:
-        if isinstance(self.rounds, bool) or not isinstance(self.rounds, int) or self.rounds < 1:
-            raise ValueError(f"rounds={self.rounds!r} is no number of rounds: give 1 or more")
-        check_duration("round_after", self.round_after, or_zero=True)
-        check_duration("min_duration", self.min_duration, or_zero=True)
-        check_poll_interval(self.poll_interval)
-        check_queue_timeout(self.queue_timeout)
-        check_choice("delivery", self.delivery, ("at_most_once", "at_least_once"))
-        check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave"))
-        if self.send_digits is not None:
-            raise ValueError(
-                "send_digits makes Twilio switch answering machine detection off, and nobody could tell who was "
-                "reached: leave it out (it may also come from default_args)"
-            )
+    def _problems(self) -> list[str]:
+        return problems_of(
+            lambda: check_rounds(self.rounds),
+            lambda: check_duration("round_after", self.round_after, or_zero=True),
+            lambda: check_duration("min_duration", self.min_duration, or_zero=True),
+            lambda: check_poll_interval(self.poll_interval),
+            lambda: check_queue_timeout(self.queue_timeout),
+            lambda: check_choice("delivery", self.delivery, ("at_most_once", "at_least_once")),
+            lambda: check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave")),
+            lambda: check_detection_stays_on(self.send_digits),
+        )
+
+    def _literal_problems(self) -> list[str]:
         # What a mapped task is given is known at run time, when a bad contact is no reason not to ring the others.
-        if is_template(self.contacts) or getattr(self, "_BaseOperator__from_mapped", False):
-            return
-        for contact in contacts_in(self.contacts):
-            parts = contact.values() if isinstance(contact, dict) else [contact]
-            if not any(map(is_template, parts)):
-                Contact.from_value(contact)
+        if getattr(self, "_BaseOperator__from_mapped", False):
+            return []
+        numbers, problems = _numbers_in(self.contacts)
+        return problems + literal_problems(self, numbers, named="contacts")
 
     def render_template(
         self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
@@ -422,3 +421,23 @@ class EscalateCallOperator(CallOperator):
             raise TwilioCallNotPlacedError(f"Nobody was reached, and no phone is known to have rung. {told}")
         calls = len({dial.call_sid for dial in dials if dial.call_sid})
         raise TwilioCallEndedForGoodError(f"Nobody was reached with {calls} calls. {told}")
+
+
+def _numbers_in(contacts: Any) -> tuple[list[Any], list[str]]:
+    """Return whom a list of contacts is about, as far as that is known at parse, and what is wrong with the others."""
+    if is_template(contacts) or callable(contacts):
+        return [contacts], []
+    try:
+        given = contacts_in(contacts)
+    except ValueError as error:
+        return [], [str(error)]
+    numbers, problems = [], []
+    for contact in given:
+        if not is_literal(contact):
+            numbers.append("{{ not known yet }}")
+            continue
+        try:
+            numbers.append(Contact.from_value(contact).to)
+        except ValueError as error:
+            problems.append(str(error))
+    return numbers, problems

@@ -11,15 +11,23 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_twiliocall.durations import read_seconds
-from airflow_provider_twiliocall.operators.argument_checks import (
+from airflow_provider_twiliocall.durations import in_seconds, read_seconds
+from airflow_provider_twiliocall.literals import (
     check_choice,
+    literal_problems,
+    problem_of_several,
+    problems_of,
+    refuse,
+)
+from airflow_provider_twiliocall.operators.argument_checks import (
+    check_call_window,
     check_duration,
     check_max_dials,
     check_only_when_waiting,
     check_poll_interval,
     check_queue_timeout,
     check_redial_on,
+    read_redial_on,
 )
 from airflow_provider_twiliocall.operators.base import CallOperator, Step
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
@@ -36,6 +44,9 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
+DEFAULT_REDIAL_AFTER = timedelta(minutes=2)
+DEFAULT_REDIAL_ON = ("busy", "no-answer")
+
 __all__ = ["CreateCallOperator", "EscalateCallOperator"]
 
 
@@ -46,6 +57,10 @@ def __getattr__(name: str) -> Any:
 
         return EscalateCallOperator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _default_deferrable() -> bool:
+    return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
 
 class CreateCallOperator(CallOperator):
@@ -80,7 +95,7 @@ class CreateCallOperator(CallOperator):
     :param wait_for_completion: whether to wait until the call is over
     :param deferrable: whether to wait in the triggerer, without a worker slot;
         default: ``[operators] default_deferrable``
-    :param poll_interval: seconds between two looks at the call
+    :param poll_interval: seconds, or a timedelta, between two looks at the call
     :param accept_answered_by: who may have answered for the task to succeed, such as ``{"human", "unknown"}``.
         Turns on ``machine_detection="DetectMessageEnd"`` unless another is given. Only when waiting.
     :param queue_timeout: seconds, or a timedelta, that the call may stay in Twilio's queue before it is
@@ -88,8 +103,8 @@ class CreateCallOperator(CallOperator):
     :param call_window: when the phone may ring, a :class:`.CallWindow` or its arguments as a dict. A call that has
         not left Twilio's queue when it closes is canceled: so the task goes on until it has, also without
         ``wait_for_completion``
-    :param on_outside_window: what to do outside it: ``"wait"`` defers the task until it opens, ``"skip"`` skips
-        the task, ``"fail"`` fails it for good
+    :param on_outside_window: what to do outside it: ``"wait"``, the default, defers the task until it opens,
+        ``"skip"`` skips the task, ``"fail"`` fails it for good
     :param expires_after: seconds, or a timedelta, after the time for which the DAG run was scheduled (its
         ``run_after``) when ringing has become pointless: the task is skipped then, its call canceled if it is still
         in Twilio's queue
@@ -97,9 +112,10 @@ class CreateCallOperator(CallOperator):
         that holds them; the task of one that is listed is skipped
     :param max_dials: how often this task dials until somebody is reached. With more than 1 its retries do not dial
         again after a bad outcome. Only when waiting.
-    :param redial_after: seconds, or a timedelta, between the end of a call and the next dial; the task is deferred
+    :param redial_after: seconds, or a timedelta, between the end of a call and the next dial; the task is deferred.
+        Default: 2 minutes
     :param redial_on: after which endings it dials again, of ``busy``, ``no-answer``, ``failed`` and ``voicemail``
-        (somebody answered who is not in ``accept_answered_by``)
+        (somebody answered who is not in ``accept_answered_by``). Default: ``busy`` and ``no-answer``
     :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
         ``"at_most_once"`` fails for good and says how to resolve it, ``"at_least_once"`` dials again
     :param when_killed: what becomes of the call when the task is killed, evicted or out of time: ``"cancel"``
@@ -115,9 +131,9 @@ class CreateCallOperator(CallOperator):
     :param status_callback_event: which progress: initiated, ringing, answered, completed
     :param status_callback_method: GET or POST
     :param send_digits: keys to press once connected, ``0-9 A-D # * w W``
-    :param timeout: seconds to let it ring, 1 to 600
-    :param time_limit: seconds the call may last; default: Twilio's own 14400, but for a ``message`` the time to say
-        it twice over and some two minutes. Give 14400 to have no such limit
+    :param timeout: seconds, or a timedelta, to let it ring, 1 to 600
+    :param time_limit: seconds, or a timedelta, the call may last; default: Twilio's own 14400, but for a
+        ``message`` the time to say it twice over and some two minutes. Give 14400 to have no such limit
     :param record: whether to record the call
     :param recording_channels: mono or dual
     :param recording_track: inbound, outbound or both
@@ -129,7 +145,7 @@ class CreateCallOperator(CallOperator):
     :param sip_auth_username: for SIP callees
     :param sip_auth_password: for SIP callees; masked
     :param machine_detection: Enable or DetectMessageEnd
-    :param machine_detection_timeout: seconds
+    :param machine_detection_timeout: seconds, or a timedelta
     :param machine_detection_speech_threshold: milliseconds, 1000 to 6000
     :param machine_detection_speech_end_threshold: milliseconds, 500 to 5000
     :param machine_detection_silence_timeout: milliseconds, 2000 to 10000
@@ -170,17 +186,17 @@ class CreateCallOperator(CallOperator):
         verbatim: bool | str | None = None,
         twilio_conn_id: str = "twilio_default",
         wait_for_completion: bool = False,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float = 5,
+        deferrable: bool | None = None,
+        poll_interval: float | timedelta = 5,
         accept_answered_by: Collection[str] | str | None = None,
         queue_timeout: float | timedelta | None = None,
         call_window: CallWindow | dict[str, Any] | str | None = None,
-        on_outside_window: Literal["wait", "skip", "fail"] = "wait",
+        on_outside_window: Literal["wait", "skip", "fail"] | None = None,
         expires_after: float | timedelta | None = None,
         do_not_call: Collection[str] | str | None = None,
         max_dials: int = 1,
-        redial_after: float | timedelta = timedelta(minutes=2),
-        redial_on: Collection[str] | str = ("busy", "no-answer"),
+        redial_after: float | timedelta | None = None,
+        redial_on: Collection[str] | str | None = None,
         delivery: Literal["at_most_once", "at_least_once"] = "at_most_once",
         when_killed: Literal["cancel", "hang_up", "leave"] = "cancel",
         account_sid: str | None = None,
@@ -194,8 +210,8 @@ class CreateCallOperator(CallOperator):
         status_callback_event: Sequence[str] | str | None = None,
         status_callback_method: str | None = None,
         send_digits: str | None = None,
-        timeout: int | str | None = None,
-        time_limit: int | str | None = None,
+        timeout: float | timedelta | str | None = None,
+        time_limit: float | timedelta | str | None = None,
         record: bool | str | None = None,
         recording_channels: str | None = None,
         recording_track: str | None = None,
@@ -207,7 +223,7 @@ class CreateCallOperator(CallOperator):
         sip_auth_username: str | None = None,
         sip_auth_password: str | None = None,
         machine_detection: str | None = None,
-        machine_detection_timeout: int | str | None = None,
+        machine_detection_timeout: float | timedelta | str | None = None,
         machine_detection_speech_threshold: int | str | None = None,
         machine_detection_speech_end_threshold: int | str | None = None,
         machine_detection_silence_timeout: int | str | None = None,
@@ -229,8 +245,8 @@ class CreateCallOperator(CallOperator):
             setattr(self, name, arguments[name])
         self.twilio_conn_id = twilio_conn_id
         self.wait_for_completion = wait_for_completion
-        self.deferrable = deferrable
-        self.poll_interval = poll_interval
+        self.deferrable = _default_deferrable() if deferrable is None else deferrable
+        self.poll_interval = in_seconds(poll_interval)
         # A set has no order, and a DAG must serialize alike at every parse.
         self.accept_answered_by = (
             sorted(accept_answered_by)
@@ -241,40 +257,58 @@ class CreateCallOperator(CallOperator):
         self.call_window = call_window
         # A template that finds nothing does not mean that there is no window, or nobody on the list.
         self._has_window, self._has_do_not_call = call_window is not None, do_not_call is not None
-        self.on_outside_window = on_outside_window
+        self.on_outside_window = "wait" if on_outside_window is None else on_outside_window
         self.expires_after = expires_after
         self.do_not_call = sorted(do_not_call) if isinstance(do_not_call, (set, frozenset)) else do_not_call
         self.max_dials = max_dials
-        self.redial_after = redial_after
-        self.redial_on = check_redial_on(redial_on)
+        self.redial_after = DEFAULT_REDIAL_AFTER if redial_after is None else redial_after
+        self.redial_on = DEFAULT_REDIAL_ON if redial_on is None else redial_on
         self.delivery = delivery
         self.when_killed = when_killed
-        self._refuse_what_cannot_work()
+        # What default_args give reaches all tasks, also those for which it means nothing.
+        inherited = kwargs.get("default_args") or {}
+        own = {name for name, value in arguments.items() if value is not None and name not in inherited}
+        problems = self._problems()
+        # What a mapped task is given is judged when it runs.
+        if not getattr(self, "_BaseOperator__from_mapped", False):
+            problems += [*self._meaningless(own), *self._literal_problems()]
+        refuse(problems)
+        self.redial_on = read_redial_on(self.redial_on)
 
-    def _refuse_what_cannot_work(self) -> None:
-        check_only_when_waiting(self, ("accept_answered_by", "queue_timeout"))
-        check_choice("delivery", self.delivery, ("at_most_once", "at_least_once"))
-        check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave"))
-        check_choice("on_outside_window", self.on_outside_window, ("wait", "skip", "fail"))
-        check_poll_interval(self.poll_interval)
-        check_queue_timeout(self.queue_timeout)
-        if self.call_window is not None:
-            from airflow_provider_twiliocall.call_window import CallWindow
+    def _problems(self) -> list[str]:
+        return problems_of(
+            lambda: check_only_when_waiting(self, ("accept_answered_by", "queue_timeout")),
+            lambda: check_choice("delivery", self.delivery, ("at_most_once", "at_least_once")),
+            lambda: check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave")),
+            lambda: check_choice("on_outside_window", self.on_outside_window, ("wait", "skip", "fail")),
+            lambda: check_poll_interval(self.poll_interval),
+            lambda: check_queue_timeout(self.queue_timeout),
+            lambda: check_call_window(self.call_window),
+            lambda: check_duration("expires_after", 1 if self.expires_after is None else self.expires_after),
+            lambda: check_max_dials(self.max_dials, waits=self.wait_for_completion),
+            lambda: check_duration("redial_after", self.redial_after, or_zero=True),
+            lambda: check_redial_on(self.redial_on, self.accept_answered_by),
+        )
 
-            CallWindow.check_literal(self.call_window)
-        if self.expires_after is not None:
-            check_duration("expires_after", self.expires_after)
-        check_max_dials(self.max_dials)
-        if self.max_dials > 1 and not self.wait_for_completion:
-            raise ValueError(
-                "max_dials has a meaning only for a task that waits for the call: add wait_for_completion=True"
-            )
-        check_duration("redial_after", self.redial_after, or_zero=True)
-        if "voicemail" in self.redial_on and self.accept_answered_by is None:
-            raise ValueError(
-                "redial_on has voicemail, and anybody's answer counts: say who has to answer, such as "
-                "accept_answered_by={'human', 'unknown'}"
-            )
+    def _meaningless(self, own: Collection[str]) -> list[str]:
+        """Say which arguments of the task's own have no effect without another one."""
+        waits = self.wait_for_completion or self.call_window is not None or self.expires_after is not None
+        needed = {
+            "deferrable": None if waits or not self.deferrable else "wait_for_completion=True",
+            "on_outside_window": "call_window" if self.call_window is None else None,
+            "redial_after": "max_dials" if self.max_dials == 1 else None,
+            "redial_on": "max_dials" if self.max_dials == 1 else None,
+        }
+        return [
+            f"{name} has no effect without {other}: give {other} too, or leave {name} out"
+            for name, other in needed.items()
+            if other and name in own
+        ]
+
+    def _literal_problems(self) -> list[str]:
+        if problem := problem_of_several(self.to):
+            return [problem, *literal_problems(self, [])]
+        return literal_problems(self, [self.to])
 
     # The steps --------------------------------------------------------------------------------------------
 

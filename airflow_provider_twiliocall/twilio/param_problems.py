@@ -86,11 +86,8 @@ def unknown_argument(name: str, known: Iterable[str]) -> str:
 
 def _not_text(value: object) -> str:
     says = f"is of type {type(value).__name__}, not text: give a string"
-    if isinstance(value, (int, float)):
-        says += (
-            " (render_template_as_native_obj=True turns '+15551234567' into a number, as YAML without quotes "
-            "does: switch it off, or put quotes inside the string, as in \"'+15551234567'\")"
-        )
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        says += " (YAML reads text of digits as a number where it has no quotes: put quotes around it)"
     return says
 
 

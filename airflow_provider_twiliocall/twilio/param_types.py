@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
@@ -18,6 +19,7 @@ from airflow_provider_twiliocall.twilio.twiml import check_twiml
 from airflow_provider_twiliocall.twilio.url import check_url
 
 _BOOLEAN: TypeAdapter[bool] = TypeAdapter(bool)
+_DURATION: TypeAdapter[timedelta] = TypeAdapter(timedelta)
 _CLIENT_OR_SIP = re.compile(r"client:\S+|sip:[^@\s]+@[^@\s]+")
 _SIP_USER = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -32,6 +34,16 @@ def _whole_number(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", value):
         return int(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _whole_seconds(value: object) -> object:
+    # Airflow makes "PT30S" of a timedelta where an executor sends its work as JSON.
+    if isinstance(value, timedelta) or (isinstance(value, str) and value.startswith("P")):
+        try:
+            value = _DURATION.validate_python(value).total_seconds()
+        except ValidationError:
+            return value
+    return _whole_number(value)
 
 
 def _true_or_false(value: object) -> object:
@@ -158,7 +170,7 @@ SendDigits = Annotated[
 ]
 RingSeconds = Annotated[
     int,
-    BeforeValidator(_whole_number),
+    BeforeValidator(_whole_seconds),
     Field(strict=True, ge=1, le=600),
     Rule(
         "is not a time to let it ring: give whole seconds from 1 to 600 "
@@ -168,13 +180,13 @@ RingSeconds = Annotated[
 ]
 CallSeconds = Annotated[
     int,
-    BeforeValidator(_whole_number),
+    BeforeValidator(_whole_seconds),
     Field(strict=True, gt=0),
     Rule("is no length of a call: give whole seconds above 0"),
 ]
 DetectionSeconds = Annotated[
     int,
-    BeforeValidator(_whole_number),
+    BeforeValidator(_whole_seconds),
     Field(strict=True, gt=0),
     Rule("is no time for machine detection: give whole seconds, best from 3 to 59"),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +176,20 @@ class CreateCallParams(BaseModel):
             )
         return cls(**{str(name): value for name, value in obj.items()})
 
+    @classmethod
+    def problems_of(cls, known: Mapping[str, Any], *, later: Collection[str] = ()) -> list[str]:
+        """Say what is wrong with some of a call's arguments, before the others are known.
+
+        :param later: names of arguments that will be given, with values that are not known yet
+        """
+        given, problems = _sorted_out(known)
+        refusals = cls.__new__(cls)._refusals(given, known)
+        problems += [problem for name, problem in refusals if name in known]
+        stand_ins = {} if any(name in given for name in _INSTRUCTIONS) else {"twiml": ""}
+        if "sip_auth_password" in later:
+            stand_ins["sip_auth_password"] = ""
+        return problems + _combination_problems({**stand_ins, **given})
+
     def replace(self, **changes: Any) -> Self:
         """Give the same parameters with some changed (None unsets one), validated anew as a whole."""
         if "from" in changes:
@@ -209,17 +223,21 @@ class CreateCallParams(BaseModel):
 
     def _fill(self, arguments: Mapping[str, Any]) -> None:
         given, problems = _sorted_out(arguments)
-        try:
-            super().__init__(**given)
-        except ValidationError as error:
-            problems += [
-                refused_argument(detail, type(self).model_fields[str(detail["loc"][0])], arguments)
-                for detail in error.errors(include_url=False)
-            ]
+        problems += [problem for _, problem in self._refusals(given, arguments)]
         problems += _combination_problems(given)
         if problems:
             # Raised out here, so that no traceback carries pydantic's error and the values in it.
             raise CallParamsError(problems)
+
+    def _refusals(self, given: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Take the values; return each field that was refused, and why."""
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            details = [(str(detail["loc"][0]), detail) for detail in error.errors(include_url=False)]
+            fields = type(self).model_fields
+            return [(name, refused_argument(detail, fields[name], arguments)) for name, detail in details]
+        return []
 
     def _given(self) -> Iterator[tuple[str, Any]]:
         return ((field, value) for field, value in vars(self).items() if value is not None)

@@ -16,10 +16,7 @@ EMERGENCY_NUMBERS = frozenset([
 ])  # fmt: skip
 
 _AS_TEXT = "give the number as a string, e.g. '+15551234567'"
-_LOST_PLUS = (
-    "render_template_as_native_obj=True turns '+15551234567' into a number, as YAML without quotes does: "
-    "put quotes around it"
-)
+_LOST_PLUS = "a number has lost its +, as YAML reads it without quotes: put quotes around it"
 _IS_SHORT = (
     "is a short number, and those only work inside one network: "
     "give a full number with + and the country code, e.g. +15551234567"
@@ -64,7 +61,8 @@ def normalize_phone_number(value: object, *, default_country: str | None = None)
     shown = show_address(value, is_national=country is not None)
     _refuse_what_is_no_number(value.strip(), compact, shown)
     if compact.startswith("+"):
-        return _read_international(compact, shown)
+        _refuse_what_is_not_international(compact.removeprefix("+"), shown)
+        return _read(compact, None, shown)
     if country is not None:
         return _read_national(compact, country, shown)
     if compact.startswith("00"):
@@ -89,6 +87,18 @@ def country_code(value: object) -> str:
         fix = "give GB" if code == "UK" else "give two letters, such as US, FR or GB"
         raise ValueError(f"{value!r:.40} is not a country code of ISO 3166: {fix}")
     return code
+
+
+def check_digits(value: str) -> None:
+    """Refuse what is not a phone number in any country, by its characters alone: cheap enough for parsing a DAG.
+
+    :raises ValueError: as :func:`normalize_phone_number` does
+    """
+    compact = without_separators(value)
+    shown = show_address(value)
+    _refuse_what_is_no_number(value.strip(), compact, shown)
+    if compact.startswith("+"):
+        _refuse_what_is_not_international(compact.removeprefix("+"), shown)
 
 
 def is_phone_number(value: object) -> bool:
@@ -172,8 +182,7 @@ def _refuse_what_is_no_number(text: str, compact: str, shown: str) -> None:
         raise ValueError(f"{shown} is an emergency number: those are never called from here, remove it")
 
 
-def _read_international(compact: str, shown: str) -> str:
-    digits = compact.removeprefix("+")
+def _refuse_what_is_not_international(digits: str, shown: str) -> None:
     if digits.startswith("00"):
         raise ValueError(f"{shown} starts with 00: write + instead of 00, e.g. +15551234567")
     if len(digits) < _SHORTEST:
@@ -184,7 +193,6 @@ def _read_international(compact: str, shown: str) -> str:
         raise ValueError(
             f"{shown} has {len(digits)} digits and E.164 allows {_LONGEST}: is it two numbers in one?"
         )
-    return _read(compact, None, shown)
 
 
 def _read_national(compact: str, country: str, shown: str) -> str:

@@ -26,9 +26,10 @@ def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatc
 
 
 def refusal(**arguments: Any) -> str:
-    """Execute a task that is in order apart from the arguments, and return how it fails."""
+    """Execute a task that is in order apart from what its templates leave, and return how it fails."""
     task_instance = RecordingTaskInstance()
-    task = CreateCallOperator(task_id="ring", **{"to": TO, "from_": FROM, "twiml": TWIML, **arguments})
+    task = CreateCallOperator(task_id="ring", to=TO, from_=FROM, twiml=TWIML, wait_for_completion=True)
+    vars(task).update(arguments)
     with pytest.raises(AirflowFailException) as refused:
         task.execute(context(task_instance))
     assert task_instance.xcoms == {}
@@ -89,12 +90,12 @@ def test_a_wrong_message_is_refused(
 def test_wrong_answerers_are_refused(
     twilio_simulator: TwilioSimulator, arguments: dict[str, Any], said: str
 ) -> None:
-    assert said in refusal(wait_for_completion=True, **arguments)
+    assert said in refusal(**arguments)
     assert twilio_simulator.requests == []
 
 
 def test_all_mistakes_are_told_at_once(twilio_simulator: TwilioSimulator) -> None:
-    message = refusal(to="5551234567", timeout=3600, twiml=None, message="", wait_for_completion=True)
+    message = refusal(to="5551234567", timeout=3600, twiml=None, message="")
     assert len(message.splitlines()) == 4
     assert "to='5551234567' is not E.164" in message
     assert "timeout=3600 is not a time to let it ring" in message

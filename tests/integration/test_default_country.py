@@ -71,7 +71,7 @@ def test_an_integer_is_refused_without_a_default_country(
     twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
-    with pytest.raises(TwilioCallRefusedError, match="as YAML without quotes does"):
+    with pytest.raises(TwilioCallRefusedError, match="put quotes around it"):
         ring_who(15551230001)
     assert twilio_simulator.requests == []
 
@@ -82,8 +82,10 @@ def test_an_escalation_calls_a_national_number(twilio_simulator: TwilioSimulator
     # The second is checked by the first one's parameters.
     contacts = ["(555) 123-0002", contact]
     twilio_simulator.script("+15551230002", "busy")
-    task = EscalateCallOperator(task_id="ring", contacts=contacts, message="hello", poll_interval=0.02)
+    task = EscalateCallOperator(task_id="ring", contacts="{{ oncall }}", message="hello", poll_interval=0.02)
     given = context(RecordingTaskInstance())
+    # As a template of a native DAG leaves them.
+    task.contacts = contacts
     task.deferrable = False
     task.execute(given)
     assert [call["to"] for call in twilio_simulator.calls] == ["+15551230002", CALLEE]

@@ -200,8 +200,8 @@ def test_a_bad_number_in_the_middle_is_told_of_before_the_others_are_rung(
 def test_bad_numbers_alone_fail_the_task_before_anything_is_dialled(
     twilio_simulator: TwilioSimulator, run: EscalationRun
 ) -> None:
-    with pytest.raises(TwilioCallRefusedError, match=r"(?s)mend these.*'5551234567' is not.*911.*emergency"):
-        run.try_once("5551234567", "911")
+    with pytest.raises(TwilioCallRefusedError, match=r"(?s)mend these.*'5551234567' is not.*40404.*short"):
+        run.try_once("5551234567", "40404")
 
     assert dialled(twilio_simulator) == []
 
@@ -210,9 +210,9 @@ def test_what_is_wrong_with_every_call_is_said_once(
     twilio_simulator: TwilioSimulator, run: EscalationRun
 ) -> None:
     with pytest.raises(TwilioCallRefusedError) as refused:
-        run.try_once(timeout=3600)
+        run.try_once(timeout="{{ not rendered }}")
 
-    assert str(refused.value).count("timeout=3600") == 1
+    assert str(refused.value).count("timeout=") == 1
 
 
 def test_a_number_that_twilio_refuses_does_not_end_it_and_is_not_dialled_in_the_next_round(

@@ -256,7 +256,7 @@ def test_a_rejection_is_logged_with_the_fix(
 
 def test_when_all_are_refused_for_the_same_reason_each_is_told(twilio: TwilioSimulator) -> None:
     with pytest.raises(TwilioCallNotificationError) as raised:
-        notify([ANNE, BERT], timeout=3600)
+        notify([ANNE, BERT], timeout="{{ 3600 }}")
     assert len(raised.value.failures) == 2
     assert twilio.calls == []
 

@@ -83,10 +83,10 @@ def test_every_argument_of_its_own_is_documented_once() -> None:
     assert {name for name in own if text.count(f":param {name}:") == 1} == own - {"self", "arguments"}
 
 
-@pytest.mark.parametrize("name", CALL_ARGUMENTS)
+@pytest.mark.parametrize("name", sorted({*CALL_ARGUMENTS} - {"message", "send_digits"}))
 def test_each_argument_becomes_the_attribute_of_its_name_and_is_none_by_default(name: str) -> None:
-    assert getattr(EscalateCallOperator(task_id="wake", contacts=[ANN]), name) is None
-    assert name == "send_digits" or getattr(operator(**{name: "given"}), name) == "given"
+    assert getattr(operator(), name) is None
+    assert getattr(operator(**{name: "{{ given }}"}), name) == "{{ given }}"
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,21 @@ def test_what_could_not_work_is_refused_at_parse(arguments: dict[str, Any], said
         operator(**arguments)
 
 
-def test_a_bad_number_is_not_refused_at_parse_because_the_others_are_to_be_rung() -> None:
-    operator(contacts=[ANN, "5551234567", 15551234567, Contact("Ben", "911")])
+@pytest.mark.parametrize(
+    ("contact", "said"),
+    [
+        (15551234567, r"contacts=1\*+4567 is of type int, not text"),
+        (Contact("Ben", "911"), "contacts='911' is an emergency number"),
+        ({"name": "Ben", "to": "+1 555 CALL NOW"}, "has letters"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_at_parse(contact: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        operator(contacts=[ANN, contact])
+
+
+def test_a_number_without_its_country_is_left_to_the_connections_default_country() -> None:
+    operator(contacts=[ANN, "5551234567"])
 
 
 def test_a_list_that_a_template_leaves_empty_is_refused_when_it_runs() -> None:
@@ -168,22 +181,41 @@ def test_a_list_that_a_template_leaves_empty_is_refused_when_it_runs() -> None:
         task.execute(context())
 
 
-def test_an_empty_message_is_refused_before_anything_is_dialled() -> None:
+@pytest.mark.parametrize("message", ["  ", 42])
+def test_a_message_that_cannot_be_said_is_refused_before_anything_is_dialled(message: Any) -> None:
+    task = operator()
+    task.message = message
+
     with pytest.raises(TwilioCallRefusedError, match="message"):
-        operator(message="  ").execute(context())
+        task.execute(context())
 
 
-def test_a_message_that_is_not_text_is_refused_before_anything_is_dialled() -> None:
-    with pytest.raises(TwilioCallRefusedError, match="message"):
-        operator(message=42).execute(context())
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"message": None}, "one of message, audio_url, url, twiml and application_sid has to say"),
+        ({"message": "  "}, "message is empty"),
+        ({"message": 42}, "message is int, not text"),
+        ({"url": "https://example.com"}, "message and url exclude one another"),
+        ({"repeat": 0}, "repeat=0 is no number of times"),
+        ({"from_": "MyCompany"}, "from_='M.*' cannot call a phone number"),
+        ({"timeout": 3600}, "timeout=3600 is not a time to let it ring"),
+    ],
+)
+def test_what_is_wrong_with_every_call_is_refused_at_parse(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        operator(**arguments)
 
 
 def test_what_is_secret_in_a_call_is_masked_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[str] = []
     monkeypatch.setattr("airflow.sdk.log.mask_secret", masked.append)
 
+    task = operator(sip_auth_password="open-sesame", sip_auth_username="ann", call_token="a-token")
+    task.contacts = ["wrong"]
+
     with pytest.raises(TwilioCallRefusedError) as refused:
-        operator(contacts=["wrong"], sip_auth_password="open-sesame", call_token="a-token").execute(context())
+        task.execute(context())
 
     assert masked[:2] == ["open-sesame", "a-token"]
     assert "open-sesame" not in str(refused.value)

@@ -19,7 +19,7 @@ TO = "+15551234567"
 FROM = "+15557654321"
 TWIML = "<Response><Say>hi</Say></Response>"
 SID = "0123456789abcdef0123456789ABCDEF"
-NATIVE_RENDERING = "render_template_as_native_obj=True turns '+15551234567' into a number"
+WITHOUT_QUOTES = "(YAML reads text of digits as a number where it has no quotes: put quotes around it)"
 
 
 def params(**arguments: Any) -> CreateCallParams:
@@ -65,14 +65,14 @@ WRONG = [
     ({"to": "sip:alice"}, ["to='sip:alice' is neither a phone number nor client:name nor sip:user@host"]),
     ({"to": "client:"}, ["to='client:' is neither a phone number"]),
     ({"to": "client:al ice"}, ["to='client:al ice' is neither a phone number"]),
-    ({"to": 15551234567}, ["to=1******4567 is of type int, not text", NATIVE_RENDERING, "21211"]),
+    ({"to": 15551234567}, ["to=1******4567 is of type int, not text", WITHOUT_QUOTES, "21211"]),
     ({"to": [TO]}, ["is of type list, not text: give a string"]),
     ({"to": "\ud800"}, ["to='\\ud800' has half a character (a lone surrogate)"]),
     ({"to": FROM}, ["to and from_ are both '+1*******4321': call from another number", "21211"]),
     ({"to": "+1 (555) 765 4321"}, ["to and from_ are both '+1*******4321'"]),
     ({"to": "client:alice", "from_": "client:alice"}, ["to and from_ are both 'client:a****'"]),
     ({"from_": "5557654321"}, ["from_='5557654321' is not E.164: start with +", "(Twilio error 21212)"]),
-    ({"from_": 15557654321}, ["from_=1******4321 is of type int, not text", NATIVE_RENDERING]),
+    ({"from_": 15557654321}, ["from_=1******4321 is of type int, not text", WITHOUT_QUOTES]),
     ({"from_": "two words"}, ["from_='two words' is no caller", "21212"], {"to": "client:bob"}),
     ({"from_": "555"}, ["from_='555' is a short number", "21212"], {"to": "client:bob"}),
     (
@@ -162,7 +162,7 @@ WRONG = [
     ),
     ({"send_digits": "12E"}, ["send_digits='12E' is not a row of keys", "32 of 0-9 A-D # * w W", "21206"]),
     ({"send_digits": "1" * 33}, ["is not a row of keys to press: give at most 32", "21206"]),
-    ({"send_digits": 1234}, ["send_digits=1234 is of type int, not text", NATIVE_RENDERING]),
+    ({"send_digits": 1234}, ["send_digits=1234 is of type int, not text", WITHOUT_QUOTES]),
     (
         {"timeout": 3600},
         [

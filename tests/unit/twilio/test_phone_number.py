@@ -109,7 +109,7 @@ def test_a_number_as_people_write_it_comes_out_in_e164(written, dialled):
         (15551234567, "is not text: give the number as a string"),
         (
             15005550006,
-            "(render_template_as_native_obj=True turns '+15551234567' into a number, as YAML without",
+            "(a number has lost its +, as YAML reads it without quotes: put quotes around it",
         ),
         (15005550006.0, "is not text: give the number as a string"),
         (True, "True is not text: give the number as a string"),
