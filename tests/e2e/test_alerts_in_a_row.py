@@ -7,7 +7,7 @@ from collections import Counter
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.e2e.airflow_processes import DAG_PROCESSOR, Airflow, wait_until
 
-NUMBERS = [f"+150055540{number:02}" for number in range(60)]
+NUMBERS = [f"+150055563{number:02}" for number in range(60)]
 
 FAILED_LIMIT_S = 240.0
 # Airflow ends the process after 50 s, and what has not run by then never does. Before that it reads the file.

@@ -1,8 +1,8 @@
-"""A crowd of notifiers: ``python -m tests.integration.crowd NUMBER PROCESSES NOTIFIERS_IN_EACH SLOWNESS``.
+"""A crowd of notifiers: ``python -m tests.integration.crowd NUMBERS PROCESSES NOTIFIERS_IN_EACH SLOWNESS``.
 
-All of them call the number at the same moment, by the connection in the environment. The processes are forked, as
-those of Airflow's tasks are. Every second that a notifier counts takes SLOWNESS seconds. The exit status says how
-many processes had a notifier that failed.
+All of them begin at the same moment, and each calls the numbers, separated by commas, one after the other, by the
+connection in the environment. The processes are forked, as those of Airflow's tasks are. Every second that a notifier
+counts takes SLOWNESS seconds. The exit status says how many processes had a notifier that failed.
 """
 
 from __future__ import annotations
@@ -12,26 +12,29 @@ import gc
 import multiprocessing
 import os
 import sys
+import threading
 from multiprocessing.synchronize import Barrier
 from threading import Thread
 
 from airflow_provider_twiliocall import cooldown
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.notifications import alert, this_process, twilio_call
+from airflow_provider_twiliocall.notifications.threads import NAME
 from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotificationError,
     TwilioCallNotifier,
 )
 
 
-def notify_at_once(number: str, how_many: int, start: Barrier) -> None:
+def notify_at_once(numbers: list[str], how_many: int, start: Barrier) -> None:
     failures: list[Exception] = []
 
     def notify() -> None:
-        try:
-            TwilioCallNotifier(to=number, message="The pipeline has failed.")({})
-        except Exception as error:
-            failures.append(error)
+        for number in numbers:
+            try:
+                TwilioCallNotifier(to=number, message="The pipeline has failed.")({})
+            except Exception as error:
+                failures.append(error)
 
     threads = [Thread(target=notify) for _ in range(how_many)]
     start.wait()
@@ -39,6 +42,10 @@ def notify_at_once(number: str, how_many: int, start: Barrier) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    # A process that ends at once loses the second looks of its last second.
+    for thread in threading.enumerate():
+        if thread.name == NAME:
+            thread.join()
     # Not by way of what Airflow does at the end of a process, which takes a while.
     os._exit(1 if failures else 0)
 
@@ -58,7 +65,7 @@ def slow_down(slowness: float) -> None:
                 setattr(module, name, seconds * slowness)
 
 
-def main(number: str, processes: int, notifiers_in_each: int, slowness: float) -> int:
+def main(numbers: list[str], processes: int, notifiers_in_each: int, slowness: float) -> int:
     warm_up()
     slow_down(slowness)
     # As Airflow does before it forks: what is collected in the processes would be copied to each of them first.
@@ -66,7 +73,8 @@ def main(number: str, processes: int, notifiers_in_each: int, slowness: float) -
     fork = multiprocessing.get_context("fork")
     start = fork.Barrier(processes)
     crowd = [
-        fork.Process(target=notify_at_once, args=(number, notifiers_in_each, start)) for _ in range(processes)
+        fork.Process(target=notify_at_once, args=(numbers, notifiers_in_each, start))
+        for _ in range(processes)
     ]
     for process in crowd:
         process.start()
@@ -76,4 +84,4 @@ def main(number: str, processes: int, notifiers_in_each: int, slowness: float) -
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
+    sys.exit(main(sys.argv[1].split(","), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.integration.virtual_storm import Weather, rings, storm
 PROCESSES = 8
 NOTIFIERS_IN_EACH = 25
 NUMBER = "+15551230001"
+NUMBERS = [f"+155512310{number:02}" for number in range(10)]
 
 # Where lists lag nearly all of the 200 place a call, and more than a thousand requests are due in some five seconds. A
 # machine that has other things to do answers a few dozen in a second, simulated Twilio and notifiers together. So that
@@ -29,7 +31,7 @@ SLOWNESS = 5.0
 def twilio() -> Iterator[TwilioSimulator]:
     """In slow motion, a call leaves the queue each second."""
     with TwilioSimulator(speed=1.0 / SLOWNESS, calls_per_second=1.0) as simulator:
-        simulator.script(NUMBER, {"outcome": "human", "talk": 60})
+        simulator.script("*", {"outcome": "human", "talk": 60})
         yield simulator
 
 
@@ -42,6 +44,13 @@ def test_200_notifiers_at_once_ring_once(twilio: TwilioSimulator) -> None:
 def test_200_notifiers_at_once_ring_four_times_at_most_where_lists_lag(twilio: TwilioSimulator) -> None:
     twilio.inject(Fault(kind=FaultKind.LIST_LAG, seconds=2.0 * SLOWNESS, times=None))
     assert 1 <= rings_of_a_storm(twilio) <= 4
+
+
+@pytest.mark.alone
+def test_alerts_in_a_row_of_8_processes_ring_each_number_once(twilio: TwilioSimulator) -> None:
+    rung = calls_of_a_storm(twilio, NUMBERS, notifiers_in_each=1)
+    assert set(rung) == set(NUMBERS)
+    assert max(Counter(rung).values()) <= 2
 
 
 @pytest.mark.untraced
@@ -69,8 +78,13 @@ def test_the_rule_alone_keeps_to_that(
 
 
 def rings_of_a_storm(simulator: TwilioSimulator) -> int:
-    """Let all of them loose, and count the calls that leave the queue."""
-    crowd = [NUMBER, str(PROCESSES), str(NOTIFIERS_IN_EACH), str(SLOWNESS)]
+    """Let all of them loose on one number, and count the calls that leave the queue."""
+    return len(calls_of_a_storm(simulator, [NUMBER], notifiers_in_each=NOTIFIERS_IN_EACH))
+
+
+def calls_of_a_storm(simulator: TwilioSimulator, numbers: list[str], *, notifiers_in_each: int) -> list[str]:
+    """Let notifiers loose that call the numbers one after the other, and return who was rung, once for each ring."""
+    crowd = [",".join(numbers), str(PROCESSES), str(notifiers_in_each), str(SLOWNESS)]
     subprocess.run(
         [sys.executable, "-m", "tests.integration.crowd", *crowd],
         cwd=Path(__file__).parents[2],
@@ -83,5 +97,6 @@ def rings_of_a_storm(simulator: TwilioSimulator) -> int:
     )
     # What is still queued and not canceled will ring.
     rung = [call for call in simulator.calls if call["start_time"] or call["status"] == "queued"]
-    assert [call for call in rung if call["status"] != "canceled"]
-    return len(rung)
+    stand = {call["to"] for call in rung if call["status"] != "canceled"}
+    assert stand == set(numbers)
+    return [call["to"] for call in rung]

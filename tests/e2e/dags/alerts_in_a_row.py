@@ -19,6 +19,6 @@ for number in range(60):
         dag_id=f"alerts_in_a_row_{number:02}",
         schedule=None,
         dagrun_timeout=timedelta(seconds=1),
-        on_failure_callback=TwilioCallNotifier(to=f"+150055540{number:02}"),
+        on_failure_callback=TwilioCallNotifier(to=f"+150055563{number:02}"),
     ):
         never_begin()
