@@ -34,11 +34,19 @@ __all__ = [
     "TwilioCallTooLateError",
     "TwilioCallUnansweredError",
     "TwilioConnectionError",
+    "TwilioConnectionNotFoundError",
 ]
 
 
 class TwilioConnectionError(AirflowFailException):
-    """The Airflow connection cannot be used as it is; the message says which field to mend. Not retried."""
+    """The Airflow connection cannot be used as it is; the message says which field to fix. Not retried."""
+
+
+class TwilioConnectionNotFoundError(AirflowException):
+    """Airflow does not find the connection. A retry looks again.
+
+    Airflow says "not found" also while its API server or a secrets backend is away.
+    """
 
 
 class TwilioCallRefusedError(AirflowFailException):
@@ -46,7 +54,7 @@ class TwilioCallRefusedError(AirflowFailException):
 
 
 class TwilioCallFateUnknownError(AirflowFailException):
-    """Nobody can say whether the phone rang. Not retried, because a retry could ring it twice."""
+    """Nobody can say whether the phone rang, or how its call ended. Not retried: a retry could ring it twice."""
 
 
 class TwilioCallAbandonedError(TwilioCallFateUnknownError):

@@ -21,6 +21,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallJournalError,
     TwilioCallUnansweredError,
     TwilioConnectionError,
+    TwilioConnectionNotFoundError,
 )
 from airflow_provider_twiliocall.journal import CLOCK_SLACK_S
 from airflow_provider_twiliocall.outcome import Outcome, Verdict
@@ -366,7 +367,7 @@ def no_redial_of(call_sid: str | None, journal: CallJournal) -> Iterator[None]:
     """
     try:
         yield
-    except TwilioConnectionError as error:
+    except (TwilioConnectionError, TwilioConnectionNotFoundError) as error:
         if not journal.is_kept:
             raise _abandoned(call_sid, error) from error
         raise TwilioCallInterruptedError(

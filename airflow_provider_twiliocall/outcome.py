@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.twilio.call import AnsweredBy, Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import ADVICE, GEO_PERMISSION_CODES, TwilioError
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_numbers_in
@@ -136,6 +137,6 @@ def judge_with_reasons(
     if call.status is CallStatus.FAILED:
         try:
             notifications = list(hook.client.notifications(call.sid))
-        except TwilioError as error:
+        except (TwilioError, TwilioConnectionError, TwilioConnectionNotFoundError) as error:
             logger.warning("Call %s failed, and Twilio could not be asked why: %s", call.sid, error)
     return judge(call, accept_answered_by=accept_answered_by, notifications=notifications)

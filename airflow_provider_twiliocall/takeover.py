@@ -16,6 +16,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallInterruptedError,
     TwilioCallNotPlacedError,
     TwilioConnectionError,
+    TwilioConnectionNotFoundError,
 )
 from airflow_provider_twiliocall.lost_call import Delivery
 from airflow_provider_twiliocall.placement import PATIENCE_TO_END_S, Placed, Placement
@@ -93,7 +94,7 @@ class Takeover:
         """
         try:
             return self._take_over()
-        except TwilioConnectionError as error:
+        except (TwilioConnectionError, TwilioConnectionNotFoundError) as error:
             raise TwilioCallInterruptedError(
                 f"{self.subject} may still ring, and cannot be followed or ended now: {error}. No other was placed. A "
                 "retry goes on with it"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.ending import cancel_queued_call
 from airflow_provider_twiliocall.twilio.errors import (
@@ -34,6 +35,8 @@ NOT_FOUND_PATIENCE_S = 300.0
 NOT_FOUND_LOOKS = 3
 
 LONGEST_BACKOFF_S = 60.0
+# A fault that lasts is said again after so long.
+REMINDER_S = 600.0
 # While the call may leave Twilio's queue at a time at which it must not ring any more.
 LONGEST_BACKOFF_WHEN_LATE_S = 10.0
 
@@ -46,6 +49,12 @@ LONGEST_CALL_S = 14_400
 
 # For clocks that differ and answers that lag.
 DEADLINE_MARGIN_S = 60
+
+Fault = TwilioError | TwilioConnectionNotFoundError
+"""What can keep one look from being made, while the next one may be."""
+
+# Should one of these last, it is for a person to fix: they are about the connection, or the SID.
+_FOR_A_PERSON = (TwilioConnectionNotFoundError, TwilioNotFoundError, TwilioRejectedError)
 
 Awaited = Literal["end", "ring"]
 """What a wait is for: that the call is over, or that it has left Twilio's queue."""
@@ -99,11 +108,13 @@ class WaitResult:
     """How a wait ended, and the call as it was last seen.
 
     :param problem: what kept us from seeing the call's end, where something did
+    :param is_for_a_person: of a wait that ran out of time, whether a person has to fix that problem
     """
 
     end: WaitEnd
     call: Call | None
     problem: str | None = None
+    is_for_a_person: bool = False
 
     def to_event(self) -> dict[str, Any]:
         """Return it as JSON for a trigger event, phone numbers cut to their last four digits."""
@@ -111,13 +122,19 @@ class WaitResult:
             "end": self.end.value,
             "call": self.call.to_dict() if self.call else None,
             "problem": self.problem,
+            **({"is_for_a_person": True} if self.is_for_a_person else {}),
         }
 
     @classmethod
     def from_event(cls, event: dict[str, Any]) -> WaitResult:
         """Read what :meth:`to_event` wrote."""
         call = event.get("call")
-        return cls(WaitEnd(event["end"]), Call.model_validate(call) if call else None, event.get("problem"))
+        return cls(
+            WaitEnd(event["end"]),
+            Call.model_validate(call) if call else None,
+            event.get("problem"),
+            event.get("is_for_a_person", False),
+        )
 
 
 class CallWait:
@@ -154,8 +171,9 @@ class CallWait:
         self._clock_offset = 0.0
         # Asked for, and perhaps carried out though no answer said so.
         self._is_being_taken_back = False
-        self._fault: TwilioError | None = None
+        self._fault: Fault | None = None
         self._faults_in_a_row = 0
+        self._fault_said_at = 0.0
         # Since when the call has not been found; whoever has looked before, in another process, may set it.
         self.unknown_since: float | None = None
 
@@ -164,10 +182,21 @@ class CallWait:
         """Whether the call has not been found for longer than a fresh one may stay unknown."""
         return self.unknown_since is not None and time.time() - self.unknown_since >= NOT_FOUND_PATIENCE_S
 
+    @property
+    def is_for_a_person(self) -> bool:
+        """Whether what kept the latest look from being made is for a person to fix, should it last."""
+        return isinstance(self._fault, _FOR_A_PERSON)
+
+    @property
+    def fault(self) -> Fault | None:
+        """What kept the latest look from being made; None where it was made."""
+        return self._fault
+
     def look(self) -> WaitResult | None:
         """Look at the call once, and cancel it where it is queued too long; return how the wait ended, if it did.
 
-        Weather (404, 429, 5xx, no connection, garbage) is logged when it changes, and the wait goes on.
+        A transient error (404, 429, 5xx, no connection to Twilio, garbage, an Airflow that does not find its
+        connection) is logged when it changes, and the wait goes on.
         """
         try:
             client = self._client()
@@ -180,11 +209,11 @@ class CallWait:
         except TwilioRejectedError as error:
             if error.code is None:
                 # Not Twilio's word, but that of something on the way: a proxy's page, say.
-                return self._weather(error)
+                return self.missed(error)
             queued = "in Twilio's queue it could not be canceled: " if self._is_being_taken_back else ""
             return WaitResult(WaitEnd.REFUSED, self._last_seen, f"{queued}{error}")
-        except TwilioError as fault:
-            return self._weather(fault)
+        except (TwilioError, TwilioConnectionNotFoundError) as fault:
+            return self.missed(fault)
         self._fair_weather(call)
         if self._is_being_taken_back and call.status is CallStatus.CANCELED:
             return WaitResult(WaitEnd.TAKEN_BACK, call)
@@ -217,12 +246,15 @@ class CallWait:
             return False
         return time.time() + self._clock_offset >= self.queue_deadline
 
-    def _weather(self, fault: TwilioError) -> WaitResult | None:
-        if self._fault is None or _kind_of(fault) != _kind_of(self._fault):
+    def missed(self, fault: Fault) -> WaitResult | None:
+        """Take a look for missed that a fault has prevented; return how the wait ended, if it did."""
+        now = time.time()
+        is_new = self._fault is None or _kind_of(fault) != _kind_of(self._fault)
+        if is_new or now >= self._fault_said_at + REMINDER_S:
             logger.warning("Cannot see call %s for now, and go on waiting: %s", self.call_sid, fault)
+            self._fault_said_at = now
         self._fault = fault
         self._faults_in_a_row += 1
-        now = time.time()
         if isinstance(fault, TwilioNotFoundError):
             self.unknown_since = self.unknown_since or now
             if self._faults_in_a_row >= NOT_FOUND_LOOKS and self.unknown_for_long:
@@ -233,9 +265,9 @@ class CallWait:
 
     def _out_of_time(self, now: float, call: Call | None, problem: str) -> WaitResult | None:
         if self.deadline and now >= self.deadline:
-            return WaitResult(WaitEnd.DEADLINE, call, problem)
+            return WaitResult(WaitEnd.DEADLINE, call, problem, self.is_for_a_person)
         if self.timeout_at and now >= self.timeout_at:
-            return WaitResult(WaitEnd.TIMED_OUT, call, problem)
+            return WaitResult(WaitEnd.TIMED_OUT, call, problem, self.is_for_a_person)
         return None
 
     def _fair_weather(self, call: Call) -> None:
@@ -247,6 +279,6 @@ class CallWait:
         self._last_seen = call
 
 
-def _kind_of(fault: TwilioError) -> tuple[object, ...]:
+def _kind_of(fault: Fault) -> tuple[object, ...]:
     """Tell faults apart, but for what differs each time: the text has the request's id."""
-    return type(fault), fault.http_status, fault.code
+    return type(fault), getattr(fault, "http_status", None), getattr(fault, "code", None)

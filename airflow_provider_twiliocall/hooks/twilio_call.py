@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 from airflow.sdk.log import mask_secret
 
-from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks import connection_form
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
 from airflow_provider_twiliocall.rendered import is_nothing
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
 class TwilioCallHook(BaseHook):
     """Place, look at and end calls with the credentials of an Airflow connection.
 
-    Every method raises :class:`~airflow_provider_twiliocall.exceptions.TwilioConnectionError` where the
-    connection is missing or wrong, and the errors of ``airflow_provider_twiliocall.twilio.errors`` where
-    Twilio refuses, cannot be reached or leaves the outcome open.
+    Every method raises :class:`~airflow_provider_twiliocall.exceptions.TwilioConnectionNotFoundError` where Airflow
+    does not find the connection, which may pass, :class:`~airflow_provider_twiliocall.exceptions.TwilioConnectionError`
+    where the connection is wrong, and the errors of ``airflow_provider_twiliocall.twilio.errors`` where Twilio
+    refuses, cannot be reached or leaves the outcome open.
 
     :param twilio_conn_id: the connection, of type ``twilio``
     :param account_sid: the account whose calls these are; default: the connection's. For subaccounts.
@@ -57,14 +60,14 @@ class TwilioCallHook(BaseHook):
         try:
             return self.get_connection(self.twilio_conn_id)
         except AirflowNotFoundException as error:
-            raise _missing(self.twilio_conn_id) from error
+            raise _not_found(self.twilio_conn_id) from error
 
     async def fetch_connection(self) -> None:
         """Fetch the connection on the event loop, where the blocking way of :attr:`connection` is forbidden."""
         try:
             self.connection = await self.aget_connection(self.twilio_conn_id)
         except AirflowNotFoundException as error:
-            raise _missing(self.twilio_conn_id) from error
+            raise _not_found(self.twilio_conn_id) from error
 
     @cached_property
     def settings(self) -> ConnectionSettings:
@@ -182,7 +185,7 @@ class TwilioCallHook(BaseHook):
         """Say which account the connection reaches and its status, or what is wrong."""
         try:
             reached, can_call = self._reached_account()
-        except TwilioConnectionError as error:
+        except (TwilioConnectionError, TwilioConnectionNotFoundError) as error:
             return False, str(error)
         except TwilioError as error:
             return False, self._with_warnings(str(error))
@@ -219,9 +222,33 @@ def _given_account(account_sid: str | None) -> str | None:
     return None if account_sid is None or is_nothing(account_sid) else account_sid.strip()
 
 
-def _missing(conn_id: str) -> TwilioConnectionError:
-    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
-    return TwilioConnectionError(
-        f"There is no connection {conn_id!r}. Make one of type twilio under Admin > Connections, with "
+def _not_found(conn_id: str) -> TwilioConnectionError | TwilioConnectionNotFoundError:
+    variable = f"AIRFLOW_CONN_{conn_id}".upper()
+    if (problem := _problem_of_variable(conn_id, variable)) is not None:
+        return TwilioConnectionError(
+            f"Airflow cannot read a connection from the environment variable {variable} ({problem}). Give it JSON "
+            'like {"conn_type": "twilio", "login": "AC…", "password": "…"}, or a URI with special characters escaped'
+        )
+    return TwilioConnectionNotFoundError(
+        f"There is no connection {conn_id!r}, or Airflow's API server or secrets backend is away. If there is none, "
+        "create one of type twilio under Admin > Connections, with "
         f"`airflow connections add {conn_id} --conn-type twilio …`, or in the environment variable {variable}"
     )
+
+
+def _problem_of_variable(conn_id: str, variable: str) -> str | None:
+    """Say why a variable that is set gives no connection: Airflow itself says only that there is none."""
+    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+
+    if not os.environ.get(variable):
+        return None
+    try:
+        if (connection := EnvironmentVariablesBackend().get_connection(conn_id)) is not None:
+            # Airflow does so too, for its cache.
+            connection.get_uri()
+    except (json.JSONDecodeError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"
+    except Exception as error:
+        # Its text may have a piece of the password, that of a URL above all.
+        return type(error).__name__
+    return None

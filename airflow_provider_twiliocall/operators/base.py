@@ -207,11 +207,14 @@ class CallOperator(WaitingOperator):
 
     def _begun_step(self, context: Context, number: int) -> tuple[Step | None, str | None]:
         """Return a step that was begun; or None, and why: what was dialled before needs none of today's arguments."""
-        from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+        from airflow_provider_twiliocall.exceptions import (
+            TwilioConnectionError,
+            TwilioConnectionNotFoundError,
+        )
 
         try:
             return self.step(context, number), None
-        except (ValueError, TwilioConnectionError) as error:
+        except (ValueError, TwilioConnectionError, TwilioConnectionNotFoundError) as error:
             return None, str(error)
 
     def _see_through(
@@ -475,10 +478,12 @@ def _without_multiplying_rings(error: BaseException, journal: CallJournal) -> Ba
         TwilioCallInterruptedError,
         TwilioCallUnansweredError,
         TwilioConnectionError,
+        TwilioConnectionNotFoundError,
     )
 
-    if isinstance(error, TwilioConnectionError) and journal.is_kept and journal.is_begun:
-        # Airflow says so also where only its API server is away for a moment.
+    is_of_connection = isinstance(error, (TwilioConnectionError, TwilioConnectionNotFoundError))
+    if is_of_connection and journal.is_kept and journal.is_begun:
+        # What was dialled is not to be forgotten over it.
         return TwilioCallInterruptedError(f"{error}. A retry goes on where this one has come to")
     if isinstance(error, (AirflowFailException, AirflowSkipException)):
         return error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_twiliocall.compat import runs_triggers_in_line
 from airflow_provider_twiliocall.durations import read_seconds
 from airflow_provider_twiliocall.rendered import RendersText
 
@@ -100,7 +101,7 @@ class WaitingOperator(RendersText, BaseOperator):
         result = wait.look()
         if self._is_stopped:
             follower.stop()
-        if result is None and self.deferrable:
+        if result is None and self.deferrable and not runs_triggers_in_line():
             self._defer(follower, wait, journal)
         return follower.conclude(result or follower.sit_out(wait))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_twiliocall.compat import runs_triggers_in_line
 from airflow_provider_twiliocall.rendered import RendersText
 
 if TYPE_CHECKING:
@@ -35,8 +37,9 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
     """Wait until a call is over; succeed if it completed, by the same judgement as :class:`.CreateCallOperator`.
 
     A call that ended otherwise fails the sensor for good, since a retry would look at the same call; with
-    ``soft_fail`` the sensor is skipped. ``timeout`` works alike in all modes. Killing the sensor leaves the call
-    alone.
+    ``soft_fail`` the sensor is skipped, as it is when its ``timeout`` is over. What a person has to fix fails it also
+    with ``soft_fail``: a bad SID, a connection that cannot be used, that Twilio refuses or that Airflow does not find
+    until the ``timeout``. ``timeout`` works alike in all modes. Killing the sensor leaves the call alone.
 
     XCom: ``return_value`` and ``call`` are the finished call as a dict, phone numbers cut to their last four
     digits.
@@ -86,17 +89,13 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait: poking, rescheduled or deferred."""
-        if not self.deferrable:
-            return super().execute(context)
-        try:
+        with self._skipped_with_a_reason():
+            if not self.deferrable or runs_triggers_in_line():
+                return super().execute(context)
             # What is over by now is settled here: see TwilioCallTrigger's first seconds.
             result = self._wait.look()
             if result is not None:
                 return self._settle(context, result)
-        except AirflowFailException as error:
-            if self.soft_fail or self.never_fail:
-                raise AirflowSkipException(str(error)) from error
-            raise
         return self._defer()
 
     def poke(self, context: Context) -> PokeReturnValue:
@@ -120,6 +119,45 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
         if event is None:
             raise ValueError("a call's sensor resumes with its trigger's event, and there is none")
         return self._settle(context, WaitResult.from_event(event))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume as Airflow does."""
+        with self._skipped_with_a_reason():
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    @contextmanager
+    def _skipped_with_a_reason(self) -> Iterator[None]:
+        """Skip a lenient sensor for how its call ended or how long it took, not for what a person has to fix.
+
+        :raises AirflowSkipException: with ``soft_fail``, and with ``never_fail`` for whatever reason
+        """
+        try:
+            yield
+        except (AirflowSkipException, AirflowSensorTimeout, AirflowFailException) as end:
+            # Airflow makes a skip of what is raised below, and keeps that as its cause.
+            reason = end.__cause__ if isinstance(end, AirflowSkipException) and end.__cause__ else end
+            reason = self._reason_for_a_person(reason) or reason
+            is_skipped = self.never_fail or (self.soft_fail and not _is_for_a_person(reason))
+            if not is_skipped:
+                if reason is end:
+                    raise
+                raise reason from None
+            leniency = "never_fail" if self.never_fail else "soft_fail"
+            self.log.warning("Skipped (%s): %s", leniency, reason)
+            raise AirflowSkipException(str(reason)) from reason
+
+    def _reason_for_a_person(self, reason: BaseException) -> BaseException | None:
+        """Return why a sensor that timed out by Airflow's clock could not see its call, where a person can fix that."""
+        from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError
+
+        wait = self.__dict__.get("_wait")
+        is_timeout = isinstance(reason, (AirflowSensorTimeout, AirflowSkipException))
+        if not is_timeout or wait is None or not wait.is_for_a_person:
+            return None
+        return TwilioCallFateUnknownError(self._not_seen_in_time(wait.fault))
+
+    def _not_seen_in_time(self, problem: object) -> str:
+        return f"Call {self.call_sid} was not seen to end within {self.timeout:g} s (timeout): {problem}"
 
     @cached_property
     def _wait(self) -> CallWait:
@@ -155,7 +193,10 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
         )
 
     def _settle(self, context: Context, result: WaitResult) -> dict[str, Any]:
-        from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
+        from airflow_provider_twiliocall.exceptions import (
+            TwilioCallEndedForGoodError,
+            TwilioCallFateUnknownError,
+        )
         from airflow_provider_twiliocall.outcome import Verdict, answerers, judge_with_reasons
         from airflow_provider_twiliocall.waiting import WaitEnd
 
@@ -163,11 +204,10 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
         if call:
             context["ti"].xcom_push(key="call", value=call)
         if result.end is WaitEnd.DEADLINE:
-            raise AirflowSensorTimeout(
-                f"Call {self.call_sid} was not seen to end within {self.timeout} s (timeout): {result.problem}"
-            )
+            kind = TwilioCallFateUnknownError if result.is_for_a_person else AirflowSensorTimeout
+            raise kind(self._not_seen_in_time(result.problem))
         if result.end is not WaitEnd.OVER or not result.call or not call:
-            raise TwilioCallEndedForGoodError(f"Call {self.call_sid} cannot be followed: {result.problem}")
+            raise TwilioCallFateUnknownError(f"Call {self.call_sid} cannot be seen: {result.problem}")
         outcome = judge_with_reasons(
             result.call, self.hook, accept_answered_by=answerers(self.accept_answered_by)
         )
@@ -175,3 +215,13 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
             raise TwilioCallEndedForGoodError(outcome.sentence)
         self.log.info(outcome.sentence)
         return call
+
+
+def _is_for_a_person(error: BaseException) -> bool:
+    from airflow_provider_twiliocall.exceptions import (
+        TwilioCallFateUnknownError,
+        TwilioCallRefusedError,
+        TwilioConnectionError,
+    )
+
+    return isinstance(error, (TwilioCallRefusedError, TwilioConnectionError, TwilioCallFateUnknownError))

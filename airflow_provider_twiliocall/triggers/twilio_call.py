@@ -12,16 +12,14 @@ from typing import Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.twilio.ending import HowToEnd, WhenKilled, end_call, retry_until
-from airflow_provider_twiliocall.waiting import LONGEST_BACKOFF_S, Awaited, CallWait, WaitEnd, WaitResult
+from airflow_provider_twiliocall.waiting import Awaited, CallWait, WaitEnd, WaitResult
 
 # When a trigger fires before the scheduler has seen the executor's event for the deferral, the scheduler takes
 # that event for the death of the resumed task and fails it. Measured: 0 to 2 s fail often, 5 s never did.
 SHORTEST_DEFERRAL_S = 6.0
-
-MISSING_CONNECTION_PATIENCE_S = 120.0
 
 # Airflow gives on_kill 30 s ([triggerer] on_kill_timeout).
 PATIENCE_TO_END_S = 20.0
@@ -45,7 +43,7 @@ class TwilioCallTrigger(BaseTrigger):
     SIDs, never a secret or a whole phone number.
 
     The event's payload is ``{"phase": "wait", "call_sid": …, "end": …, "call": {…} | None, "problem": str | None}``,
-    with the last three as in :class:`.WaitResult`.
+    with the last three as in :class:`.WaitResult`, and its ``is_for_a_person`` where that is so.
 
     A call that has to leave Twilio's queue by some time, and has not, is canceled there and then: a worker that had to
     be woken for it might come too late.
@@ -57,7 +55,8 @@ class TwilioCallTrigger(BaseTrigger):
     :param twilio_conn_id: the connection, of type ``twilio``
     :param call_sid: the call to wait for
     :param poll_interval: seconds between two looks at the call
-    :param deadline: Unix time at which to give up; None waits for ever
+    :param deadline: Unix time at which to give up; None waits for ever. A connection that Airflow does not find is
+        waited for as long
     :param when_killed: ``cancel`` ends the call unless somebody is on the line, ``hang_up`` ends it in any state,
         ``leave`` does not touch it
     :param queue_deadline: Unix time at which a call still in Twilio's queue is canceled, which ends the wait
@@ -172,51 +171,41 @@ class TwilioCallTrigger(BaseTrigger):
 
     async def _wait(self) -> WaitResult:
         hook = TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        wait = CallWait(
+            self.call_sid,
+            # The client is built in the thread too: a TLS context takes a while.
+            lambda: hook.watcher,
+            poll_interval=self.poll_interval,
+            deadline=self.deadline,
+            queue_deadline=self.queue_deadline,
+            timeout_at=self.timeout_at,
+            awaits=self.awaits,
+        )
         try:
-            if (unfetched := await self._fetch_connection(hook)) is not None:
-                return unfetched
-            self._hook = hook
-            wait = CallWait(
-                self.call_sid,
-                # The client is built in the thread too: a TLS context takes a while.
-                lambda: hook.watcher,
-                poll_interval=self.poll_interval,
-                deadline=self.deadline,
-                queue_deadline=self.queue_deadline,
-                timeout_at=self.timeout_at,
-                awaits=self.awaits,
-            )
-            while (result := await self._in_thread(wait.look)) is None:
+            while (result := await self._look(hook, wait)) is None:
                 await asyncio.sleep(wait.pause())
             return result
         except TwilioConnectionError as error:
+            # A trigger that raises fails its task as if the call had never been placed, and a retry would dial again.
             return WaitResult(WaitEnd.REFUSED, None, str(error))
+
+    async def _look(self, hook: TwilioCallHook, wait: CallWait) -> WaitResult | None:
+        """Look once, having fetched the connection, once, on the event loop; an Airflow that is away may come back."""
+        if self._hook is None:
+            try:
+                await hook.fetch_connection()
+            except TwilioConnectionError:
+                raise
+            except TwilioConnectionNotFoundError as error:
+                return wait.missed(error)
+            except Exception as error:
+                problem = f"The connection {self.twilio_conn_id!r} could not be fetched ({error})"
+                return wait.missed(TwilioConnectionNotFoundError(problem))
+            self._hook = hook
+        return await self._in_thread(wait.look)
 
     @staticmethod
     async def _in_thread(do: Callable[[], Result]) -> Result:
         # A thread of ours has no context of its own, and the triggerer finds a line's task log by it.
         run = partial(contextvars.copy_context().run, do)
         return await asyncio.get_running_loop().run_in_executor(_threads(), run)
-
-    async def _fetch_connection(self, hook: TwilioCallHook) -> WaitResult | None:
-        """Fetch the connection once; an API server that is away for a while is weather too.
-
-        Returns how the wait ended if it did: a trigger that raises fails its task as if the call had never
-        been placed, and a retry would dial again.
-        """
-        started, pause = time.monotonic(), self.poll_interval
-        while True:
-            try:
-                await hook.fetch_connection()
-                return None
-            except Exception as fault:
-                # Airflow calls a connection missing also while its API server is away.
-                missing = isinstance(fault, TwilioConnectionError)
-                if missing and time.monotonic() >= started + MISSING_CONNECTION_PATIENCE_S:
-                    raise
-                if self.deadline and time.time() >= self.deadline:
-                    problem = f"connection {self.twilio_conn_id!r} could not be fetched ({fault})"
-                    return WaitResult(WaitEnd.DEADLINE, None, problem)
-                self.log.warning("Cannot fetch connection %r for now: %s", self.twilio_conn_id, fault)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_BACKOFF_S)

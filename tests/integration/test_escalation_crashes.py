@@ -17,6 +17,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallNotPlacedError,
     TwilioCallRefusedError,
     TwilioConnectionError,
+    TwilioConnectionNotFoundError,
 )
 from airflow_provider_twiliocall.journal import KEY
 from airflow_provider_twiliocall.simulator import TwilioSimulator
@@ -308,6 +309,16 @@ def test_a_connection_that_cannot_be_used_fails_the_task_for_good_before_anybody
         run.try_once()
 
     assert isinstance(failed.value, AirflowFailException)
+    assert dialled(twilio_simulator) == []
+
+
+def test_a_connection_that_is_not_found_is_left_to_a_retry_before_anybody_is_tried(
+    twilio_simulator: TwilioSimulator, run: EscalationRun
+) -> None:
+    with pytest.raises(TwilioConnectionNotFoundError) as failed:
+        run.try_once(twilio_conn_id="nobody_has_created_it")
+
+    assert not isinstance(failed.value, AirflowFailException)
     assert dialled(twilio_simulator) == []
 
 

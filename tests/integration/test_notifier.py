@@ -18,7 +18,7 @@ from airflow.sdk.log import mask_secret
 
 from airflow_provider_twiliocall import cooldown
 from airflow_provider_twiliocall.cooldown import Cooldown
-from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.notifications import alert, twilio_call
 from airflow_provider_twiliocall.notifications.this_process import (
@@ -270,7 +270,7 @@ def test_without_a_connection_whom_nobody_called_is_logged_as_critical(
     monkeypatch.delenv(VARIABLE, raising=False)
     with (
         caplog.at_level(logging.CRITICAL),
-        pytest.raises(TwilioConnectionError, match="There is no connection"),
+        pytest.raises(TwilioConnectionNotFoundError, match="There is no connection"),
     ):
         notify([ANNE, BERT], twilio_conn_id="nowhere")
     logged = caplog.text + "".join(capfd.readouterr())
@@ -282,7 +282,7 @@ def test_without_a_connection_whom_nobody_called_is_logged_as_critical(
 def test_without_a_connection_the_event_loop_is_told_alike(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(TwilioConnectionError, match="There is no connection"):
+    with pytest.raises(TwilioConnectionNotFoundError, match="There is no connection"):
         asyncio.run(TwilioCallNotifier(to=ANNE, twilio_conn_id="nowhere").async_notify({}))  # type: ignore[arg-type]
     assert "+1*******0001" in caplog.text + "".join(capfd.readouterr())
 

@@ -14,7 +14,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallNotPlacedError,
     TwilioCallRefusedError,
     TwilioCallUnansweredError,
-    TwilioConnectionError,
+    TwilioConnectionNotFoundError,
 )
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
@@ -194,10 +194,10 @@ def test_wrong_credentials_are_not_tried_again(
     assert posts(twilio_simulator) == 1
 
 
-def test_a_missing_connection_is_named(twilio_simulator: TwilioSimulator) -> None:
-    with pytest.raises(TwilioConnectionError, match="There is no connection 'nowhere'") as failed:
+def test_a_missing_connection_is_named_and_left_to_a_retry(twilio_simulator: TwilioSimulator) -> None:
+    with pytest.raises(TwilioConnectionNotFoundError, match="There is no connection 'nowhere'") as failed:
         place(twilio_conn_id="nowhere")
-    assert isinstance(failed.value, AirflowFailException)
+    assert not isinstance(failed.value, AirflowFailException)
     assert twilio_simulator.requests == []
 
 

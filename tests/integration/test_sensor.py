@@ -15,9 +15,14 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 from airflow.sdk import BaseOperator
+from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
 from airflow_provider_twiliocall import waiting
-from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError, TwilioConnectionError
+from airflow_provider_twiliocall.exceptions import (
+    TwilioCallFateUnknownError,
+    TwilioCallRefusedError,
+    TwilioConnectionError,
+)
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor
 from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
@@ -244,30 +249,96 @@ def test_misspelt_answerer_is_refused_and_the_fix_named(wait: Wait, mode: dict[s
     assert wait.simulator.requests == []
 
 
-@in_each_mode
-def test_missing_connection_fails_for_good(wait: Wait, mode: dict[str, Any]) -> None:
-    with pytest.raises(TwilioConnectionError, match="There is no connection 'nowhere'"):
-        wait.sensor(call_sid=UNKNOWN_SID, twilio_conn_id="nowhere", **mode).execute(wait.context)
-
-
-@in_each_mode
-def test_missing_connection_skips_a_soft_sensor(wait: Wait, mode: dict[str, Any]) -> None:
-    sensor = wait.sensor(call_sid=UNKNOWN_SID, twilio_conn_id="nowhere", soft_fail=True, **mode)
-    with pytest.raises(AirflowSkipException):
-        sensor.execute(wait.context)
-
-
-def test_connection_that_goes_missing_during_the_deferral_fails_for_good(
-    wait: Wait, monkeypatch: pytest.MonkeyPatch
+@in_each_way
+def test_connection_that_is_away_for_a_moment_is_waited_for(
+    wait: Wait, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sensor = wait.sensor(call_sid=wait.place_to_end("human"), deferrable=True)
-    with pytest.raises(TaskDeferred) as deferral:
-        sensor.execute(wait.context)
-    monkeypatch.delenv(VARIABLE)
-    monkeypatch.setattr(twilio_call, "MISSING_CONNECTION_PATIENCE_S", 0.1)
-    event = wait.event_of(deferral.value.trigger)
-    with pytest.raises(AirflowFailException, match="There is no connection 'twilio_default'"):
-        sensor.resume_execution("resume", {"event": event}, wait.context)
+    sid = wait.place_to_end("human")
+    find, away = EnvironmentVariablesBackend.get_conn_value, ["once", "twice"]
+
+    def nothing_at_first(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return None if away and away.pop() else find(self, *args, **kwargs)
+
+    monkeypatch.setattr(EnvironmentVariablesBackend, "get_conn_value", nothing_at_first)
+    assert way(wait, call_sid=sid)["status"] == "completed"
+    assert away == []
+
+
+@in_each_way
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_connection_that_is_not_found_until_the_timeout_fails_a_sensor_soft_or_not(
+    wait: Wait, way: Way, soft_fail: bool
+) -> None:
+    arguments = {"twilio_conn_id": "nowhere", "timeout": 0.2, "soft_fail": soft_fail}
+    with pytest.raises(
+        AirflowFailException, match=r"within 0\.2 s \(timeout\): There is no connection 'nowhere'"
+    ):
+        way(wait, call_sid=UNKNOWN_SID, **arguments)
+
+
+@in_each_way
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_connection_that_cannot_be_used_fails_a_sensor_soft_or_not_at_its_first_look(
+    wait: Wait, way: Way, soft_fail: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", '{"conn_type": "twilio", "login": "me"}')
+    with pytest.raises(TwilioConnectionError, match="password is empty"):
+        way(wait, call_sid=UNKNOWN_SID, twilio_conn_id="broken", soft_fail=soft_fail)
+
+
+@in_each_way
+@pytest.mark.parametrize("soft_fail", [False, True])
+@pytest.mark.parametrize(("status", "code"), [(401, 20003), (403, 20008)])
+def test_credentials_that_twilio_refuses_fail_a_sensor_soft_or_not(
+    wait: Wait, way: Way, soft_fail: bool, status: int, code: int
+) -> None:
+    sid = wait.place_to_end("human")
+    refused = Fault(kind="status", status=status, code=code, operations={"get"}, times=None)
+    # The first look of a sensor that defers, or is rescheduled, is made before that.
+    wait.simulator.inject(refused.model_copy(update={"skip": 0 if way is Wait.poked else 1}))
+    with pytest.raises(TwilioCallFateUnknownError, match=f"cannot be seen.*code {code}"):
+        way(wait, call_sid=sid, soft_fail=soft_fail)
+
+
+@in_each_mode
+@pytest.mark.parametrize("wrong", [{"call_sid": "None"}, {"accept_answered_by": {"humen"}}], ids=str)
+def test_wrong_argument_fails_a_soft_sensor(wait: Wait, mode: dict[str, Any], wrong: dict[str, Any]) -> None:
+    arguments = {"call_sid": UNKNOWN_SID, "soft_fail": True} | mode | wrong
+    with pytest.raises(TwilioCallRefusedError):
+        wait.sensor(**arguments).execute(wait.context)
+
+
+@in_each_way
+def test_call_that_twilio_does_not_know_until_the_timeout_fails_a_soft_sensor(wait: Wait, way: Way) -> None:
+    with pytest.raises(TwilioCallFateUnknownError, match="Check the SID"):
+        way(wait, call_sid=UNKNOWN_SID, timeout=0.2, soft_fail=True)
+
+
+@in_each_mode
+def test_never_fail_is_taken_at_its_word(wait: Wait, mode: dict[str, Any]) -> None:
+    with pytest.raises(AirflowSkipException, match="look at the task that places the call"):
+        wait.sensor(call_sid="None", never_fail=True, **mode).execute(wait.context)
+
+
+@in_each_way
+@pytest.mark.parametrize(
+    ("outcome", "timeout", "said"),
+    [("busy", 60 * 60 * 24, "the line was busy"), ("queued", 0.2, "0.2")],
+    ids=["ended-badly", "timeout"],
+)
+def test_skipped_sensor_says_why_in_one_line(
+    wait: Wait,
+    way: Way,
+    outcome: str,
+    timeout: float,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    sid = wait.place_to_end(outcome)
+    with pytest.raises(AirflowSkipException, match=said) as skipped:
+        way(wait, call_sid=sid, soft_fail=True, timeout=timeout)
+    assert f"Skipped (soft_fail): {skipped.value}" in caplog.text + "".join(capfd.readouterr())
 
 
 def test_unknown_call_is_given_up_while_poking(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> None:

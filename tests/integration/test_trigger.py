@@ -164,12 +164,11 @@ def test_wrong_credentials_end_the_wait(
     assert "not-the-token" not in json.dumps(payload)
 
 
-def test_missing_connection_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_connection_is_waited_for_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     sid = placed()
     monkeypatch.delenv(VARIABLE)
-    monkeypatch.setattr(twilio_call, "MISSING_CONNECTION_PATIENCE_S", 0.1)
-    payload = payload_of(trigger(sid))
-    assert (payload["end"], payload["call"]) == ("refused", None)
+    payload = payload_of(trigger(sid, deadline=time.time() + 0.2))
+    assert (payload["end"], payload["call"], payload["is_for_a_person"]) == ("deadline", None, True)
     assert "There is no connection 'twilio_default'" in payload["problem"]
 
 

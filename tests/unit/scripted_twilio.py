@@ -43,6 +43,6 @@ class ScriptedTwilio:
 
     def _answer(self) -> Call:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, TwilioError):
+        if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, Call) else call(answer)

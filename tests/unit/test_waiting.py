@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_twiliocall import waiting
+from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -275,6 +276,41 @@ def test_weather_at_the_deadline_ends_the_wait_and_says_what_it_was(clock: Turne
     assert wait.look() is None
     clock.now += 10
     assert wait.look() == WaitResult(WaitEnd.DEADLINE, call("ringing"), str(AWAY))
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_for_a_person"),
+    [
+        (AWAY, False),
+        (TwilioThrottledError("later"), False),
+        (UNKNOWN, True),
+        (TwilioRejectedError("Forbidden", http_status=403), True),
+        (TwilioConnectionNotFoundError("There is no connection"), True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_at_the_deadline_it_is_known_whether_a_person_has_to_fix_what_was_in_the_way(
+    clock: TurnedClock, fault: Exception, is_for_a_person: bool
+) -> None:
+    wait = wait_seeing("ringing", fault, "ringing", deadline=START + 10)  # type: ignore[arg-type]
+    wait.look()
+    clock.now += 10
+    result = wait.look()
+    assert result and WaitResult.from_event(json.loads(json.dumps(result.to_event()))) == result
+    assert (result.end, result.is_for_a_person) == (WaitEnd.DEADLINE, is_for_a_person)
+
+
+def test_a_connection_that_airflow_does_not_find_is_waited_for(
+    clock: TurnedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    missing = [TwilioConnectionNotFoundError("There is no connection")] * 200
+    wait = wait_seeing(*missing, "completed")  # type: ignore[arg-type]
+    while (result := wait.look()) is None:
+        clock.now += wait.pause()
+    assert result.end is WaitEnd.OVER
+    assert clock.now > START + 3 * 3600
+    # At first and every ten minutes.
+    assert caplog.text.count("There is no connection") == 20
 
 
 def test_a_call_unknown_for_five_minutes_ends_the_wait(clock: TurnedClock) -> None:

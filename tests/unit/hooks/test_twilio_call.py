@@ -8,8 +8,9 @@ import logging
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
 
@@ -42,13 +43,53 @@ def test_connection_may_be_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     assert TwilioCallHook().settings.default_from == "+15017122661"
 
 
-def test_missing_connection_is_named_with_three_ways_to_make_it() -> None:
-    with pytest.raises(TwilioConnectionError) as raised:
+def test_missing_connection_is_named_with_three_ways_to_create_it() -> None:
+    with pytest.raises(TwilioConnectionNotFoundError) as raised:
         TwilioCallHook("nowhere").client  # noqa: B018
     assert "There is no connection 'nowhere'" in str(raised.value)
     assert "Admin > Connections" in str(raised.value)
     assert "airflow connections add nowhere --conn-type twilio" in str(raised.value)
     assert "AIRFLOW_CONN_NOWHERE" in str(raised.value)
+
+
+def test_missing_connection_is_not_final_since_airflow_says_so_also_while_it_is_away() -> None:
+    with pytest.raises(
+        TwilioConnectionNotFoundError, match="API server or secrets backend is away"
+    ) as raised:
+        TwilioCallHook("nowhere").settings  # noqa: B018
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('{"conn_type": "twilio"', r"JSONDecodeError: Expecting ',' delimiter: line 1 column 23"),
+        ('{"conn_type": "twilio", "pasword": "secret"}', "TypeError: .*'pasword'"),
+        ('{"conn_type": "twilio", "login": "AC1", "password": 5}', "TypeError"),
+        ("twilio://AC1:se/cret@", "ValueError|AirflowException"),
+    ],
+    ids=["cut", "misspelt", "number", "uri"],
+)
+def test_variable_that_airflow_cannot_read_is_said_so_and_is_final(
+    monkeypatch: pytest.MonkeyPatch, value: str, said: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", value)
+    with pytest.raises(TwilioConnectionError, match=rf"AIRFLOW_CONN_BROKEN \(({said})") as raised:
+        TwilioCallHook("broken").settings  # noqa: B018
+    assert isinstance(raised.value, AirflowFailException)
+    assert "cret" not in str(raised.value)
+
+
+def test_variable_that_is_set_to_nothing_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", "")
+    with pytest.raises(TwilioConnectionNotFoundError, match="There is no connection 'broken'"):
+        TwilioCallHook("broken").settings  # noqa: B018
+
+
+@pytest.mark.parametrize("odd", [None, 5])
+def test_connection_whose_name_is_no_text_is_not_found(odd: Any) -> None:
+    with pytest.raises(TwilioConnectionNotFoundError, match="There is no connection"):
+        TwilioCallHook(odd).settings  # noqa: B018
 
 
 def test_wrong_connection_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +148,7 @@ def test_connection_can_be_fetched_on_an_event_loop(monkeypatch: pytest.MonkeyPa
 
 
 def test_missing_connection_is_named_on_an_event_loop_as_well() -> None:
-    with pytest.raises(TwilioConnectionError, match="There is no connection 'nowhere'"):
+    with pytest.raises(TwilioConnectionNotFoundError, match="There is no connection 'nowhere'"):
         asyncio.run(TwilioCallHook("nowhere").fetch_connection())
 
 

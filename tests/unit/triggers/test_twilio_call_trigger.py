@@ -9,16 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import Connection
 from airflow.sdk.bases.hook import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_twiliocall import waiting
 from airflow_provider_twiliocall.triggers import twilio_call
-from airflow_provider_twiliocall.triggers.twilio_call import (
-    MISSING_CONNECTION_PATIENCE_S,
-    SHORTEST_DEFERRAL_S,
-    TwilioCallTrigger,
-)
+from airflow_provider_twiliocall.triggers.twilio_call import SHORTEST_DEFERRAL_S, TwilioCallTrigger
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 
@@ -61,6 +59,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(twilio_call, "time", clock)
+    monkeypatch.setattr(waiting, "time", clock)
     # Of the trigger alone: asyncio's own sleep is also that of a server in another thread of the test run.
     own = SimpleNamespace(sleep=clock.sleep, get_running_loop=asyncio.get_running_loop)
     monkeypatch.setattr(twilio_call, "asyncio", own)
@@ -110,11 +109,34 @@ def test_a_call_that_is_over_at_once_fires_six_seconds_after_the_start(clock: Cl
     assert clock.now == SHORTEST_DEFERRAL_S == 6.0
 
 
-def test_a_missing_connection_ends_the_wait_instead_of_the_trigger(clock: Clock) -> None:
-    payload = payload_of(TwilioCallTrigger("nowhere", SID))
-    assert (payload["end"], payload["call"]) == ("refused", None)
+def test_a_missing_connection_is_looked_for_until_the_deadline(clock: Clock) -> None:
+    payload = payload_of(TwilioCallTrigger("nowhere", SID, deadline=3600))
+    assert (payload["end"], payload["call"], payload["is_for_a_person"]) == ("deadline", None, True)
     assert "There is no connection 'nowhere'" in payload["problem"]
-    assert clock.now > MISSING_CONNECTION_PATIENCE_S
+    assert clock.now >= 3600
+
+
+def test_a_missing_connection_does_not_outlast_the_tasks_own_time(clock: Clock) -> None:
+    payload = payload_of(TwilioCallTrigger("nowhere", SID, deadline=7200, timeout_at=600))
+    assert payload["end"] == "timed_out"
+    assert 600 <= clock.now < 700
+
+
+def test_without_a_deadline_a_missing_connection_is_waited_for_until_it_is_there(
+    clock: Clock, finished: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fetch = BaseHook.aget_connection
+
+    async def aget_connection(conn_id: str) -> Connection:
+        if clock.now < 24 * 3600:
+            raise AirflowNotFoundException("The conn_id `twilio_default` isn't defined")
+        return await fetch(conn_id)
+
+    monkeypatch.setattr(BaseHook, "aget_connection", staticmethod(aget_connection))
+    assert payload_of(TwilioCallTrigger("twilio_default", SID))["end"] == "over"
+    said = caplog.text.count("There is no connection 'twilio_default'")
+    # Not at every look, which are 1,440, and not once and never again.
+    assert said == 24 * 6
 
 
 def test_a_broken_connection_ends_the_wait_instead_of_the_trigger(
@@ -140,7 +162,7 @@ def test_an_api_server_that_is_away_for_a_while_is_waited_out(
 
     monkeypatch.setattr(BaseHook, "aget_connection", staticmethod(aget_connection))
     assert payload_of(TwilioCallTrigger("twilio_default", SID, poll_interval=5))["end"] == "over"
-    assert clock.now == 5 + 10
+    assert clock.now == 10 + 20
 
 
 def test_an_api_server_that_is_away_until_the_deadline_ends_the_wait_instead_of_the_trigger(
