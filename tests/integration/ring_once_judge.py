@@ -135,6 +135,7 @@ class Judge:
             self.claim(elsewhere, f"canceled by somebody else, and was not: {error}")
         elif isinstance(error, (TwilioCallNotPlacedError, TwilioCallRefusedError)):
             self.claim(not process.rings, f"a call was placed and reported otherwise: {error}")
+            self._refused_truly(task, error, calls)
         elif isinstance(error, TwilioCallFateUnknownError):
             self.claim(self._stage.disturbed, f"fate unknown in fair weather: {error}")
             if task.settings.delivery == "at_least_once":
@@ -155,6 +156,13 @@ class Judge:
             self.claim(not heard or hindered, f"{heard} answered and reported otherwise: {error}")
         elif isinstance(error, AirflowFailException):
             self.claim(False, f"failed for good: {error!r}")
+
+    def _refused_truly(self, task: RingTask, error: BaseException, calls: dict[str, Any]) -> None:
+        if not str(error).startswith("Nothing was dialled"):
+            return
+        for ring in task.rings.values():
+            if ring.is_written_down:
+                self.claim(calls[ring.sid]["status"] in OVER, f"{ring.sid} goes on, and was denied: {error}")
 
     def _was_shown_the_past(self, process: Process) -> bool:
         stale = [request for request in self._stage.simulator.requests if request.fault == "stale"]

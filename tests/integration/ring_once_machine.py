@@ -90,6 +90,8 @@ class RingTask:
         self.strikes: list[Strike] = []
         # Whether a person has ended it before any triggerer had taken it up: Airflow then tells nobody.
         self.was_killed_unattended = False
+        # Whether the template of whom to call finds nobody.
+        self.renders_wrongly = False
 
     @property
     def is_over(self) -> bool:
@@ -266,7 +268,7 @@ class RingTask:
             }
         if settings.execution_timeout:
             waiting["execution_timeout"] = timedelta(seconds=settings.execution_timeout)
-        return CreateCallOperator(
+        operator = CreateCallOperator(
             task_id=TASK_ID,
             to=CALLEE,
             message="hello",
@@ -275,3 +277,6 @@ class RingTask:
             delivery=settings.delivery,  # type: ignore[arg-type]
             **waiting,
         )
+        if self.renders_wrongly:
+            operator.to = "nobody"
+        return operator

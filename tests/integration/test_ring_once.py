@@ -174,10 +174,26 @@ class RingOnce(RuleBasedStateMachine):
     # Airflow
 
     @precondition(lambda self: self.task.is_runnable)
-    @rule(after=DELAYS, ending=ENDINGS, faults=FAULTS, strikes=PLANS, store_away=OUTAGES)
+    @rule(
+        after=DELAYS,
+        ending=ENDINGS,
+        faults=FAULTS,
+        strikes=PLANS,
+        store_away=OUTAGES,
+        renders_wrongly=st.sampled_from([False, False, False, True]),
+    )
     def try_starts(
-        self, after: float, ending: Any, faults: list[Fault], strikes: list[Strike], store_away: float
+        self,
+        after: float,
+        ending: Any,
+        faults: list[Fault],
+        strikes: list[Strike],
+        store_away: float,
+        renders_wrongly: bool,
     ) -> None:
+        if renders_wrongly:
+            self.took("a template renders wrongly")
+        self.task.renders_wrongly = renders_wrongly
         self.start(after, ending, faults, strikes, store_away)
 
     @precondition(lambda self: self.task.state == "deferred")
