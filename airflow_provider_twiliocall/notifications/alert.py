@@ -38,8 +38,6 @@ Delivery = Literal["at_most_once", "at_least_once"]
 MOST_UNANSWERED = 2
 
 LONGEST_LOOK_S = 2.0
-# Of it, for asking the record of one call: it takes 10 to 50 ms.
-LONGEST_QUESTION_S = 1.5
 # What is written down goes on beside the second look, which begins after a pause anyway.
 LONGEST_WRITE_S = 0.25
 # When the record of calls that cover nothing any more is deleted: by the next alert's call that stands.
@@ -110,7 +108,7 @@ class Alert:
         self._addresses = {"to": params.to, "from_": params.from_ or ""}
         self._record = record
         self._cooldown = (
-            Cooldown(client, **self._addresses, lasts=cooldown, placed_by_alert=self._placed_by_alert)
+            Cooldown(client, **self._addresses, lasts=cooldown, placed_by_alert=record.has)
             if cooldown
             else None
         )
@@ -170,15 +168,6 @@ class Alert:
         return Alerted(call, is_ours=call.sid == placed.call.sid)
 
     # The record -------------------------------------------------------------------------------------------
-
-    def _placed_by_alert(self, call_sid: str) -> bool | None:
-        try:
-            return self._deadline.bound(partial(self._record.has, call_sid), most=LONGEST_QUESTION_S)
-        except OutOfTimeError as error:
-            logger.warning(
-                "Cannot read from Airflow whether an alert has placed call %s: %s", call_sid, error
-            )
-            return None
 
     def _write(self, change: Callable[[], object], *, most: float) -> None:
         if not self._record.may_write:

@@ -24,16 +24,19 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airflow_provider_twiliocall.notifications.deadline import Deadline
+
 logger = logging.getLogger(__name__)
 
 PREFIX = "twilio_call_alert_"
 
+_NO_ANSWER = "Cannot %s in an Airflow Variable whether an alert has placed call %s: %s"
 _DESCRIPTION = "An alert has placed this call. Written and deleted by TwilioCallNotifier."
-# No answer from Airflow at all: a thread must not wait for ever.
-_LONGEST_WAIT_S = 30.0
+# It takes 10 to 50 ms. With Airflow's API away it may take 20 s, and some requests are never answered.
+LONGEST_ANSWER_S = 1.5
 
 Send = Callable[[Any], Any]
-"""Sends a request to Airflow, from any thread, and returns the answer."""
+"""Sends a request to Airflow, from any thread, and returns the answer, or raises that there is none."""
 
 
 class AlertRecord:
@@ -51,9 +54,14 @@ class AlertRecord:
     def for_callback(cls, context: Mapping[str, Any]) -> AlertRecord:
         """Return the record for a callback that Airflow runs in a worker, a DAG processor or an executor."""
         comms = _comms()
-        # Not by way of `dags test`, which has a queue without a lock in place of a connection. A context without a DAG
-        # is that of a deadline on the executor.
-        return cls(comms.send, may_write="dag" in context) if comms is not None else cls()
+        if comms is None:
+            return cls()
+
+        def send(request: Any) -> Any:
+            return Deadline(LONGEST_ANSWER_S).bound(lambda: comms.send(request), most=LONGEST_ANSWER_S)
+
+        # A context without a DAG is that of a deadline on the executor.
+        return cls(send, may_write="dag" in context)
 
     @classmethod
     def for_trigger(cls, loop: asyncio.AbstractEventLoop) -> AlertRecord:
@@ -66,7 +74,8 @@ class AlertRecord:
             return cls()
 
         def send(request: Any) -> Any:
-            return asyncio.run_coroutine_threadsafe(comms.asend(request), loop).result(_LONGEST_WAIT_S)
+            # Without a further thread, for the triggerer has many alerts.
+            return asyncio.run_coroutine_threadsafe(comms.asend(request), loop).result(LONGEST_ANSWER_S)
 
         return cls(send, may_write=True)
 
@@ -82,9 +91,7 @@ class AlertRecord:
         except AirflowRuntimeError as error:
             answer = error.error
         except Exception as error:
-            logger.warning(
-                "Cannot read from Airflow whether an alert has placed call %s: %s", call_sid, error
-            )
+            logger.warning(_NO_ANSWER, "read", call_sid, str(error) or type(error).__name__)
             return None
         if isinstance(answer, ErrorResponse):
             return False if answer.error == ErrorType.VARIABLE_NOT_FOUND else None
@@ -109,7 +116,7 @@ class AlertRecord:
         try:
             self._send(request)
         except Exception as error:
-            logger.warning("Cannot keep in Airflow that an alert has placed call %s: %s", call_sid, error)
+            logger.warning(_NO_ANSWER, "keep", call_sid, str(error) or type(error).__name__)
 
 
 def _comms() -> Any:
@@ -121,4 +128,5 @@ def _comms() -> Any:
     if __version__.startswith("3.1."):
         return None
     comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    # `airflow dags test` has something else, which has no lock.
     return comms if isinstance(comms, CommsDecoder) else None

@@ -457,6 +457,12 @@ def test_a_hundred_alerts_in_the_event_loop_need_few_threads_and_all_ring(
         seen.append(len(alert_threads()))
         return 0.0
 
+    class Counting(AirflowVariables):
+        def send(self, request: Any) -> Any:
+            counted()
+            return super().send(request)
+
+    Counting().connect(monkeypatch)
     monkeypatch.setattr(alert, "random_wait", counted)
     monkeypatch.setattr(cooldown, "LONGEST_LAG_S", 0.5)
 
