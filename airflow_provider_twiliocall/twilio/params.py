@@ -23,6 +23,7 @@ from airflow_provider_twiliocall.twilio.phone_number import (
     normalize_phone_number,
     redact_phone_number,
 )
+from airflow_provider_twiliocall.twilio.twiml import unknown_verbs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -265,6 +266,8 @@ class CreateCallParams(BaseModel):
                 f"machine_detection_timeout={self.machine_detection_timeout} is outside 3 to 59 seconds: "
                 "Twilio may refuse or change it"
             )
+        if self.twiml is not None:
+            warnings += unknown_verbs(self.twiml)
         return warnings
 
 

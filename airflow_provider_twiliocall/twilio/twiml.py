@@ -38,7 +38,34 @@ _BASIC_BYTES, _OTHER_BYTES, _URL_ENCODED_CHARACTERS = 4096, 3000, 4500
 
 _VOICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
+# No voice is called so: en, en-GB, en_gb.
+_LOCALE = re.compile(r"[A-Za-z]{2}|[A-Za-z]{2,3}[-_][A-Za-z]{2}")
+_VENDOR_VOICE = re.compile(r"[A-Za-z]+\.\S")
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+# What may stand where, by Twilio's page "TwiML for Programmable Voice" and its SDK. Names are case-sensitive.
+_KNOWN_IN = {
+    "Response": (
+        *(
+            "Connect",
+            "Dial",
+            "Echo",
+            "Enqueue",
+            "Gather",
+            "Hangup",
+            "Leave",
+            "Pause",
+            "Pay",
+            "Play",
+            "Prompt",
+        ),
+        *("Queue", "Record", "Redirect", "Refer", "Reject", "Say", "Sms", "Start", "Stop"),
+    ),
+    "Gather": ("Pause", "Play", "Say"),
+    "Prompt": ("Pause", "Play", "Say"),
+    "Dial": ("Application", "Client", "Conference", "Number", "Queue", "Sim", "Sip", "WhatsApp"),
+}
 
 
 def message_to_twiml(
@@ -139,21 +166,72 @@ def check_twiml(twiml: str) -> None:
         )
 
 
+def unknown_verbs(twiml: str) -> list[str]:
+    """Say which elements Twilio would pass over, because it knows none of that name there; each with its fix.
+
+    :param twiml: a document that :func:`check_twiml` has let pass
+    """
+    found = {
+        (parent.tag, child.tag)
+        for parent in ElementTree.fromstring(twiml).iter()
+        if parent.tag in _KNOWN_IN
+        for child in parent
+        if child.tag not in _KNOWN_IN[parent.tag]
+    }
+    return [_about_unknown_verb(parent, child) for parent, child in sorted(found)]
+
+
+def _about_unknown_verb(parent: str, name: str) -> str:
+    from difflib import get_close_matches
+
+    known = {verb.casefold(): verb for verb in _KNOWN_IN[parent]}
+    near = get_close_matches(name.casefold(), known, n=1, cutoff=0.6)
+    hint = f"write <{known[near[0]]}>, exactly so" if near else f"it knows {', '.join(_KNOWN_IN[parent])}"
+    return f"Twilio passes over <{name:.40}> in the <{parent}> of twiml, since it knows none: {hint}"
+
+
 def _carried_by_xml(text: str) -> str:
     return _NOT_XML.sub(" ", text)
 
 
 def _say_attributes(voice: str | None, language: str | None) -> dict[str, str]:
-    if voice is not None and not (isinstance(voice, str) and _VOICE.fullmatch(voice)):
+    if voice is not None:
+        _check_voice(voice)
+    if language is not None:
+        _check_language(language)
+    given = {"voice": voice, "language": language}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _check_voice(voice: object) -> None:
+    if not isinstance(voice, str) or not _VOICE.fullmatch(voice):
         raise ValueError(
             f"voice={voice!r:.80} is no name of a voice: give one such as 'Polly.Amy', or leave it out"
         )
-    if language is not None and not (isinstance(language, str) and _LANGUAGE.fullmatch(language)):
+    if _LOCALE.fullmatch(voice):
         raise ValueError(
-            f"language={language!r:.80} is no language: give one such as 'fr-FR', or leave it out"
+            f"voice={voice!r} is a language: give it as language={_as_language(voice)!r}, and as voice one such as "
+            "'Polly.Amy', or none"
         )
-    given = {"voice": voice, "language": language}
-    return {name: value for name, value in given.items() if value is not None}
+
+
+def _check_language(language: object) -> None:
+    if isinstance(language, str) and (language in _BASIC_VOICES or _VENDOR_VOICE.match(language)):
+        raise ValueError(
+            f"language={language!r:.80} is a voice: give it as voice, and a language such as 'fr-FR' or none"
+        )
+    if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
+        instead = "fr-FR"
+        if isinstance(language, str) and _LOCALE.fullmatch(language.strip()):
+            instead = _as_language(language.strip())
+        raise ValueError(
+            f"language={language!r:.80} is no language: give one such as {instead!r}, or leave it out"
+        )
+
+
+def _as_language(locale: str) -> str:
+    language, *rest = re.split("[-_]", locale)
+    return "-".join([language.lower(), *(part.upper() for part in rest)])
 
 
 def _times(repeat: int | str) -> int:

@@ -484,6 +484,10 @@ HOOK = "https://example.com/"
         ({"machine_detection_timeout": 30}, "ignores machine_detection_timeout without machine_detection"),
         ({"async_amd": True}, "ignores async_amd without machine_detection"),
         ({"sip_auth_password": "hunter2"}, "ignores sip_auth_password without sip_auth_username"),
+        (
+            {"url": None, "twiml": "<Response><say>hello</say></Response>"},
+            "Twilio passes over <say> in the <Response> of twiml, since it knows none: write <Say>, exactly so",
+        ),
     ],
 )
 def test_what_twilio_would_silently_ignore_is_logged_and_not_refused(caplog, arguments, warning):

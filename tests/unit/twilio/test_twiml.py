@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twilio.twiml.voice_response import VoiceResponse
 
 from airflow_provider_twiliocall.twilio.twiml import (
     CUT_ENDING,
@@ -16,6 +17,7 @@ from airflow_provider_twiliocall.twilio.twiml import (
     audio_to_twiml,
     check_twiml,
     message_to_twiml,
+    unknown_verbs,
 )
 from tests.unit.twilio.examples import reproducible
 
@@ -138,7 +140,20 @@ def test_a_language_is_given_as_its_tag(language):
         ({"voice": 5}, "voice=5 is no name of a voice"),
         ({"voice": "x" * 4000}, "is no name of a voice"),
         ({"language": "french"}, "language='french' is no language: give one such as 'fr-FR'"),
-        ({"language": "fr_FR"}, "language='fr_FR' is no language"),
+        ({"language": "fr_FR"}, "language='fr_FR' is no language: give one such as 'fr-FR'"),
+        ({"language": "en_gb"}, "language='en_gb' is no language: give one such as 'en-GB'"),
+        (
+            {"voice": "en-gb"},
+            "voice='en-gb' is a language: give it as language='en-GB', and as voice one such as 'Polly.Amy', or none",
+        ),
+        ({"voice": "fr_FR"}, "voice='fr_FR' is a language: give it as language='fr-FR'"),
+        ({"voice": "de"}, "voice='de' is a language: give it as language='de'"),
+        ({"voice": "cmn-CN"}, "voice='cmn-CN' is a language"),
+        (
+            {"language": "Polly.Amy"},
+            "language='Polly.Amy' is a voice: give it as voice, and a language such as 'fr-FR'",
+        ),
+        ({"language": "man"}, "language='man' is a voice"),
         ({"repeat": 0}, "repeat=0 is no number of times: give a whole number from 1 to 1000"),
         ({"repeat": -1}, "repeat=-1 is no number"),
         ({"repeat": 1001}, "repeat=1001 is no number"),
@@ -352,3 +367,60 @@ def test_checking_any_text_passes_or_raises_a_value_error(text):
     except ValueError:
         return
     assert ElementTree.fromstring(f"<Response><Say>{text}</Say></Response>") is not None
+
+
+@pytest.mark.parametrize(
+    "voice", ["man", "alice", "Polly.Amy", "Polly.Amy-Neural", "Google.en-GB-Standard-A"]
+)
+def test_a_voice_is_taken_for_no_language(voice):
+    assert verbs(message_to_twiml("hello", voice=voice))[1].attrib == {"voice": voice}
+
+
+@pytest.mark.parametrize(
+    ("inside", "warning"),
+    [
+        (
+            "<say>hi</say>",
+            "Twilio passes over <say> in the <Response> of twiml, since it knows none: write <Say>",
+        ),
+        ("<Speak>hi</Speak>", "Twilio passes over <Speak> in the <Response>"),
+        ("<HangUp/>", "write <Hangup>, exactly so"),
+        ("<Gater><Say>hi</Say></Gater>", "write <Gather>, exactly so"),
+        (
+            "<Gather><say>hi</say></Gather>",
+            "passes over <say> in the <Gather> of twiml, since it knows none: write <Say>",
+        ),
+        (
+            "<Dial><number>+15551234567</number></Dial>",
+            "passes over <number> in the <Dial> of twiml, since it knows none: write <Number>",
+        ),
+        (
+            "<Xyz/>",
+            "passes over <Xyz> in the <Response> of twiml, since it knows none: it knows Connect, Dial, Echo,",
+        ),
+    ],
+)
+def test_an_element_that_twilio_does_not_know_is_said_with_the_nearest_one(inside, warning):
+    (said,) = unknown_verbs(f"<Response><Pause/>{inside}{inside}</Response>")
+    assert warning in said
+
+
+def test_every_verb_that_the_sdk_can_write_is_known():
+    response = VoiceResponse()
+    response.say("hi").emphasis("there")
+    gather = response.gather()
+    gather.say("press 1")
+    gather.play("https://example.com/a.mp3")
+    dial = response.dial()
+    dial.number("+15551234567")
+    dial.sip("sip:a@b")
+    dial.conference("room")
+    response.connect().stream(url="wss://example.com")
+    response.pause()
+    response.redirect("https://example.com")
+    response.record()
+    response.reject()
+    response.enqueue("queue").task("{}")
+    response.start().siprec()
+    response.hangup()
+    assert unknown_verbs(str(response)) == []
