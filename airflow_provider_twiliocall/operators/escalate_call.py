@@ -84,10 +84,10 @@ class EscalateCallOperator(CallOperator):
     at all, because Twilio could not be reached or took no more calls, a retry begins anew.
 
     XCom: ``return_value`` is a dict: ``who`` was reached (the contact's name, or the number cut to its last four
-    digits), ``to`` (the number, cut), ``when`` (ISO 8601 in UTC: when the call was answered, or where Twilio does not
-    say, when it ended), ``calls`` (how many were placed, this one included), ``call_sid``, ``answered_by``,
-    ``duration`` in seconds. ``dials`` lists all turns, also those that came to no call, with the ``problem``.
-    ``call_sid`` and ``call`` are those of the last call.
+    digits), ``to`` (the number, cut), ``when`` (ISO 8601 in UTC: when the call was answered, which is its end minus its
+    duration; where Twilio does not say both, when it ended, or else when it was dialled), ``calls`` (how many were
+    placed, this one included), ``call_sid``, ``answered_by``, ``duration`` in seconds. ``dials`` lists all turns, also
+    those that came to no call, with the ``problem``. ``call_sid`` and ``call`` are those of the last call.
 
     Every argument of :class:`.CreateCallOperator` that says something of the call itself can be given, is templated,
     and holds for all of the calls: ``from_``, ``message``, ``audio_url``, ``url``, ``twiml``, ``timeout``, … One of
@@ -273,7 +273,7 @@ class EscalateCallOperator(CallOperator):
         """Return who was reached, and when, after how many calls."""
         call = self._last_told
         who, to = self._who_was_reached(journal.step, call)
-        moment = (call.start_time or call.end_time) if call else None
+        moment = (call.answered_at or call.end_time or call.start_time) if call else None
         calls = len({dial.call_sid for dial in journal.dials if dial.call_sid})
         logger.info("%s was reached after %d calls.", who, calls)
         return {

@@ -162,13 +162,13 @@ class Call(BaseModel):
     trunk_sid: str | None = None
     date_created: Moment = None
     date_updated: Moment = None
-    start_time: Moment = Field(None, description="When it was answered; null while it is queued")
+    start_time: Moment = Field(None, description="When it was dialled; null while it is queued")
     end_time: Moment = None
     to: str | None = None
     to_formatted: str | None = None
     from_: str | None = Field(None, alias="from")
     from_formatted: str | None = None
-    duration: Count = Field(None, description="Seconds on the line; null until the call is over")
+    duration: Count = Field(None, description="Seconds from the answer on; null until the call is over")
     price: Amount = Field(None, description="In ``price_unit``, negative; arrives minutes after the end")
     price_unit: str | None = None
     direction: str | None = None
@@ -186,6 +186,22 @@ class Call(BaseModel):
         if isinstance(body, dict):
             return {name: None if value == "" else value for name, value in body.items()}
         return body
+
+    @property
+    def answered_at(self) -> pendulum.DateTime | None:
+        """When somebody or something answered, to about a second; None for a call that is not over or not completed.
+
+        Twilio has no field for it: it is the end minus the duration, and never before ``start_time``, which is when
+        the call was dialled.
+        """
+        if self.status is not CallStatus.COMPLETED or self.end_time is None or self.duration is None:
+            return None
+        try:
+            answered = self.end_time.subtract(seconds=self.duration)
+        except (OverflowError, ValueError):
+            return None
+        # A simulator that runs faster than time reports long durations between real dates.
+        return max(answered, self.start_time) if self.start_time else answered
 
     def to_dict(self) -> dict[str, Any]:
         """Return the call as JSON for XCom, under Twilio's names, phone numbers cut to their last four digits.

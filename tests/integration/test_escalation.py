@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -62,6 +63,21 @@ def test_the_first_is_busy_the_second_a_voicemail_and_the_third_answers(
         # Of which Twilio's detection took four.
         "duration": 34,
     }
+
+
+def test_when_is_when_somebody_answered_and_not_when_it_was_dialled(
+    twilio_simulator: TwilioSimulator, run: EscalationRun
+) -> None:
+    # So that its dates and its durations agree.
+    twilio_simulator.clock.speed = 1.0
+    twilio_simulator.script(ANN, {"outcome": "human", "ring": 40, "talk": 30})
+
+    ringing = run.begin(ANN)
+    twilio_simulator.skip(120)
+    reached = run.finish(ringing, ANN)
+
+    dialled_at = pendulum.parse(run.ti.xcoms["call"]["start_time"])
+    assert 39 <= (pendulum.parse(reached["when"]) - dialled_at).total_seconds() <= 41
 
 
 def test_who_answers_first_is_the_only_one_rung(

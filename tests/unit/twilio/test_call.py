@@ -79,6 +79,28 @@ def test_times_of_another_zone_or_of_none_are_instants_in_utc(time_and_zone: str
 
 
 @pytest.mark.parametrize(
+    ("changes", "answered_at"),
+    [
+        ({"duration": "60"}, "2019-10-18T17:00:10Z"),
+        ({"duration": "0"}, "2019-10-18T17:01:10Z"),
+        # A simulator that runs faster than time: not before it was dialled.
+        ({"duration": "600"}, "2019-10-18T17:00:03Z"),
+        ({"duration": "60", "start_time": None}, "2019-10-18T17:00:10Z"),
+        ({"duration": None}, None),
+        ({"duration": "9" * 30}, None),
+        ({"end_time": None}, None),
+        ({"status": "no-answer", "duration": "0"}, None),
+        ({"status": "in-progress"}, None),
+    ],
+)
+def test_a_call_was_answered_its_duration_before_its_end(
+    changes: dict[str, Any], answered_at: str | None
+) -> None:
+    answered = call(**changes).answered_at
+    assert (answered.to_iso8601_string() if answered else None) == answered_at
+
+
+@pytest.mark.parametrize(
     "written",
     ["2019-10-18T17:00:03Z", "2019-10-18T17:00:03+00:00", pendulum.datetime(2019, 10, 18, 17, 0, 3)],
 )
