@@ -17,6 +17,9 @@ from airflow_provider_twiliocall.cooldown import Cooldown, random_wait
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
+    TwilioError,
+    TwilioNotFoundError,
+    TwilioRejectedError,
     TwilioThrottledError,
     TwilioUnreachableError,
 )
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Delivery = Literal["at_most_once", "at_least_once"]
+AfterRefusal = Callable[[TwilioError], "tuple[TwilioClient, CreateCallParams] | None"]
 
 # How often a call is sent of which each may be the one that rings; what Twilio provably did not take is not counted.
 MOST_UNANSWERED = 2
@@ -82,6 +86,8 @@ class Alert:
     :param seconds: how long all may take, from when it begins to ring
     :param waiting_time: how long it may wait before it looks whether another call covers it
     :param record: of the calls that alerts have placed
+    :param after_refusal: gives what to ask for instead when Twilio has refused a call, and the client to ask with;
+        None where asking for less cannot help
     """
 
     def __init__(
@@ -94,22 +100,27 @@ class Alert:
         seconds: float,
         waiting_time: WaitingTime,
         record: AlertRecord,
+        after_refusal: AfterRefusal = lambda refusal: None,
     ) -> None:
         self.callee = redact_phone_number(params.to)
-        self._client = client
-        self._params = params
+        self._lasts = cooldown
         self._delivery = delivery
         self._seconds = seconds
         self._waiting_time = waiting_time
+        self._record = record
+        self._after_refusal = after_refusal
         self._unanswered = 0
         self.placed: Call | None = None
         self.is_settled = threading.Event()
         """Set once a call is placed, covers the alert, or cannot be placed; what follows is the second look."""
+        self._ask_for(client, params)
+
+    def _ask_for(self, client: TwilioClient, params: CreateCallParams) -> None:
+        self._client, self._params = client, params
         self._addresses = {"to": params.to, "from_": params.from_ or ""}
-        self._record = record
         self._cooldown = (
-            Cooldown(client, **self._addresses, lasts=cooldown, placed_by_alert=record.has)
-            if cooldown
+            Cooldown(client, **self._addresses, lasts=self._lasts, placed_by_alert=self._record.has)
+            if self._lasts
             else None
         )
 
@@ -134,6 +145,7 @@ class Alert:
         if (covering := self._look(self._cooldown.covering_call, most=LONGEST_LOOK_S)) is not None:
             return Alerted(covering, is_ours=False)
         alerted = self._place()
+        # Not with the cooldown from before: less may have been asked for since, from another number.
         if alerted.is_ours and self._deadline.left > RESERVE_S:
             alerted = self._give_way(self._cooldown, alerted)
         if alerted.is_ours:
@@ -208,6 +220,10 @@ class Alert:
                 if (found := self._find(sent)) is not None:
                     return found
                 self._refuse_another(error)
+            except (TwilioRejectedError, TwilioNotFoundError) as error:
+                if (less := self._after_refusal(error)) is None:
+                    raise
+                self._ask_for(*less)
             except (TwilioThrottledError, TwilioUnreachableError) as error:
                 # It did not get there. Never less than our own guess: "Retry-After: 0" is no leave to hammer.
                 asked = error.retry_after if isinstance(error, TwilioThrottledError) else None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.notifications.alert import Alert, Alerted
     from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
     from airflow_provider_twiliocall.notifications.this_process import WaitingTime
+    from airflow_provider_twiliocall.notifications.wanted_call import WantedCall
+    from airflow_provider_twiliocall.twilio.client import TwilioClient
+    from airflow_provider_twiliocall.twilio.errors import TwilioError
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 DEFAULT_COOLDOWN = timedelta(minutes=15)
@@ -35,6 +41,7 @@ BUDGET_S = 10.0
 # Of it, what the contacts leave for telling how it went.
 _SLACK_S = 0.5
 
+_SECRETS = ("sip_auth_password", "call_token")
 _INSTEAD_OF_A_MESSAGE = ("audio_url", "url", "twiml", "application_sid")
 
 
@@ -205,26 +212,55 @@ class TwilioCallNotifier(BaseNotifier):
 
     # As Airflow calls it ----------------------------------------------------------------------------------
 
+    # What of the fields could not be rendered, and why. Of whom to call: by how it is written.
+    _not_rendered: Mapping[str, str] = MappingProxyType({})
+    _not_callable: Mapping[str, str] = MappingProxyType({})
+
     def __call__(self, *args: Any) -> None:
         """Call everybody; Airflow calls this with the context."""
         # On a copy, for rendering replaces the templates, and the same notifier may have several things to tell.
-        super(TwilioCallNotifier, copy(self)).__call__(*args)
+        alert: TwilioCallNotifier = copy(self)
+        context: Context = args[0] if args else {}
+        alert.render_template_fields(context)
+        alert.notify(context)
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Call everybody; Airflow awaits this in the triggerer."""
+        alert = copy(self)
+        # Here, and not in a thread: what Airflow's Variables are asked with belongs to the event loop.
+        alert.render_template_fields(self.context)
+        return alert.async_notify(self.context).__await__()
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render as Airflow does, but words that cannot be rendered are no reason not to call."""
-        dag = context.get("dag")
-        # "airflow dags test" gives its callbacks the DAG as it lies in the database, which has no environment.
-        jinja_env = jinja_env or self.get_template_env(dag if hasattr(dag, "get_template_env") else None)
-        said: dict[str, Any] = {}
-        for name in SPEECH_FIELDS:
+        """Render each field to text by itself: one that cannot be rendered is no reason not to call."""
+        from airflow_provider_twiliocall.notifications.templates import AlertTemplates, reason_of
+
+        templates = AlertTemplates(self, context, jinja_env)
+        rendered: dict[str, Any] = {}
+        failed: dict[str, str] = {}
+        for name in self.template_fields:
+            if name == "to" or (value := getattr(self, name)) is None:
+                continue
             try:
-                said[name] = self.render_template(getattr(self, name), context, jinja_env)
+                rendered[name] = templates.render(value)
             except Exception as error:
-                said[name] = None
-                self.log.error("%s could not be rendered, and its default stands in for it: %s", name, error)
-        vars(self).update(dict.fromkeys(SPEECH_FIELDS))
-        super().render_template_fields(context, jinja_env)
-        vars(self).update(said)
+                rendered[name] = None
+                # What is secret may stand in what is wrong with it.
+                failed[name] = type(error).__name__ if name in _SECRETS else reason_of(error)
+        callees, self._not_callable = templates.callees(self.to)
+        rendered["to"] = callees[0] if len(callees) == 1 else callees
+        vars(self).update(rendered)
+        self._not_rendered = failed
+        for name, why in failed.items():
+            self._say(
+                logging.ERROR, "%s could not be rendered, so the call is placed without it: %s", name, why
+            )
+
+    def _render(self, template: Any, context: Any, dag: Any = None) -> Any:
+        # Airflow would read the text as Python where the DAG says so: '+15551234567' would lose its plus.
+        from airflow.sdk.definitions.context import render_template_to_string
+
+        return render_template_to_string(template, context)
 
     def notify(self, context: Context) -> None:
         """Call everybody.
@@ -232,13 +268,14 @@ class TwilioCallNotifier(BaseNotifier):
         :raises TwilioCallNotificationError: names those who may not know, and why
         :raises TwilioConnectionError: the connection cannot be used, and nobody was called
         """
-        contacts = callees_of(self.to)
-        hook = self._hook()
+        contacts = self._contacts()
         try:
-            _ = hook.connection
+            hook = self._hook()
+            _ = hook.settings
         except Exception as error:
             self._nobody_is_called(contacts, error)
             raise
+        self._mask_secrets()
         self._call_everybody(hook, contacts, context)
 
     async def async_notify(self, context: Context) -> None:
@@ -246,31 +283,64 @@ class TwilioCallNotifier(BaseNotifier):
         from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
         from airflow_provider_twiliocall.notifications.this_process import WaitingTime, this_process
 
-        contacts = callees_of(self.to)
+        contacts = self._contacts()
         submit = this_process().threads.submit
-        # In a thread, for what is imported takes a third of a second, and other triggers have their polls to do.
-        hook = await asyncio.wrap_future(submit(self._hook))
         try:
+            # In a thread, for what is imported takes a third of a second, and other triggers have their polls to do.
+            hook = await asyncio.wrap_future(submit(self._hook))
             await hook.fetch_connection()
+            # Here, and not in a thread: to mask a secret, Airflow 3.1 asks what belongs to the event loop.
+            _ = hook.settings
         except Exception as error:
             self._nobody_is_called(contacts, error)
             raise
+        self._mask_secrets()
         failures: list[str] = []
         # Alerts wait beside one another here, and nobody waits for them.
         waiting_time = WaitingTime(math.inf)
-        record = AlertRecord.for_trigger(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        record = self._record(lambda: AlertRecord.for_trigger(loop))
         prepared = submit(lambda: self._alerts(hook, contacts, context, waiting_time, record, failures))
         ringing = [(alert, submit(alert.ring)) for alert in await asyncio.wrap_future(prepared)]
         await asyncio.gather(*(asyncio.wrap_future(rung) for _, rung in ringing), return_exceptions=True)
         self._tell_all(ringing, failures)
 
+    def _contacts(self) -> list[Any]:
+        """Return whom to call.
+
+        :raises TwilioCallNotificationError: nobody, and the log says at CRITICAL how they were written
+        """
+        try:
+            return callees_of(self.to)
+        except Exception as error:
+            failures = [f"{to}: {why}" for to, why in self._not_callable.items()] or [str(error)]
+            self._say(
+                logging.CRITICAL,
+                "Nobody was called, for nobody knows whom to call. These do not know what has happened: %s",
+                "; ".join(failures),
+            )
+            raise TwilioCallNotificationError(failures) from None
+
     def _hook(self) -> TwilioCallHook:
+        from airflow_provider_twiliocall.exceptions import TwilioConnectionError
         from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 
-        return TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        if is_nothing(self.twilio_conn_id):
+            why = self._not_rendered.get("twilio_conn_id", "it was rendered to nothing")
+            raise TwilioConnectionError(f"twilio_conn_id does not say which connection to use: {why}. Fix it")
+        return TwilioCallHook(self.twilio_conn_id)
+
+    def _client(self, hook: TwilioCallHook, account_sid: str | None) -> TwilioClient:
+        """Return the client for an account of the connection, None for its own."""
+        from airflow_provider_twiliocall.notifications.this_process import this_process
+
+        for_account = type(hook)(self.twilio_conn_id, account_sid=account_sid)
+        for_account.connection, for_account.settings = hook.connection, hook.settings
+        return this_process().clients.client(for_account)
 
     def _nobody_is_called(self, contacts: list[Any], error: Exception) -> None:
-        self.log.critical(
+        self._say(
+            logging.CRITICAL,
             "Nobody was called, for the connection %r cannot be used: %s. These do not know what has happened: %s",
             self.twilio_conn_id,
             error,
@@ -290,7 +360,8 @@ class TwilioCallNotifier(BaseNotifier):
         end = Deadline(BUDGET_S)
         failures: list[str] = []
         waiting_time = this_process().waiting_time
-        record = AlertRecord.for_callback(context if isinstance(context, Mapping) else {})
+        known = context if isinstance(context, Mapping) else {}
+        record = self._record(lambda: AlertRecord.for_callback(known))
         alerts = self._alerts(hook, contacts, context, waiting_time, record, failures)
         ringing = [(alert, in_thread(alert.ring)) for alert in alerts]
         for alert, _ in ringing:
@@ -298,6 +369,16 @@ class TwilioCallNotifier(BaseNotifier):
         with waiting_time.spend() as left:
             wait([rung for _, rung in ringing], timeout=min(left, end.left))
         self._tell_all(ringing, failures)
+
+    def _record(self, find: Callable[[], AlertRecord]) -> AlertRecord:
+        """Return the record of the calls that alerts have placed; one that knows none where it cannot be had."""
+        from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
+
+        try:
+            return find()
+        except Exception as error:
+            self._say(logging.WARNING, "Cannot ask Airflow which calls alerts have placed: %r", error)
+            return AlertRecord()
 
     def _alerts(
         self,
@@ -308,62 +389,92 @@ class TwilioCallNotifier(BaseNotifier):
         record: AlertRecord,
         failures: list[str],
     ) -> list[Alert]:
-        from airflow_provider_twiliocall.arguments import mask_secrets
-        from airflow_provider_twiliocall.exceptions import TwilioConnectionError
-        from airflow_provider_twiliocall.notifications.alert import Alert
-        from airflow_provider_twiliocall.notifications.this_process import this_process
         from airflow_provider_twiliocall.twilio.params import CallParamsError
 
-        try:
-            client = this_process().clients.client(hook)
-        except Exception as error:
-            self._nobody_is_called(contacts, error)
-            raise
-        mask_secrets(self)
+        for to, why in self._not_callable.items():
+            self._failed(to, f"it could not be rendered: {why}", failures)
         message = self._words(context)
         alerts: dict[str, Alert] = {}
         for contact in contacts:
             try:
-                params = self._params(hook, contact, message)
+                wanted = self._wanted(contact, message, context)
+                params = wanted.params(hook)
+                if params.to not in alerts:
+                    alerts[params.to] = self._alert(hook, wanted, params, waiting_time, record)
             except CallParamsError as error:
                 self._failed(shown(contact), "; ".join(error.problems), failures)
-            except TwilioConnectionError as error:
+            except Exception as error:
                 self._failed(shown(contact), str(error), failures)
-            else:
-                alert = Alert(
-                    client,
-                    params,
-                    cooldown=self.cooldown,
-                    delivery=self.delivery,
-                    seconds=BUDGET_S - _SLACK_S,
-                    waiting_time=waiting_time,
-                    record=record,
-                )
-                alerts.setdefault(params.to, alert)
         return list(alerts.values())
 
-    def _params(self, hook: TwilioCallHook, contact: Any, message: str | None) -> CreateCallParams:
-        from airflow_provider_twiliocall.arguments import params_from_arguments
+    def _alert(
+        self,
+        hook: TwilioCallHook,
+        wanted: WantedCall,
+        params: CreateCallParams,
+        waiting_time: WaitingTime,
+        record: AlertRecord,
+    ) -> Alert:
+        from airflow_provider_twiliocall.notifications.alert import Alert
 
-        arguments = {name: getattr(self, name) for name in CREATE_CALL_FIELDS} | {"to": contact}
-        said = {name: getattr(self, name) for name in SPEECH_FIELDS} | {"message": message}
-        return hook.with_caller_id(
-            params_from_arguments(
-                arguments, said, accept_answered_by=None, default_country=hook.settings.default_country
-            )
+        def after_refusal(refusal: TwilioError) -> tuple[TwilioClient, CreateCallParams] | None:
+            if not wanted.leave_out_what_was_refused(refusal):
+                return None
+            try:
+                less = wanted.params(hook)
+                return self._client(hook, less.account_sid), less
+            except Exception as error:
+                self._say(logging.ERROR, "Without it there is no call to %s: %s", shown(params.to), error)
+                return None
+
+        return Alert(
+            self._client(hook, params.account_sid),
+            params,
+            cooldown=self.cooldown,
+            delivery=self.delivery,
+            seconds=BUDGET_S - _SLACK_S,
+            waiting_time=waiting_time,
+            record=record,
+            after_refusal=after_refusal,
         )
+
+    def _wanted(self, contact: Any, message: str | None, context: Context) -> WantedCall:
+        from airflow_provider_twiliocall.notifications.wanted_call import WantedCall
+
+        given = {name: getattr(self, name) for name in (*CREATE_CALL_FIELDS, *SPEECH_FIELDS)}
+        return WantedCall(
+            contact, shown(contact), given | {"message": message}, lambda: self._default_words(context)
+        )
+
+    def _mask_secrets(self) -> None:
+        from airflow_provider_twiliocall.arguments import mask_secrets
+
+        try:
+            mask_secrets(self)
+        except Exception as error:
+            self._say(logging.ERROR, "Airflow cannot mask the secrets of this call: %s", type(error).__name__)
 
     def _words(self, context: Context) -> str | None:
         """Return what is said; None where something else says it."""
-        from airflow_provider_twiliocall.notifications.default_message import default_message
-
         if not is_nothing(self.message):
-            return str(self.message).strip()
+            with suppress(Exception):
+                return str(self.message).strip()
         if not all(is_nothing(getattr(self, name)) for name in _INSTEAD_OF_A_MESSAGE):
             return None
         if any(getattr(self, name) is not None for name in ("message", *_INSTEAD_OF_A_MESSAGE)):
-            self.log.error("What is to be heard was rendered to nothing, so the default message is said.")
-        return default_message(context if isinstance(context, Mapping) else {})
+            self._say(
+                logging.ERROR, "What is to be heard was rendered to nothing, so the default message is said."
+            )
+        return self._default_words(context)
+
+    def _default_words(self, context: Context) -> str:
+        from airflow_provider_twiliocall.notifications.default_message import default_message
+
+        try:
+            return default_message(context if isinstance(context, Mapping) else {})
+        except Exception as error:
+            self._say(logging.ERROR, "What has happened cannot be put into words: %s", type(error).__name__)
+            return "Airflow alert. Something has happened, and the log of Airflow says what."
 
     # Telling ----------------------------------------------------------------------------------------------
 
@@ -378,7 +489,9 @@ class TwilioCallNotifier(BaseNotifier):
             if not alert.is_settled.is_set():
                 self._failed(alert.callee, f"no answer within {BUDGET_S:g} s: the phone may ring", failures)
             elif (call := alert.placed) is not None:
-                self.log.info("Placed call %s to %s. The second look goes on.", call.sid, alert.callee)
+                self._say(
+                    logging.INFO, "Placed call %s to %s. The second look goes on.", call.sid, alert.callee
+                )
             future.add_done_callback(lambda done: self._tell(alert, done, []))
             return
         if (error := future.exception()) is not None:
@@ -386,9 +499,10 @@ class TwilioCallNotifier(BaseNotifier):
             return
         alerted = future.result()
         if alerted.is_ours:
-            self.log.info("Placed call %s to %s.", alerted.call.sid, alert.callee)
+            self._say(logging.INFO, "Placed call %s to %s.", alerted.call.sid, alert.callee)
         else:
-            self.log.warning(
+            self._say(
+                logging.WARNING,
                 "No call of its own to %s: call %s (%s) covers this alert, within the cooldown of %s. "
                 "To ring all the same, give alerts a from_ of their own or a shorter cooldown, or cooldown=None.",
                 alert.callee,
@@ -398,8 +512,13 @@ class TwilioCallNotifier(BaseNotifier):
             )
 
     def _failed(self, contact: str, problem: str, failures: list[str]) -> None:
-        self.log.error("%s may not know what has happened: %s", contact, problem)
+        self._say(logging.ERROR, "%s may not know what has happened: %s", contact, problem)
         failures.append(f"{contact}: {problem}")
+
+    def _say(self, level: int, message: str, *args: Any) -> None:
+        """Log it; a log that cannot be written to is no reason not to call."""
+        with suppress(Exception):
+            self.log.log(level, message, *args)
 
 
 send_twilio_call_notification = TwilioCallNotifier

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NUMBERS = ("to", "from_", "caller_id")
+# The one argument or the several that a problem is about: "url and twiml are given, …".
+_NAMED = re.compile(r"[a-z_]+(?:(?:,| and) [a-z_]+)*(?=[=: ])")
+
 _INSTRUCTIONS = ("url", "twiml", "application_sid")
 _IGNORED_WITH_APPLICATION = (
     "method",
@@ -71,6 +75,15 @@ class CallParamsError(ValueError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__(problems)
         self.problems = problems
+
+    @property
+    def arguments(self) -> frozenset[str]:
+        """The names of the arguments that are wrong: every problem begins with its own."""
+        return frozenset(name for problem in self.problems for name in _named_in(problem))
+
+    def problems_of(self, arguments: Collection[str]) -> list[str]:
+        """Return the problems that are about some of these arguments."""
+        return [problem for problem in self.problems if not _named_in(problem).isdisjoint(arguments)]
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
@@ -269,6 +282,11 @@ class CreateCallParams(BaseModel):
         if self.twiml is not None:
             warnings += unknown_verbs(self.twiml)
         return warnings
+
+
+def _named_in(problem: str) -> frozenset[str]:
+    named = _NAMED.match(problem)
+    return frozenset(re.findall(r"[a-z_]+", named[0])) - {"and"} if named else frozenset()
 
 
 @cache

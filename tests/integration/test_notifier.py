@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 import time
@@ -254,10 +255,17 @@ def test_a_rejection_is_logged_with_the_fix(
     assert "Geo permissions" in caplog.text + "".join(capfd.readouterr())
 
 
-def test_when_all_are_refused_for_the_same_reason_each_is_told(twilio: TwilioSimulator) -> None:
+def test_when_all_are_refused_for_the_same_reason_each_is_told(
+    twilio: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = json.loads(twilio.airflow_connection)
+    del connection["extra"]["from"]
+    monkeypatch.setenv(VARIABLE, json.dumps(connection))
+
     with pytest.raises(TwilioCallNotificationError) as raised:
-        notify([ANNE, BERT], timeout="{{ 3600 }}")
+        notify([ANNE, BERT])
     assert len(raised.value.failures) == 2
+    assert "There is no number to call from" in raised.value.failures[0]
     assert twilio.calls == []
 
 

@@ -543,3 +543,23 @@ def test_any_arguments_make_a_form_or_are_refused_line_by_line(arguments):
         str(refused).encode()
     else:
         assert all(isinstance(name, str) and value.encode() for name, value in form)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"timeout": 3600}, {"timeout"}),
+        ({"timeout": 3600, "trim": "x"}, {"timeout", "trim"}),
+        ({"from_": "+15551234567"}, {"to", "from_"}),
+        ({"url": "https://example.com"}, {"url", "twiml"}),
+        ({"twiml": None}, set()),
+        ({"sip_auth_username": "anne"}, {"sip_auth_username"}),
+        ({"byoc": "BY1"}, {"byoc"}),
+        ({"to": None}, {"to"}),
+    ],
+)
+def test_an_error_names_the_arguments_that_are_wrong(given: dict[str, Any], named: set[str]) -> None:
+    with pytest.raises(CallParamsError) as refused:
+        CreateCallParams(**{"to": "+15551234567", "twiml": "<Response/>", **given})
+    assert refused.value.arguments & {*CreateCallParams.model_fields} == named
+    assert bool(refused.value.problems_of(named)) is bool(named)
