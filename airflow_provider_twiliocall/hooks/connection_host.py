@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_twiliocall.twilio.client import api_url
-from airflow_provider_twiliocall.twilio.regions import EDGE_OF_REGION, check_region_and_edge
+from airflow_provider_twiliocall.twilio.regions import EDGE_OF_REGION, check_host, check_region_and_edge
 
 _API_VERSION = "2010-04-01"
 _TWILIO = "twilio.com"
@@ -25,6 +25,8 @@ def read_base_url(
     host = (host or "").strip().rstrip("/")
     region, edge = (str(extra.get(name) or "").strip().lower() for name in ("region", "edge"))
     if not host:
+        if port:
+            warnings.append(f"has a port={port} without effect, since host is empty")
         return _url_of(region, edge, problems)
     if region or edge:
         named = " and ".join(name for name in ("region", "edge") if extra.get(name))
@@ -94,6 +96,8 @@ def _problem_with(parts: SplitResult) -> str | None:
     is_twilio = host == _TWILIO or host.endswith(f".{_TWILIO}")
     if is_twilio and not host.startswith("api."):
         return "is not where Twilio's API is: leave it empty"
+    if is_twilio and (problem := check_host(host)):
+        return problem
     if is_twilio and parts.scheme == "http":
         return "would send the password in clear: leave it empty for Twilio, or write https://"
     if is_twilio and parts.path:

@@ -109,6 +109,10 @@ def _password(given: str | None, problems: list[str], warnings: list[str]) -> st
         problems.append(
             "password is an SID, which belongs into the login: give the auth token, or the secret of the API key"
         )
+    elif set(password) <= {"*", "•"}:
+        problems.append("password is a row of stars, as a hidden one is shown: give the auth token itself")
+    elif password[0] == password[-1] and password[0] in "'\"":
+        problems.append("password has quotes around it: leave them out")
     elif password != given:
         warnings.append(
             "has a blank or a line end before or after its password, which is left out here: store it without"
@@ -123,6 +127,8 @@ def _hint_for_login(login: str) -> str:
         return ": write its first two letters in capitals"
     if re.fullmatch(r"[0-9a-fA-F]{32}", login):
         return ": it looks like the auth token, which is the password"
+    if _LOGIN.fullmatch(login.strip("'\"")):
+        return ": leave the quotes out"
     if "@" in login:
         return ": the e-mail address of the Twilio console is no login here"
     if re.fullmatch(r"[A-Z]{2}[0-9a-fA-F]{32}", login):

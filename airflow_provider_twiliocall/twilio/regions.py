@@ -43,6 +43,25 @@ def check_region_and_edge(region: str | None, edge: str | None) -> list[str]:
     return [problem for problem in problems if problem]
 
 
+def check_host(host: str) -> str | None:
+    """Say why a host of Twilio's does not answer, though its name was right once; None for any other.
+
+    Since April 2026 a region alone is no address, but for us1.
+    """
+    product, *names = host.removesuffix(".twilio.com").split(".")
+    if _ANY_EDGE in names:
+        return f"has no certificate: give https://{product}.twilio.com, the nearest edge, or leave it empty"
+    if len(names) != 1 or names[0] == "us1" or names[0] not in _EDGE_OF_ANY_REGION:
+        return None
+    (region,) = names
+    if region in EDGE_OF_REGION:
+        return (
+            f"is no longer served: leave it empty, and give the extras region={region!r} and "
+            f"edge={EDGE_OF_REGION[region]!r}, with that region's own login and password"
+        )
+    return "is no longer served: leave it empty"
+
+
 def _in_the_wrong_field(region: str | None, edge: str | None) -> str:
     wrong = []
     meant_region, meant_edge = region, edge

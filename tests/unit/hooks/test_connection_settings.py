@@ -81,6 +81,8 @@ def test_edge_and_region_make_the_url(extra: dict[str, str], url: str) -> None:
         ("http://127.0.0.1", 8010, "http://127.0.0.1:8010"),
         ("http://127.0.0.1:8010", 9999, "http://127.0.0.1:8010"),
         ("https://gateway.example.com/twilio", 8443, "https://gateway.example.com/twilio"),
+        ("https://api.us1.twilio.com", None, "https://api.us1.twilio.com"),
+        ("https://api.dublin.ie1.twilio.com", None, "https://api.dublin.ie1.twilio.com"),
     ],
 )
 def test_host_is_another_base_url(host: str, port: int | None, url: str) -> None:
@@ -199,6 +201,7 @@ def test_all_mistakes_are_named_at_once() -> None:
         (ACCOUNT.lower(), "write its first two letters in capitals"),
         ("b9" * 16, "it looks like the auth token, which is the password"),
         ("me@example.com", "the e-mail address of the Twilio console is no login here"),
+        (f'"{ACCOUNT}"', "leave the quotes out"),
         ("PN" + "0" * 32, "an SID that begins with PN is that of something else"),
     ],
 )
@@ -214,6 +217,18 @@ def test_an_sid_as_password_is_named() -> None:
     assert "password is an SID, which belongs into the login" in problem_with(
         connection(login="b9" * 16, password=ACCOUNT)
     )
+
+
+@pytest.mark.parametrize(
+    ("password", "hint"),
+    [
+        ("***", "password is a row of stars, as a hidden one is shown: give the auth token itself"),
+        ('"token"', "password has quotes around it: leave them out"),
+        (" \n", "password is empty"),
+    ],
+)
+def test_a_password_that_was_copied_wrongly_is_named(password: str, hint: str) -> None:
+    assert hint in problem_with(connection(password=password))
 
 
 def test_an_api_key_as_account_is_named() -> None:
@@ -303,6 +318,15 @@ def test_a_region_and_an_edge_as_people_write_them(extra: dict[str, str], url: s
             "has Twilio's own path in it, and that is added here: write http://127.0.0.1:8010",
         ),
         ("https://gw.example.com/a/2010-04-01", "is added here: write https://gw.example.com/a"),
+        (
+            "https://api.ie1.twilio.com",
+            "is no longer served: leave it empty, and give the extras region='ie1' and edge='dublin'",
+        ),
+        ("https://api.de1.twilio.com", "is no longer served: leave it empty"),
+        (
+            "https://api.roaming.ie1.twilio.com",
+            "has no certificate: give https://api.twilio.com, the nearest edge",
+        ),
         ("https://www.twilio.com", "is not where Twilio's API is: leave it empty"),
         ("https://console.twilio.com", "is not where Twilio's API is: leave it empty"),
         (
@@ -370,6 +394,7 @@ def test_what_has_no_effect_is_said() -> None:
     assert "has a port=9999 without effect on host='http://127.0.0.1:8010'" in warning_of(
         host="http://127.0.0.1:8010", port=9999
     )
+    assert "has a port=443 without effect, since host is empty" in warning_of(port=443)
     assert "has a port=8443 without effect" in warning_of(host="https://gw.example.com/twilio", port=8443)
 
 
