@@ -80,6 +80,16 @@ def outcome_of_a_call_that_ended_while_nobody_waited_is_not_lost(stage: Stage) -
     rang_once_and_was_seen_to_the_end(stage, run, number, "and is over")
 
 
+def retry_whose_callee_renders_to_nobody_sees_the_call_before_to_its_end(stage: Stage) -> None:
+    number = stage.number(TALKS)
+    run = stage.ring("ring_nobody_later", number)
+    stage.wait_until_journalled(run)
+    stage.airflow.worker_of(run, "ring").kill()
+    stage.wait_for_words(run, "going on with it", 2)
+    stage.hang_up(number)
+    rang_once_and_was_seen_to_the_end(stage, run, number, "its arguments cannot be used")
+
+
 # A worker is evicted while somebody is on the line
 
 
@@ -233,6 +243,7 @@ ROWS = (
     worker_killed_between_answer_and_journal_rings_once,
     worker_killed_while_it_waits_rings_once,
     outcome_of_a_call_that_ended_while_nobody_waited_is_not_lost,
+    retry_whose_callee_renders_to_nobody_sees_the_call_before_to_its_end,
     mapped_task_whose_index_means_another_person_rings_that_one,
     evicted_with_cancel_the_conversation_goes_on_and_the_retry_takes_it_up,
     evicted_with_leave_the_conversation_goes_on_and_the_retry_takes_it_up,

@@ -32,6 +32,11 @@ for mode, when_killed in product(("sync", "deferred"), ("cancel", "hang_up", "le
 with DAG(dag_id="ring_at_least_once", schedule=None):
     CreateCallOperator(task_id="ring", delivery="at_least_once", **RING)
 
+with DAG(dag_id="ring_nobody_later", schedule=None):
+    CreateCallOperator(
+        task_id="ring", **{**RING, "to": "{{ dag_run.conf['to'] if ti.try_number == 1 else 'nobody' }}"}
+    )
+
 with DAG(dag_id="ring_twice", schedule=None):
     CreateCallOperator(task_id="ring", **RING)
     CreateCallOperator(task_id="ring_too", **RING)
