@@ -477,13 +477,10 @@ def _without_multiplying_rings(error: BaseException, journal: CallJournal) -> Ba
         TwilioCallEndedForGoodError,
         TwilioCallInterruptedError,
         TwilioCallUnansweredError,
-        TwilioConnectionError,
         TwilioConnectionNotFoundError,
     )
 
-    is_of_connection = isinstance(error, (TwilioConnectionError, TwilioConnectionNotFoundError))
-    if is_of_connection and journal.is_kept and journal.is_begun:
-        # What was dialled is not to be forgotten over it.
+    if isinstance(error, TwilioConnectionNotFoundError) and journal.is_kept and journal.is_begun:
         return TwilioCallInterruptedError(f"{error}. A retry goes on where this one has come to")
     if isinstance(error, (AirflowFailException, AirflowSkipException)):
         return error

@@ -322,6 +322,19 @@ def test_a_connection_that_is_not_found_is_left_to_a_retry_before_anybody_is_tri
     assert dialled(twilio_simulator) == []
 
 
+def test_a_connection_that_is_not_found_between_two_contacts_is_left_to_a_retry_that_goes_on_there(
+    twilio_simulator: TwilioSimulator, run: EscalationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twilio_simulator.script(ANN, ["busy", "human"])
+    run.play_until_it_pauses(ANN, round_after=A_LONG_TIME_S)
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(TwilioCallInterruptedError, match="A retry goes on where this one has come to"):
+        run.try_once(ANN, round_after=A_LONG_TIME_S)
+    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
+
+    assert run.try_once(ANN, round_after=A_LONG_TIME_S)["calls"] == 2
+
+
 def test_a_trigger_that_failed_is_no_reason_to_ring_the_next(
     twilio_simulator: TwilioSimulator, run: EscalationRun
 ) -> None:

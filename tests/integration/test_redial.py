@@ -13,6 +13,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallInterruptedError,
     TwilioCallNotPlacedError,
     TwilioCallUnansweredError,
+    TwilioConnectionError,
 )
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.interruption import DeadlyStore, Killed
@@ -21,6 +22,7 @@ from tests.integration.ring_task import (
     SOMEBODY,
     STAYS_QUEUED,
     VARIABLE,
+    changed,
     fire,
     on,
     operations,
@@ -317,6 +319,32 @@ def test_a_connection_that_cannot_be_had_between_two_dials_is_left_to_a_retry(
     run.try_once(redialling())
 
     assert [dial["status"] for dial in run.ti.xcoms["dials"]] == ["busy", "completed"]
+
+
+def test_a_connection_that_cannot_be_used_between_two_dials_fails_for_good(
+    twilio_simulator: TwilioSimulator, clock: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twilio_simulator.script(SOMEBODY, "busy")
+    run = PausingRun(clock)
+    paused = paused_until_the_next_dial(run)
+    monkeypatch.setenv(VARIABLE, changed(twilio_simulator, password=""))
+    with pytest.raises(TwilioConnectionError, match="password is empty"):
+        run.resume(redialling(), paused)
+
+    assert [dial["status"] for dial in run.ti.xcoms["dials"]] == ["busy"]
+
+
+def test_without_a_journal_a_connection_that_cannot_be_had_between_two_dials_is_not_retried(
+    twilio_simulator: TwilioSimulator, clock: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twilio_simulator.script(SOMEBODY, "busy")
+    run = PausingRun(clock, store=None)
+    paused = paused_until_the_next_dial(run)
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(
+        TwilioCallEndedForGoodError, match=r"There is no connection.*a retry would begin anew"
+    ):
+        run.resume(redialling(), paused)
 
 
 def test_a_last_call_that_somebody_else_canceled_is_told_too(
