@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from airflow_provider_twiliocall.content import SAYS_WHAT, is_true, problems_of_content
+from airflow_provider_twiliocall.durations import read_seconds
 from airflow_provider_twiliocall.outcome import answerers
 from airflow_provider_twiliocall.redaction import RedactionError, redacted
 from airflow_provider_twiliocall.rendered import is_nothing
@@ -179,10 +180,17 @@ def time_limit_for(message: str, detection_timeout: Any = None, *, repeat: Any =
     :param detection_timeout: ``machine_detection_timeout`` as rendered
     :param repeat: how often the message is said, as rendered
     """
-    given = str(detection_timeout).strip()
-    listening = max(DETECTION_S, int(given) if given.isdecimal() else 0)
+    listening = max(DETECTION_S, _seconds_to_detect(detection_timeout))
     times = int(repeat)
     # What does not fit into the TwiML is cut, and not said.
     said = min(len(message), TWIML_MAX_CHARACTERS)
     saying = times * said / SLOW_SPEECH_CHARACTERS_PER_S + (times - 1) * PAUSE_S
     return min(LONGEST_CALL_S, math.ceil(listening + 2 * saying + 60))
+
+
+def _seconds_to_detect(given: Any) -> float:
+    try:
+        return min(LONGEST_CALL_S, read_seconds("machine_detection_timeout", given))
+    except ValueError:
+        # Not given, or refused elsewhere.
+        return DETECTION_S

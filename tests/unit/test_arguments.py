@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -222,7 +223,17 @@ def test_a_message_may_last_as_long_as_its_words_take_twice_over(length: int, li
 
 @pytest.mark.parametrize(
     ("detection_timeout", "listening"),
-    [(59, 59), ("59", 59), (" 59 ", 59), (3, 30), (None, 30), ("None", 30), ("soon", 30)],
+    [
+        (59, 59),
+        ("59", 59),
+        (" 59 ", 59),
+        (timedelta(seconds=59), 59),
+        (float("inf"), 14_400 - 80),
+        (3, 30),
+        (None, 30),
+        ("None", 30),
+        ("soon", 30),
+    ],
 )
 def test_a_message_may_last_longer_by_as_long_as_twilio_listens_for_a_machine(
     detection_timeout: Any, listening: int

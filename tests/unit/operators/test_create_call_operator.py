@@ -125,6 +125,11 @@ def test_a_poll_interval_that_is_no_time_is_refused_at_parse(value: Any) -> None
         operator(poll_interval=value)
 
 
+@pytest.mark.parametrize("value", [30, 30.0, timedelta(seconds=30)])
+def test_seconds_between_two_looks_may_be_a_timedelta(value: Any) -> None:
+    assert operator(poll_interval=value).poll_interval == 30
+
+
 @pytest.mark.parametrize(
     "value", [0, -1, timedelta(0), float("nan"), float("inf"), 86_401, timedelta(days=2), "soon", [60]]
 )
@@ -163,6 +168,64 @@ def test_several_dials_are_refused_for_a_task_that_does_not_wait() -> None:
 def test_a_rule_that_is_none_is_refused_at_parse(argument: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         operator(**argument)
+
+
+USELESS = [
+    ({"deferrable": True}, "deferrable", "wait_for_completion=True"),
+    ({"on_outside_window": "skip"}, "on_outside_window", "call_window"),
+    ({"redial_after": 60}, "redial_after", "max_dials"),
+    ({"redial_on": {"busy"}}, "redial_on", "max_dials"),
+]
+WINDOW = CallWindow("09:00", "20:00", "Europe/Paris")
+
+
+@pytest.mark.parametrize(("argument", "name", "needed"), USELESS)
+def test_what_has_no_effect_without_another_argument_is_refused_at_parse(
+    argument: dict[str, Any], name: str, needed: str
+) -> None:
+    with pytest.raises(
+        ValueError, match=f"^{name} has no effect without {needed}: give {needed} too, or leave"
+    ):
+        operator(**argument)
+
+
+@pytest.mark.parametrize(("argument", "name", "needed"), USELESS)
+def test_what_has_no_effect_may_come_from_default_args(
+    argument: dict[str, Any], name: str, needed: str
+) -> None:
+    with DAG("mixed", schedule=None, default_args=argument):
+        assert getattr(operator(), name) in (*argument.values(), ["busy"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"deferrable": True, "wait_for_completion": True},
+        {"deferrable": True, "call_window": WINDOW},
+        {"deferrable": True, "expires_after": timedelta(hours=1)},
+        {"deferrable": False},
+        {"on_outside_window": "skip", "call_window": WINDOW},
+        {"redial_after": 60, "redial_on": "busy", "max_dials": 2, "wait_for_completion": True},
+        {"deferrable": None, "on_outside_window": None, "redial_after": None, "redial_on": None},
+    ],
+)
+def test_what_has_an_effect_passes(arguments: dict[str, Any]) -> None:
+    operator(**arguments)
+
+
+def test_deferring_by_airflows_setting_is_no_mistake_of_a_task_that_does_not_wait() -> None:
+    program = (
+        "from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator\n"
+        "print(CreateCallOperator(task_id='a', to='+15551234567', message='hi').deferrable)"
+    )
+    assert run(program, AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE="True").split()[-1] == "True"
+
+
+def test_a_mapped_task_may_have_what_has_no_effect() -> None:
+    with DAG("campaign", schedule=None) as dag:
+        CreateCallOperator.partial(task_id="ring", message="hi", deferrable=True).expand(to=["+15551230001"])
+    given = {"to": "+15551230001", "task_id": "ring", "message": "hi", "deferrable": True}
+    assert dag.get_task("ring").unmap(given).deferrable
 
 
 @pytest.mark.parametrize(

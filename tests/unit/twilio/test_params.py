@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -172,6 +173,9 @@ WRONG = [
         ],
     ),
     ({"timeout": 0}, ["timeout=0 is not a time to let it ring", "default_args"]),
+    ({"timeout": timedelta(seconds=0.5)}, ["timeout=0.5 is not a time to let it ring"]),
+    ({"timeout": timedelta(hours=1)}, ["is not a time to let it ring"]),
+    ({"timeout": "Pause"}, ["timeout='Pause' is not a time to let it ring"]),
     ({"timeout": "soon"}, ["timeout='soon' is not a time to let it ring"]),
     ({"timeout": "30.5"}, ["timeout='30.5' is not a time to let it ring"]),
     ({"timeout": True}, ["timeout=True is not a time to let it ring"]),
@@ -294,6 +298,10 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_and_without_its_value
         ("timeout", " 30\n", 30),
         ("timeout", 30.0, 30),
         ("time_limit", "3600", 3600),
+        ("time_limit", timedelta(hours=1), 3600),
+        ("timeout", timedelta(seconds=30), 30),
+        ("timeout", "PT30S", 30),
+        ("machine_detection_timeout", timedelta(seconds=20), 20),
         ("machine_detection_timeout", "30", 30),
         ("record", "True", True),
         ("record", "true", True),
