@@ -325,11 +325,14 @@ def test_what_checks_the_fields_of_a_call_is_loaded_only_where_there_is_somethin
 ) -> None:
     program = (
         "import sys\n"
+        "from airflow.sdk import DAG, BaseNotifier, BaseOperator\n"
+        "from airflow.providers.common.compat.sdk import conf\n"
+        "before = set(sys.modules)\n"
         "from airflow_provider_twiliocall.notifications.twilio_call import TwilioCallNotifier\n"
         "from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator\n"
         f"CreateCallOperator(task_id='ring', to='5551234567', message='hi'{arguments})\n"
         f"TwilioCallNotifier(to='5551234567'{arguments})\n"
-        "print(*sorted(sys.modules))"
+        "print(*sorted(set(sys.modules) - before))"
     )
     printed = subprocess.run(
         [sys.executable, "-c", program], env=dict(os.environ), capture_output=True, text=True, check=True
