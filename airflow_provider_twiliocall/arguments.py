@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -18,7 +19,10 @@ from airflow_provider_twiliocall.twilio.twiml import (
     TWIML_MAX_CHARACTERS,
     audio_to_twiml,
     message_to_twiml,
+    unknown_verbs,
 )
+
+logger = logging.getLogger(__name__)
 
 _SILENCE = "<Response/>"
 _SECRETS = ("sip_auth_password", "call_token")
@@ -94,17 +98,21 @@ def _told_once(problems: list[str], refusals: Mapping[str, str]) -> list[str]:
 
 
 def problems_of_literals(known: Mapping[str, Any], *, later: Collection[str]) -> list[str]:
-    """Say what is wrong with the arguments that are known when a DAG is parsed.
+    """Say what is wrong with the arguments that are known when a DAG is parsed; log what Twilio would pass over.
 
     :param known: by name, without numbers and message
     :param later: names of those that are given too, with values that are not known yet
     """
     fields = {name: value for name, value in known.items() if name in CreateCallParams.model_fields}
-    return [
+    problems = [
         *_problems_of_speech({name: value for name, value in known.items() if not is_nothing(value)}),
         *_problems_of_answerers(known.get("accept_answered_by"), known.get("send_digits")),
         *CreateCallParams.problems_of(fields, later=later),
     ]
+    if not problems and not is_nothing(twiml := known.get("twiml")):
+        for warning in unknown_verbs(twiml.strip()):
+            logger.warning(warning)
+    return problems
 
 
 def _problems_of_speech(said: Mapping[str, Any]) -> list[str]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
+DEFAULT_DEFERRABLE: bool = conf.getboolean("operators", "default_deferrable", fallback=False)
 DEFAULT_REDIAL_AFTER = timedelta(minutes=2)
 DEFAULT_REDIAL_ON = ("busy", "no-answer")
 
@@ -57,10 +58,6 @@ def __getattr__(name: str) -> Any:
 
         return EscalateCallOperator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def _default_deferrable() -> bool:
-    return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
 
 class CreateCallOperator(CallOperator):
@@ -245,7 +242,7 @@ class CreateCallOperator(CallOperator):
             setattr(self, name, arguments[name])
         self.twilio_conn_id = twilio_conn_id
         self.wait_for_completion = wait_for_completion
-        self.deferrable = _default_deferrable() if deferrable is None else deferrable
+        self.deferrable = DEFAULT_DEFERRABLE if deferrable is None else deferrable
         self.poll_interval = in_seconds(poll_interval)
         # A set has no order, and a DAG must serialize alike at every parse.
         self.accept_answered_by = (

@@ -94,6 +94,8 @@ def check_digits(value: str) -> None:
 
     :raises ValueError: as :func:`normalize_phone_number` does
     """
+    if _E164.fullmatch(value):
+        return
     compact = without_separators(value)
     shown = show_address(value)
     _refuse_what_is_no_number(value.strip(), compact, shown)

@@ -177,6 +177,7 @@ def test_a_caller_id_that_is_none_is_refused(make: Callable[..., Any]) -> None:
         ),
         ({"repeat": 0}, "repeat=0 is no number of times"),
         ({"voice": "Amy, please"}, "voice='Amy, please' is no name of a voice"),
+        ({"voice": "en-gb"}, "voice='en-gb' is a language: give it as language='en-GB'"),
         ({"language": "Esperanto!"}, "language='Esperanto!' is no language"),
         ({"verbatim": "perhaps"}, "verbatim='perhaps' is neither True nor False"),
         ({"message": None, "audio_url": "/siren.mp3"}, "audio_url='/siren.mp3' is not an absolute http"),
@@ -187,6 +188,13 @@ def test_a_caller_id_that_is_none_is_refused(make: Callable[..., Any]) -> None:
 def test_what_cannot_be_heard_is_refused(make: Callable[..., Any], heard: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make(**heard)
+
+
+def test_a_verb_that_twilio_does_not_know_is_warned_of(
+    make: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    make(message=None, twiml="<Response><say>hi</say></Response>")
+    assert "Twilio passes over <say>" in caplog.text
 
 
 @pytest.mark.parametrize("nothing", [{}, {"url": ""}, {"twiml": "None"}])
