@@ -109,7 +109,8 @@ def problems_of_literals(known: Mapping[str, Any], *, later: Collection[str]) ->
         *_problems_of_answerers(known.get("accept_answered_by"), known.get("send_digits")),
         *CreateCallParams.problems_of(fields, later=later),
     ]
-    if not problems and not is_nothing(twiml := known.get("twiml")):
+    twiml = known.get("twiml")
+    if not problems and isinstance(twiml, str) and not is_nothing(twiml):
         for warning in unknown_verbs(twiml.strip()):
             logger.warning(warning)
     return problems
