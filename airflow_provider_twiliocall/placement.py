@@ -129,6 +129,11 @@ class Placement:
         # Written down with its SID, so that a retry knows whose end it is that it then sees.
         return self._keep(found).call_sid if found else None
 
+    @property
+    def is_unclear(self) -> bool:
+        """Whether a request may have placed a call, though ``delivery`` allows another one."""
+        return self._unclear is not None and self.call_sid is None
+
     # Requests of earlier tries ----------------------------------------------------------------------------
 
     def find_unconfirmed(self, earlier: Entry) -> Placed | None:

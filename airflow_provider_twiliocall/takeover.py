@@ -171,7 +171,9 @@ class Takeover:
 
     def _find_unconfirmed(self) -> Placed | None:
         if self.placement is not None:
-            return self.placement.find_unconfirmed(self.earlier)
+            found = self.placement.find_unconfirmed(self.earlier)
+            self.may_ring = found is None
+            return found
         if self.delivery == "at_least_once":
             self.may_ring = True
             return None

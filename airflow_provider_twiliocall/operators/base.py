@@ -280,6 +280,8 @@ class CallOperator(WaitingOperator):
 
         if self._takeover is not None and self._takeover.may_ring:
             return f"{self._takeover.subject} is left alone and may still ring. No other was placed"
+        if self._placement is not None and self._placement.is_unclear:
+            return "A call may have been placed, and its phone may ring. No other was placed"
         dials = [dial for dial in journal.dials if not dial.ended_by_us]
         if dials:
             return f"Nothing more was dialled (before: {named_endings(dials)})"

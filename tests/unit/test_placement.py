@@ -14,6 +14,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallMaybePlacedError,
     TwilioCallNotPlacedError,
     TwilioCallRefusedError,
+    TwilioCallTooLateError,
 )
 from airflow_provider_twiliocall.journal import CallJournal
 from airflow_provider_twiliocall.placement import MOST_DIALS, Placement
@@ -153,6 +154,20 @@ def test_fates_that_stay_unknown_are_left_to_the_tasks_retry_where_two_rings_are
     with pytest.raises(TwilioCallMaybePlacedError, match="a retry of this task dials again"):
         place(hook, delivery="at_least_once")
     assert hook.posts == MOST_DIALS
+
+
+def test_a_request_whose_fate_is_unknown_is_remembered_when_it_has_become_too_late_for_another() -> None:
+    hook = ScriptedHook(TwilioAmbiguousError("reset"))
+    placement = Placement(
+        hook,  # type: ignore[arg-type]
+        PARAMS,
+        CallJournal(None, 0),
+        delivery="at_least_once",
+        latest_ring=look_up.SHORT_PATIENCE_S,
+    )
+    with pytest.raises(TwilioCallTooLateError):
+        placement.dial()
+    assert placement.is_unclear
 
 
 def test_a_task_told_to_stop_dials_nothing() -> None:

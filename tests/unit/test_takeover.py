@@ -153,6 +153,19 @@ def test_a_call_without_a_sid_cannot_be_looked_for_where_nobody_knows_whom_it_wa
     assert "sent a call at 2023-11-14 22:13:20 UTC" in str(failed.value)
 
 
+def test_a_call_without_a_sid_that_is_not_found_may_ring_though_another_one_is_to_be_dialled() -> None:
+    store = StateStore()
+    CallJournal(store, FIRST_RUN).placing(PARAMS, account_sid=ACCOUNT)
+    journal = CallJournal(store, FIRST_RUN)
+    earlier = journal.read()
+    assert earlier is not None
+    twilio: Any = AccountTwilio("ringing")
+    placement = Placement(twilio, PARAMS, journal, delivery="at_least_once")
+    taken = Takeover(twilio, journal, earlier, placement, delivery="at_least_once")
+    assert taken.take_over() is None
+    assert taken.may_ring
+
+
 def test_it_may_ring_where_two_rings_are_better_than_none() -> None:
     store = StateStore()
     CallJournal(store, FIRST_RUN).placing(PARAMS, account_sid=ACCOUNT)

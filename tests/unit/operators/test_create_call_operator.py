@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import airflow.serialization.serialized_objects as serialization
@@ -16,6 +17,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_twiliocall.call_window import CallWindow
 from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallRefusedError
+from airflow_provider_twiliocall.journal import CallJournal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -367,6 +369,13 @@ def test_resuming_without_an_event_fails_for_good_because_a_retry_would_dial_aga
 def test_resuming_without_an_event_is_left_to_a_retry_that_finds_the_call_in_the_journal() -> None:
     with pytest.raises(KeyError, match="call_sid"):
         operator(wait_for_completion=True).resume(context(store=StateStore()))
+
+
+def test_a_refusal_does_not_deny_a_call_that_may_have_been_placed() -> None:
+    task = operator()
+    assert task.nothing_dialled(CallJournal(None, 0)) == "Nothing was dialled"
+    task._placement = SimpleNamespace(is_unclear=True)  # type: ignore[assignment]
+    assert task.nothing_dialled(CallJournal(None, 0)).startswith("A call may have been placed")
 
 
 # What parsing costs
