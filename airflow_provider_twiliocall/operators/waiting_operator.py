@@ -50,6 +50,11 @@ class WaitingOperator(RendersText, BaseOperator):
     _follower: CallFollower | None = None
     _is_stopped = False
 
+    def __init__(self, **kwargs: Any) -> None:
+        # A class without one of its own has BaseOperator's wrapped by Airflow where a mixin comes first. Mapped tasks
+        # then take None for each default of BaseOperator's, such as `inlets`, and fail before they begin.
+        super().__init__(**kwargs)
+
     @cached_property
     def hook(self) -> TwilioCallHook:
         """The hook, of the connection and account given."""

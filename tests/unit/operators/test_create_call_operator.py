@@ -413,3 +413,11 @@ def run(program: str, **environment: str) -> str:
         check=True,
     )
     return finished.stdout
+
+
+def test_a_mapped_task_has_the_defaults_of_a_plain_one() -> None:
+    with DAG("many", schedule=None):
+        mapped = CreateCallOperator.partial(task_id="many", message="hi").expand(to=["+15551230001"])
+        plain = CreateCallOperator(task_id="plain", message="hi", to="+15551230001")
+    names = ("inlets", "outlets", "retries", "trigger_rule", "pool", "queue", "weight_rule")
+    assert {name: getattr(mapped, name) for name in names} == {name: getattr(plain, name) for name in names}
