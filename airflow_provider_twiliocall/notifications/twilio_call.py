@@ -193,15 +193,18 @@ class TwilioCallNotifier(BaseNotifier):
         for name in (*CREATE_CALL_FIELDS, *SPEECH_FIELDS):
             setattr(self, name, arguments[name])
         self.twilio_conn_id = twilio_conn_id
-        self.delivery = delivery
-        refuse([*self._problems(cooldown), *self._literal_problems()])
-        self.cooldown = _duration(cooldown)
-
-    def _problems(self, cooldown: Any) -> list[str]:
-        return problems_of(
-            lambda: _duration(cooldown),
-            lambda: check_choice("delivery", self.delivery, ("at_most_once", "at_least_once")),
+        wrong_cooldown = problems_of(lambda: _duration(cooldown))
+        wrong_delivery = problems_of(
+            lambda: check_choice("delivery", delivery, ("at_most_once", "at_least_once"))
         )
+        self.cooldown = DEFAULT_COOLDOWN if wrong_cooldown else _duration(cooldown)
+        self.delivery = "at_least_once" if wrong_delivery else delivery
+        problems = [*wrong_cooldown, *wrong_delivery, *self._literal_problems()]
+        if problems and kwargs.get("context") is not None:
+            # Airflow makes the notifier of a deadline when the phone has to ring. That is too late to refuse.
+            self._say(logging.ERROR, "Fix these arguments of the alert: %s", "; ".join(problems))
+        else:
+            refuse(problems)
 
     def _literal_problems(self) -> list[str]:
         try:

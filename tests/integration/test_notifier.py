@@ -194,6 +194,32 @@ def test_an_alert_in_the_event_loop_rings_too_and_does_not_hold_it_up(twilio: Tw
     assert ticks > 10
 
 
+@pytest.mark.parametrize("is_async", [True, False], ids=["AsyncCallback", "SyncCallback"])
+def test_what_is_wrong_in_a_deadlines_kwargs_does_not_silence_it(
+    twilio: TwilioSimulator,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    is_async: bool,
+) -> None:
+    wrong = {
+        "timeout": 3600,
+        "status_callback": "/relative",
+        "cooldown": "soon",
+        "delivery": "twice",
+        "repeat": 0,
+    }
+    context: Any = {"dag_run": {"dag_id": "nightly"}}
+
+    notifier = TwilioCallNotifier(to=[ANNE, "+1 555 CALL NOW"], context=context, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(TwilioCallNotificationError, match="has letters"):
+        asyncio.run(_awaited(notifier)) if is_async else notifier(context)
+
+    assert rung(twilio) == [ANNE]
+    logged = caplog.text + "".join(capfd.readouterr())
+    assert "Fix these arguments of the alert: cooldown='soon'" in logged
+    assert [name for name in wrong if f"{name}=" not in logged] == []
+
+
 async def _awaited(notifier: TwilioCallNotifier) -> None:
     await notifier
 
