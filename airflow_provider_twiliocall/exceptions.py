@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -80,6 +80,9 @@ class TwilioCallUnansweredError(AirflowException):
         self.call = call
         self.ended_by_us = ended_by_us
         self.was_too_late = was_too_late
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.call), self.__dict__.copy()
 
 
 class TwilioCallNotPlacedError(AirflowException):

@@ -56,6 +56,9 @@ class TwilioCallNotificationError(AirflowException):
         super().__init__(f"Not everybody could be called:\n{listed}")
         self.failures = list(failures)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.failures,), self.__dict__.copy()
+
 
 class TwilioCallNotifier(BaseNotifier):
     """Call people when a task or a DAG fails, is tried again or succeeds, or misses a deadline.

@@ -57,7 +57,10 @@ class Problem(Exception):
         self.status = _STATUS.get(code, 400)
         self.message = MESSAGES[code].format(*details)
         self.understood = code in _UNDERSTOOD if understood is None else understood
-        super().__init__(self.message)
+        super().__init__(code, *details)
+
+    def __str__(self) -> str:
+        return self.message
 
     def body(self) -> dict[str, Any]:
         """The JSON body of the answer."""
