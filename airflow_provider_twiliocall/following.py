@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from airflow_provider_twiliocall.outcome import Outcome, Verdict
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.ending import (
     Ending,
+    HowToEnd,
     WhenKilled,
     end_call,
     look_instead,
@@ -50,8 +52,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What Airflow leaves a task between the signal and SIGKILL is 5 s, and the journal wants some of them. A connection
-# is tried three times.
+# What Airflow leaves a task between the signal and SIGKILL is 5 s, and the journal wants some of them.
+ON_KILL_S = 3.0
 ON_KILL_CONNECT_S = 1.0
 ON_KILL_READ_S = 2.0
 
@@ -318,16 +320,38 @@ class CallFollower:
         # Twice, where both Airflow and the machine send a SIGTERM: the second finds the call over, and not by itself.
         if how == "leave" or self._ending or not self._hook.is_ready:
             return
-        try:
-            client = self._hook.client_with(connect_timeout=ON_KILL_CONNECT_S, read_timeout=ON_KILL_READ_S)
-            self._may_be_ended = True
-            self._ending = end_call(client, self.call_sid, how)
+        self._may_be_ended = True
+        came_of_it = self._end_briefly(how)
+        if isinstance(came_of_it, Ending):
+            self._ending = came_of_it
             logger.info("The task was told to stop. %s", self._ending)
-        except Exception as error:  # one that escapes from a handler would surface anywhere
-            self._may_be_ended = isinstance(error, TwilioAmbiguousError)
+        else:
+            self._may_be_ended = isinstance(came_of_it, (TwilioAmbiguousError, TimeoutError))
             logger.error(
-                "The task was told to stop, and call %s could not be ended yet: %s", self.call_sid, error
+                "The task was told to stop, and call %s could not be ended yet: %s", self.call_sid, came_of_it
             )
+
+    def _end_briefly(self, how: HowToEnd) -> Ending | Exception:
+        """End the call, and return what came of it within :data:`ON_KILL_S`.
+
+        In a thread: a socket's time limits begin again with every byte, hold for each of a host's addresses, and know
+        nothing of a name server. An exception that escaped from a signal handler would surface anywhere.
+        """
+        came_of_it: list[Ending | Exception] = []
+
+        def end() -> None:
+            try:
+                client = self._hook.client_with(
+                    connect_timeout=ON_KILL_CONNECT_S, read_timeout=ON_KILL_READ_S, repeats_reads=False
+                )
+                came_of_it.append(end_call(client, self.call_sid, how))
+            except Exception as error:
+                came_of_it.append(error)
+
+        thread = threading.Thread(target=end, name="twilio-on-kill", daemon=True)
+        thread.start()
+        thread.join(ON_KILL_S)
+        return came_of_it[0] if came_of_it else TimeoutError(f"no answer within {ON_KILL_S:g} s")
 
     def stop(self) -> None:
         """Go, because the task was told to stop, as :meth:`leave_if_stopped` does."""

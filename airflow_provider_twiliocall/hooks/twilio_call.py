@@ -109,9 +109,17 @@ class TwilioCallHook(BaseHook):
         offset = self.client.clock_offset
         return (self.watcher.clock_offset if offset is None else offset) or 0.0
 
-    def client_with(self, *, connect_timeout: float, read_timeout: float) -> TwilioClient:
+    def client_with(
+        self, *, connect_timeout: float, read_timeout: float, repeats_reads: bool = True
+    ) -> TwilioClient:
         """Return a new client that gives up sooner, or later; both in seconds."""
-        return self._client(connect_timeout=connect_timeout, read_timeout=read_timeout)
+        from airflow_provider_twiliocall.twilio.transport import READ_RETRY, SINGLE_TRY
+
+        return self._client(
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            reads=READ_RETRY if repeats_reads else SINGLE_TRY,
+        )
 
     def _client(self, **options: Any) -> TwilioClient:
         from airflow import __version__ as airflow_version

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,13 +13,17 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_twiliocall import following as following_module
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
 )
-from airflow_provider_twiliocall.journal import KEY
+from airflow_provider_twiliocall.following import CallFollower
+from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+from airflow_provider_twiliocall.journal import KEY, CallJournal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
+from airflow_provider_twiliocall.outcome import judge
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 from tests.integration.interruption import (
@@ -26,6 +33,7 @@ from tests.integration.interruption import (
     interrupted,
 )
 from tests.integration.ring_task import SOMEBODY, VARIABLE, on, operations, posts, statuses, waiting
+from tests.integration.scripted_server import Answer, ScriptedServer, answer
 from tests.integration.task_context import RecordingTaskInstance, StateStore, context
 from tests.integration.virtual_time import VirtualTime
 
@@ -216,6 +224,57 @@ def test_a_hang_up_that_twilio_does_not_answer_gives_up_before_airflow_does(
     with pytest.raises(TwilioCallInterruptedError, match="the call was ended"):
         task("hang_up").execute(context(store=store))
     assert time.monotonic() - began < GRACE_S
+
+
+def following(url: str, monkeypatch: pytest.MonkeyPatch) -> CallFollower:
+    """A call that is waited for, at a Twilio of that address."""
+    connection = {"conn_type": "twilio", "login": "AC" + "0" * 32, "password": "token", "host": url}
+    monkeypatch.setenv(VARIABLE, json.dumps(connection))
+    hook = TwilioCallHook()
+    assert hook.settings.base_url == url
+    return CallFollower(
+        hook,
+        "CA" + "1" * 32,
+        CallJournal(None, 0),
+        when_killed="hang_up",
+        poll_interval=5,
+        queue_timeout=3600,
+        awaits="end",
+        judge=judge,
+        tell=lambda call: None,
+    )
+
+
+def test_in_a_signal_handler_no_request_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = answer(400, {"code": 21220, "message": "Call is not in-progress", "status": 400})
+    busy = answer(503, headers={"Retry-After": "1"})
+    with ScriptedServer(over, busy) as server:
+        following(server.url, monkeypatch).on_kill()
+        assert [request.method for request in server.requests] == ["POST", "GET"]
+
+
+def test_a_signal_handler_does_not_wait_for_an_answer_that_trickles_in(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_whole = threading.Event()
+
+    def trickle(wire: socket.socket, stopped: threading.Event) -> None:
+        wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        for _ in range(100):
+            wire.sendall(b" ")
+            if stopped.wait(0.2):
+                return
+        is_whole.set()
+
+    monkeypatch.setattr(following_module, "ON_KILL_S", 0.5)
+    with ScriptedServer(Answer(trickle)) as server:
+        following(server.url, monkeypatch).on_kill()
+        assert not is_whole.is_set()
+    assert "could not be ended yet: no answer within 0.5 s" in caplog.text
+
+
+def test_a_signal_handler_leaves_the_journal_some_of_airflows_five_seconds() -> None:
+    assert following_module.ON_KILL_S <= GRACE_S - 2
 
 
 @pytest.mark.usefixtures("uninterrupted")

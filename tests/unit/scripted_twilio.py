@@ -30,7 +30,7 @@ class ScriptedTwilio:
         self.asked: list[str] = []
         self.client = self.watcher = self
 
-    def client_with(self, **timeouts: float) -> ScriptedTwilio:
+    def client_with(self, **limits: float) -> ScriptedTwilio:
         return self
 
     def get_call(self, sid: str) -> Call:
