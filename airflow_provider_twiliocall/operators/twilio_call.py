@@ -420,6 +420,9 @@ class CreateCallOperator(CallOperator):
     def _params(self) -> CreateCallParams:
         from airflow_provider_twiliocall.arguments import mask_secrets
         from airflow_provider_twiliocall.operators.call_arguments import checked_params
+        from airflow_provider_twiliocall.twilio.params import CallParamsError
 
         mask_secrets(self)
+        if problem := problem_of_several(self.to):
+            raise CallParamsError([problem])
         return checked_params(self, self.to, self.hook, accept_answered_by=self.accept_answered_by)

@@ -16,8 +16,11 @@ from tests.unit.twilio.test_params import FROM, SID, TO, TWIML, WRONG
 VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 SAYS_NOTHING = [{"twiml": None}, {"twiml": " "}]
 
-# The operator has a word of its own for a call that says nothing, because it has `message` besides.
-CASES = [case for case in WRONG if case[0] not in SAYS_NOTHING]
+SEVERAL = {"to": [TO]}
+
+# The operator has words of its own for a call that says nothing, because it has `message` besides, and for several
+# numbers, because there are other operators for them.
+CASES = [case for case in WRONG if case[0] not in [*SAYS_NOTHING, SEVERAL]]
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +47,15 @@ def test_a_wrong_value_fails_for_good_with_its_fix_and_dials_nobody(
     message = refusal(**wrong, **(rest[0] if rest else {}))
     assert message.startswith("Nothing was dialled; mend these arguments:\n- ")
     assert [fragment for fragment in fragments if fragment not in message] == []
+    assert twilio_simulator.requests == []
+
+
+@pytest.mark.parametrize("to", [[TO], (TO,), f"['{TO}']"])
+def test_a_list_that_a_template_gives_is_refused_and_told_where_to_go(
+    twilio_simulator: TwilioSimulator, to: Any
+) -> None:
+    message = refusal(to=to)
+    assert ".expand(to=[…]) to call all of them, or EscalateCallOperator" in message
     assert twilio_simulator.requests == []
 
 
