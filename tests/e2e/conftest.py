@@ -119,8 +119,11 @@ def airflow(simulator: TwilioSimulator) -> Iterator[Airflow]:
     connections = {
         "AIRFLOW_CONN_TWILIO_DEFAULT": simulator.airflow_connection,
         "AIRFLOW_CONN_TWILIO_WRONG": json.dumps(wrong),
+        "AIRFLOW_VAR_LATE_ON_THE_EXECUTOR": "+15005552307",
     }
     with Airflow(DAG_FILES, connections, parallelism=PARALLELISM) as airflow:
+        oncall = {"connection_id": "late_in_the_triggerer", "conn_type": "generic"}
+        airflow.rest.call("POST", "connections", json={**oncall, "extra": json.dumps({"to": "+15005552306"})})
         yield airflow
 
 

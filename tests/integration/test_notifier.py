@@ -15,6 +15,7 @@ import airflow.serialization.serialized_objects as serialization
 import pytest
 from airflow import __version__ as airflow_version
 from airflow.sdk import DAG
+from airflow.sdk.definitions.deadline import AsyncCallback
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_twiliocall import cooldown
@@ -218,6 +219,26 @@ def test_what_is_wrong_in_a_deadlines_kwargs_does_not_silence_it(
     logged = caplog.text + "".join(capfd.readouterr())
     assert "Fix these arguments of the alert: cooldown='soon'" in logged
     assert [name for name in wrong if f"{name}=" not in logged] == []
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["{{ var.value.oncall }}", "{{ var.json.oncall_team }}", "{{ conn.oncall.extra_dejson.to }}"],
+)
+def test_the_callback_of_a_deadline_needs_no_number_in_what_airflow_stores(
+    twilio: TwilioSimulator, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_ONCALL", ANNE)
+    monkeypatch.setenv("AIRFLOW_VAR_ONCALL_TEAM", json.dumps([ANNE]))
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL", json.dumps({"conn_type": "generic", "extra": {"to": ANNE}}))
+    stored = AsyncCallback(TwilioCallNotifier, kwargs={"to": to}).serialize()
+    context: Any = {"dag_run": {"dag_id": "nightly"}, "deadline": {"deadline_time": "2026-03-01T06:00:00Z"}}
+
+    # As Airflow's trigger does.
+    asyncio.run(_awaited(TwilioCallNotifier(**stored["kwargs"], context=context)))
+
+    assert rung(twilio) == [ANNE]
+    assert ANNE[-4:] not in json.dumps(stored)
 
 
 async def _awaited(notifier: TwilioCallNotifier) -> None:

@@ -56,8 +56,16 @@ def missed_deadlines(callback: AsyncCallback | SyncCallback) -> list[DeadlineAle
     ]
 
 
-in_the_triggerer = AsyncCallback(TwilioCallNotifier, kwargs={"to": f"{EXCHANGE}06", "cooldown": COOLDOWN})
-on_the_executor = SyncCallback(TwilioCallNotifier, kwargs={"to": f"{EXCHANGE}07", "cooldown": COOLDOWN})
+# The numbers are not in the kwargs, which lie in the database as plain text. The connection is in the database, where
+# the triggerer may read it and a callback on the executor may not: its Variable is in the environment.
+in_the_triggerer = AsyncCallback(
+    TwilioCallNotifier,
+    kwargs={"to": "{{ conn.late_in_the_triggerer.extra_dejson.to }}", "cooldown": COOLDOWN},
+)
+on_the_executor = SyncCallback(
+    TwilioCallNotifier,
+    kwargs={"to": "{{ var.value.late_on_the_executor }}", "cooldown": COOLDOWN},
+)
 
 with DAG(
     dag_id="notifier_in_the_triggerer",
