@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from datetime import date, datetime, time, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, ClassVar
 
 import pendulum
@@ -30,6 +30,9 @@ from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 
 MOST_ZONES_NAMED = 5
 """How many of a callee's time zones are named to people."""
+
+FURTHEST_JOINT_OPENING = timedelta(days=31)
+"""The same for several zones: an opening that only a change of clocks brings, months ahead, is not waited for."""
 
 _ARGUMENTS = ("start", "end", "timezone", "weekdays", "holidays")
 
@@ -165,8 +168,8 @@ class CallWindow:
         It is in the callee's zone, one of them if there are several. Compare it by ``timestamp()``: Python compares two
         datetimes of one zone by what the clock shows, which in the hour that comes twice is not the order of things.
 
-        :raises ValueError: it does not open within a year, since every day it could open is a holiday, or since it is
-            never open in all zones of the callee at the same time
+        :raises ValueError: it does not open within a year, since every day it could open is a holiday; or within 31
+            days in all zones of the callee at the same time
         """
         moment = self._opens_after(_timestamp(at))
         if moment is None:
@@ -212,8 +215,9 @@ class CallWindow:
     def _opens_after(self, at: float) -> float | None:
         """Go from zone to zone, each time to its next opening, until all of them are open."""
         hours_by_zone = self._hours_by_zone()
+        furthest = FURTHEST_OPENING if len(hours_by_zone) == 1 else FURTHEST_JOINT_OPENING
         moment = at
-        while moment - at <= FURTHEST_OPENING.total_seconds():
+        while moment - at <= furthest.total_seconds():
             asked = moment
             for hours in hours_by_zone:
                 opening = hours.opens_after(moment)
@@ -228,8 +232,8 @@ class CallWindow:
         if len(self._zones) > 1:
             return (
                 f"the call window {show_time(self.start)} to {show_end(self.end)} is never open in all of the "
-                f"{len(self._zones)} time zones of {self._callee} ({_listed(self._zones)}): give it the callee's "
-                "timezone, or longer hours"
+                f"{len(self._zones)} time zones of {self._callee} ({_listed(self._zones)}) in the next "
+                f"{FURTHEST_JOINT_OPENING.days} days: give it the callee's timezone, or longer hours"
             )
         return (
             f"the call window {self.hours} does not open within a year from {at:%Y-%m-%d}: "

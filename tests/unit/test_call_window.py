@@ -178,9 +178,17 @@ def test_zones_that_are_never_open_together_are_said_with_the_fix() -> None:
     with pytest.raises(
         ValueError,
         match=r"the call window 09:00 to 12:00 is never open in all of the 16 time zones of \+7\*{7}4567 \("
-        r"Asia/Almaty, .* and 11 more\): give it the callee's timezone",
+        r"Asia/Almaty, .* and 11 more\) in the next 31 days: give it the callee's timezone",
     ):
         CallWindow("09:00", "12:00", "callee").for_callee(RUSSIAN).opens_after(at("2026-07-01"))
+
+
+def test_an_opening_that_only_a_change_of_clocks_brings_months_ahead_is_none() -> None:
+    # From American Samoa to Guam: in winter half an hour of the day is left.
+    freephone = BY_NUMBER.for_callee("+18005551234")
+    assert freephone.opens_after(at("2026-01-01", "UTC")) < at("2026-01-02", "UTC")
+    with pytest.raises(ValueError, match="is never open in all of the 42 time zones"):
+        freephone.opens_after(at("2026-07-01", "UTC"))
 
 
 def test_a_callee_without_a_known_zone_is_refused() -> None:
