@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import time
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+PAUSE_BEFORE_ANOTHER_LOOK_S = 0.5
 
 
 class TwilioCallHook(BaseHook):
@@ -62,12 +66,37 @@ class TwilioCallHook(BaseHook):
         except AirflowNotFoundException as error:
             raise _not_found(self.twilio_conn_id) from error
 
-    async def fetch_connection(self) -> None:
-        """Fetch the connection on the event loop, where the blocking way of :attr:`connection` is forbidden."""
-        try:
-            self.connection = await self.aget_connection(self.twilio_conn_id)
-        except AirflowNotFoundException as error:
-            raise _not_found(self.twilio_conn_id) from error
+    def find_connection(self, *, patience: float) -> None:
+        """Fetch the connection, and look again where Airflow does not find it now.
+
+        :param patience: seconds
+        """
+        give_up = time.monotonic() + patience
+        while True:
+            try:
+                _ = self.connection
+                return
+            except TwilioConnectionNotFoundError:
+                if time.monotonic() + PAUSE_BEFORE_ANOTHER_LOOK_S > give_up:
+                    raise
+            time.sleep(PAUSE_BEFORE_ANOTHER_LOOK_S)
+
+    async def fetch_connection(self, *, patience: float = 0.0) -> None:
+        """Do so on the event loop, where the blocking way of :attr:`connection` is forbidden.
+
+        :param patience: seconds to look again for where Airflow does not find it now
+        """
+        give_up = time.monotonic() + patience
+        while True:
+            try:
+                self.connection = await self.aget_connection(self.twilio_conn_id)
+                return
+            except AirflowNotFoundException as error:
+                failure = _not_found(self.twilio_conn_id)
+                is_final = isinstance(failure, TwilioConnectionError)
+                if is_final or time.monotonic() + PAUSE_BEFORE_ANOTHER_LOOK_S > give_up:
+                    raise failure from error
+            await asyncio.sleep(PAUSE_BEFORE_ANOTHER_LOOK_S)
 
     @cached_property
     def settings(self) -> ConnectionSettings:

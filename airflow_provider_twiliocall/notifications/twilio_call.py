@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
 
 DEFAULT_COOLDOWN = timedelta(minutes=15)
 
-# For all contacts together, once the connection is there: the callbacks of a DAG hold up the DAG processor.
+# For all contacts together: the callbacks of a DAG hold up the DAG processor.
 BUDGET_S = 10.0
+# Of it, for a connection that Airflow does not find, because its API server is away say.
+CONNECTION_PATIENCE_S = 4.0
 # Of it, what the contacts leave for telling how it went.
 _SLACK_S = 0.5
 
@@ -221,6 +224,8 @@ class TwilioCallNotifier(BaseNotifier):
     # What of the fields could not be rendered, and why. Of whom to call: by how it is written.
     _not_rendered: Mapping[str, str] = MappingProxyType({})
     _not_callable: Mapping[str, str] = MappingProxyType({})
+    # What of the ten seconds it took to find the connection.
+    _spent_s = 0.0
 
     def __call__(self, *args: Any) -> None:
         """Call everybody; Airflow calls this with the context."""
@@ -273,10 +278,12 @@ class TwilioCallNotifier(BaseNotifier):
 
         :raises TwilioCallNotificationError: names those who may not know, and why
         :raises TwilioConnectionError: the connection cannot be used, and nobody was called
+        :raises TwilioConnectionNotFoundError: it was not found for some seconds, and nobody was called
         """
         contacts = self._contacts()
         try:
             hook = self._hook()
+            self._find_connection(hook)
             _ = hook.settings
         except Exception as error:
             self._nobody_is_called(contacts, error)
@@ -294,7 +301,9 @@ class TwilioCallNotifier(BaseNotifier):
         try:
             # In a thread, for what is imported takes a third of a second, and other triggers have their polls to do.
             hook = await asyncio.wrap_future(submit(self._hook))
-            await hook.fetch_connection()
+            began = time.monotonic()
+            await hook.fetch_connection(patience=CONNECTION_PATIENCE_S)
+            self._spent_s = time.monotonic() - began
             # Here, and not in a thread: to mask a secret, Airflow 3.1 asks what belongs to the event loop.
             _ = hook.settings
         except Exception as error:
@@ -336,6 +345,14 @@ class TwilioCallNotifier(BaseNotifier):
             raise TwilioConnectionError(f"twilio_conn_id does not say which connection to use: {why}. Fix it")
         return TwilioCallHook(self.twilio_conn_id)
 
+    def _find_connection(self, hook: TwilioCallHook) -> None:
+        from airflow_provider_twiliocall.notifications.this_process import this_process
+
+        began = time.monotonic()
+        with this_process().waiting_time.spend() as left:
+            hook.find_connection(patience=min(left, CONNECTION_PATIENCE_S))
+        self._spent_s = time.monotonic() - began
+
     def _client(self, hook: TwilioCallHook, account_sid: str | None) -> TwilioClient:
         """Return the client for an account of the connection, None for its own."""
         from airflow_provider_twiliocall.notifications.this_process import this_process
@@ -363,7 +380,7 @@ class TwilioCallNotifier(BaseNotifier):
         from airflow_provider_twiliocall.notifications.this_process import this_process
         from airflow_provider_twiliocall.notifications.threads import in_thread
 
-        end = Deadline(BUDGET_S)
+        end = Deadline(BUDGET_S - self._spent_s)
         failures: list[str] = []
         waiting_time = this_process().waiting_time
         known = context if isinstance(context, Mapping) else {}
@@ -438,7 +455,7 @@ class TwilioCallNotifier(BaseNotifier):
             params,
             cooldown=self.cooldown,
             delivery=self.delivery,
-            seconds=BUDGET_S - _SLACK_S,
+            seconds=BUDGET_S - self._spent_s - _SLACK_S,
             waiting_time=waiting_time,
             record=record,
             after_refusal=after_refusal,

@@ -17,10 +17,12 @@ from airflow import __version__ as airflow_version
 from airflow.sdk import DAG
 from airflow.sdk.definitions.deadline import AsyncCallback
 from airflow.sdk.log import mask_secret
+from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
 from airflow_provider_twiliocall import cooldown
 from airflow_provider_twiliocall.cooldown import Cooldown
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
+from airflow_provider_twiliocall.hooks import twilio_call as hook_module
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.notifications import alert, twilio_call
 from airflow_provider_twiliocall.notifications.this_process import (
@@ -319,6 +321,41 @@ def test_when_all_are_refused_for_the_same_reason_each_is_told(
 # The connection
 
 
+@pytest.fixture
+def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is not found is not looked for again."""
+    monkeypatch.setattr(twilio_call, "CONNECTION_PATIENCE_S", 0.0)
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Airflow finds no connection for as many looks."""
+    looks = ["first", "second", "third", "fourth"]
+    find = EnvironmentVariablesBackend.get_conn_value
+
+    def nothing_at_first(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return None if looks and looks.pop() else find(self, *args, **kwargs)
+
+    monkeypatch.setattr(EnvironmentVariablesBackend, "get_conn_value", nothing_at_first)
+    monkeypatch.setattr(hook_module, "PAUSE_BEFORE_ANOTHER_LOOK_S", 0.01)
+    return looks
+
+
+def test_a_connection_that_is_away_for_a_moment_silences_nobody(
+    twilio: TwilioSimulator, away: list[str]
+) -> None:
+    notify(ANNE)
+    assert (rung(twilio), away) == ([ANNE], [])
+
+
+def test_a_connection_that_is_away_for_a_moment_silences_nobody_in_the_triggerer(
+    twilio: TwilioSimulator, away: list[str]
+) -> None:
+    asyncio.run(TwilioCallNotifier(to=ANNE).async_notify({}))  # type: ignore[arg-type]
+    assert (rung(twilio), away) == ([ANNE], [])
+
+
+@pytest.mark.usefixtures("in_no_time")
 def test_without_a_connection_whom_nobody_called_is_logged_as_critical(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -334,6 +371,7 @@ def test_without_a_connection_whom_nobody_called_is_logged_as_critical(
     assert ANNE not in logged
 
 
+@pytest.mark.usefixtures("in_no_time")
 def test_without_a_connection_the_event_loop_is_told_alike(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
