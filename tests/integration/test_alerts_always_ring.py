@@ -451,6 +451,9 @@ NAMES = [
     "params",
     "macros",
 ]
+# What may lie in the database for a deadline.
+PLAIN = [value for value in NASTY if isinstance(value, (str, int, float, list))]
+DEADLINE = {"dag_run": {"dag_id": "nightly"}, "deadline": {"deadline_time": "2026-03-01T06:00:00Z"}}
 # By their places in the lists: Hypothesis shows what it draws, and some of this fails when it is shown.
 FIELDS = st.dictionaries(st.sampled_from(SIDE_FIELDS), st.integers(0, len(NASTY) - 1), max_size=6)
 KNOWN = st.dictionaries(st.sampled_from(NAMES), st.integers(0, len(ANYTHING) - 1))
@@ -492,6 +495,32 @@ def test_an_alert_that_was_accepted_rings_whatever_else_goes_wrong(
 
     try:
         alert(context if is_readable else Unreadable(context))
+    except TwilioCallNotificationError as error:
+        assert all("away" in failure for failure in error.failures)
+
+    assert rung(twilio) == [ANNE]
+
+
+@pytest.mark.untraced
+@settings(
+    max_examples=200,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(to=NUMBER, fields=st.dictionaries(st.sampled_from(SIDE_FIELDS), st.sampled_from(PLAIN), max_size=6))
+def test_the_alert_of_a_deadline_rings_whatever_is_wrong_with_its_fields(
+    twilio: TwilioSimulator, to: Any, fields: dict[str, Any]
+) -> None:
+    twilio.reset()
+
+    async def main() -> None:
+        # It is made when it has to ring, and not when the DAG is parsed.
+        await TwilioCallNotifier(to=to, cooldown=None, context=dict(DEADLINE), **fields)
+
+    try:
+        asyncio.run(main())
     except TwilioCallNotificationError as error:
         assert all("away" in failure for failure in error.failures)
 
