@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_twiliocall.compat import runs_triggers_in_line
 from airflow_provider_twiliocall.durations import read_seconds
 from airflow_provider_twiliocall.rendered import RendersText
 
@@ -102,6 +101,8 @@ class WaitingOperator(RendersText, BaseOperator):
         return self._follower
 
     def _wait(self, follower: CallFollower, wait: CallWait, journal: CallJournal) -> str:
+        from airflow_provider_twiliocall.compat import runs_triggers_in_line
+
         # What is over at once is settled here, by a task that defers too: see TwilioCallTrigger.
         result = wait.look()
         if self._is_stopped:

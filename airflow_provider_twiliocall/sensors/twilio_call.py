@@ -18,7 +18,6 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_twiliocall.compat import runs_triggers_in_line
 from airflow_provider_twiliocall.rendered import RendersText
 
 if TYPE_CHECKING:
@@ -89,6 +88,8 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait: poking, rescheduled or deferred."""
+        from airflow_provider_twiliocall.compat import runs_triggers_in_line
+
         with self._skipped_with_a_reason():
             if not self.deferrable or runs_triggers_in_line():
                 return super().execute(context)
