@@ -113,7 +113,8 @@ def test_password_is_masked_in_logs_from_then_on(monkeypatch: pytest.MonkeyPatch
 
     connect(monkeypatch)
     TwilioCallHook().settings  # noqa: B018
-    assert redact(f"token={SECRET}") == "token=***"
+    # Other tests may have masked other words of this line.
+    assert redact(f"it is {SECRET}").endswith("***")
 
 
 def test_client_is_made_once_of_what_the_connection_says(monkeypatch: pytest.MonkeyPatch) -> None:
