@@ -22,6 +22,7 @@ from airflow_provider_twiliocall.waiting import Awaited, CallWait, WaitEnd, Wait
 SHORTEST_DEFERRAL_S = 6.0
 
 # Airflow gives on_kill 30 s ([triggerer] on_kill_timeout).
+PATIENCE_TO_FETCH_S = 5.0
 PATIENCE_TO_END_S = 20.0
 
 Result = TypeVar("Result")
@@ -128,7 +129,7 @@ class TwilioCallTrigger(BaseTrigger):
         hook = self._hook or TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
         try:
             if self._hook is None:
-                await hook.fetch_connection()
+                await hook.fetch_connection(patience=PATIENCE_TO_FETCH_S)
             if await self._is_still_waited_for():
                 self.log.info(
                     "Call %s is left alone: another triggerer goes on waiting for it.", self.call_sid

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.xcom import XCom
+from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
+from airflow_provider_twiliocall.hooks import twilio_call as hook_module
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
@@ -217,6 +219,22 @@ def test_a_trigger_that_was_killed_before_it_had_its_connection_fetches_it_and_e
     asyncio.run(trigger(sid).on_kill())
     assert operations(twilio_simulator) == ["create", "update"]
     assert statuses(twilio_simulator) == ["canceled"]
+
+
+def test_a_trigger_that_was_killed_while_its_connection_was_away_looks_for_it_again(
+    twilio_simulator: TwilioSimulator, airflow_says: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sid = placed(twilio_simulator, RINGING)
+    airflow_says("failed", sid)
+    find, away = EnvironmentVariablesBackend.get_conn_value, ["once", "twice"]
+
+    def nothing_at_first(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return None if away and away.pop() else find(self, *args, **kwargs)
+
+    monkeypatch.setattr(EnvironmentVariablesBackend, "get_conn_value", nothing_at_first)
+    monkeypatch.setattr(hook_module, "PAUSE_BEFORE_ANOTHER_LOOK_S", 0.01)
+    asyncio.run(trigger(sid).on_kill())
+    assert (statuses(twilio_simulator), away) == (["canceled"], [])
 
 
 def test_a_call_that_cannot_be_ended_is_no_fault_of_the_triggers(
