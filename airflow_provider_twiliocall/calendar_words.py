@@ -18,7 +18,11 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 CALLEE = "callee"
 """In place of a time zone: those that belong to the callee's number."""
 
-_WITHOUT_SUMMER_TIME = {"EST": "America/New_York", "MST": "America/Denver"}
+# Whose clocks people mean by it, and whose clocks it fits.
+_WITHOUT_SUMMER_TIME = {
+    "EST": ("America/New_York", "America/Panama"),
+    "MST": ("America/Denver", "America/Phoenix"),
+}
 
 # What people call a zone in one half of the year or the other.
 _ABBREVIATIONS = {
@@ -107,9 +111,10 @@ def read_timezone(value: Any) -> str:
     if name.casefold() == CALLEE:
         return CALLEE
     if name in _WITHOUT_SUMMER_TIME:
+        meant, fits = _WITHOUT_SUMMER_TIME[name]
         raise ValueError(
-            f"{name!r} has no summer time, and a phone in {_WITHOUT_SUMMER_TIME[name]} would ring an hour off for half "
-            f"of the year: give {_WITHOUT_SUMMER_TIME[name]}"
+            f"{name!r} has no summer time, and a phone in {meant} would ring an hour off for half of the year: give "
+            f"{meant}, or {fits} for a place that never changes its clocks"
         )
     try:
         if _is_a_zone(name):
