@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
@@ -42,8 +41,6 @@ AfterRefusal = Callable[[TwilioError], "tuple[TwilioClient, CreateCallParams] | 
 MOST_UNANSWERED = 2
 
 LONGEST_LOOK_S = 2.0
-# What is written down goes on beside the second look, which begins after a pause anyway.
-LONGEST_WRITE_S = 0.25
 # When the record of calls that cover nothing any more is deleted: by the next alert's call that stands.
 LONGEST_CLEANING_S = 1.5
 CLEANED_BEFORE_S = 7 * 86_400.0
@@ -176,20 +173,8 @@ class Alert:
             self.placed = None
             return self._place()
         if call.sid != placed.call.sid:
-            self._write(partial(self._record.forget, placed.call.sid), most=LONGEST_WRITE_S)
+            self._record.forget(placed.call.sid)
         return Alerted(call, is_ours=call.sid == placed.call.sid)
-
-    # The record -------------------------------------------------------------------------------------------
-
-    def _write(self, change: Callable[[], object], *, most: float) -> None:
-        if not self._record.may_write:
-            return
-        try:
-            self._deadline.bound(change, most=most)
-        except OutOfTimeError:
-            logger.debug("What is kept in Airflow of the call to %s is still on its way.", self.callee)
-        except Exception as error:
-            logger.warning("Cannot keep in Airflow what became of the call to %s: %s", self.callee, error)
 
     def _clean(self, cooldown: Cooldown) -> None:
         """Delete what is kept of the calls before the cooldown: where this one stands, they cover nothing."""
@@ -198,7 +183,12 @@ class Alert:
             for call in islice(cooldown.calls_before(CLEANED_BEFORE_S), MOST_CLEANED):
                 self._record.forget(call.sid)
 
-        self._write(clean, most=LONGEST_CLEANING_S)
+        if not self._record.may_write:
+            return
+        try:
+            self._deadline.bound(clean, most=LONGEST_CLEANING_S)
+        except Exception as error:
+            logger.debug("Cannot look for earlier calls to %s: %s", self.callee, error)
 
     # Placing ----------------------------------------------------------------------------------------------
 
@@ -212,7 +202,7 @@ class Alert:
                 )
                 self.placed = call
                 self.is_settled.set()
-                self._write(partial(self._record.add, call.sid), most=LONGEST_WRITE_S)
+                self._record.add(call.sid)
                 return Alerted(call, is_ours=True)
             except (OutOfTimeError, TwilioAmbiguousError) as error:
                 self._unanswered += 1

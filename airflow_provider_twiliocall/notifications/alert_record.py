@@ -22,9 +22,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
 from typing import Any
 
-from airflow_provider_twiliocall.notifications.deadline import Deadline
+from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +34,10 @@ PREFIX = "twilio_call_alert_"
 
 _NO_ANSWER = "Cannot %s in an Airflow Variable whether an alert has placed call %s: %s"
 _DESCRIPTION = "An alert has placed this call. Written and deleted by TwilioCallNotifier."
-# It takes 10 to 50 ms. With Airflow's API away it may take 20 s, and some requests are never answered.
-LONGEST_ANSWER_S = 1.5
+# An answer takes 10 to 50 ms, the first one of a DAG processor or a triggerer 3 to 6 s. Who asks waits to ring …
+LONGEST_QUESTION_S = 1.5
+# … and what is written may go on beside the second look, which begins after a pause anyway.
+LONGEST_CHANGE_S = 0.25
 
 Send = Callable[[Any], Any]
 """Sends a request to Airflow, from any thread, and returns the answer, or raises that there is none."""
@@ -42,13 +46,18 @@ Send = Callable[[Any], Any]
 class AlertRecord:
     """The record, as far as this callback can reach it.
 
-    :param send: None where it cannot be reached
-    :param may_write: whether Airflow takes requests that change something
+    :param ask: sends a request that reads; None where that is not possible
+    :param change: sends a request that writes or deletes; None where that is not possible
     """
 
-    def __init__(self, send: Send | None = None, *, may_write: bool = False) -> None:
-        self._send = send
-        self.may_write = send is not None and may_write
+    def __init__(self, ask: Send | None = None, change: Send | None = None) -> None:
+        self._ask = ask
+        self._change = change
+
+    @property
+    def may_write(self) -> bool:
+        """Whether Airflow takes requests that change something."""
+        return self._change is not None
 
     @classmethod
     def for_callback(cls, context: Mapping[str, Any]) -> AlertRecord:
@@ -57,11 +66,11 @@ class AlertRecord:
         if comms is None:
             return cls()
 
-        def send(request: Any) -> Any:
-            return Deadline(LONGEST_ANSWER_S).bound(lambda: comms.send(request), most=LONGEST_ANSWER_S)
+        def send(request: Any, longest: float) -> Any:
+            return Deadline(longest).bound(lambda: comms.send(request), most=longest)
 
         # A context without a DAG is that of a deadline on the executor.
-        return cls(send, may_write="dag" in context)
+        return cls._with(send, may_write="dag" in context)
 
     @classmethod
     def for_trigger(cls, loop: asyncio.AbstractEventLoop) -> AlertRecord:
@@ -73,21 +82,26 @@ class AlertRecord:
         if comms is None:
             return cls()
 
-        def send(request: Any) -> Any:
+        def send(request: Any, longest: float) -> Any:
             # Without a further thread, for the triggerer has many alerts.
-            return asyncio.run_coroutine_threadsafe(comms.asend(request), loop).result(LONGEST_ANSWER_S)
+            return asyncio.run_coroutine_threadsafe(comms.asend(request), loop).result(longest)
 
-        return cls(send, may_write=True)
+        return cls._with(send, may_write=True)
+
+    @classmethod
+    def _with(cls, send: Callable[..., Any], *, may_write: bool) -> AlertRecord:
+        change = partial(send, longest=LONGEST_CHANGE_S) if may_write else None
+        return cls(partial(send, longest=LONGEST_QUESTION_S), change)
 
     def has(self, call_sid: str) -> bool | None:
         """Say whether an alert has placed the call; None where nobody can tell."""
-        if self._send is None:
+        if self._ask is None:
             return None
         from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
         from airflow.sdk.execution_time.comms import ErrorResponse, GetVariable, VariableResult
 
         try:
-            answer = self._send(GetVariable(key=PREFIX + call_sid))
+            answer = self._ask(GetVariable(key=PREFIX + call_sid))
         except AirflowRuntimeError as error:
             answer = error.error
         except Exception as error:
@@ -102,19 +116,21 @@ class AlertRecord:
         from airflow.sdk.execution_time.comms import PutVariable
 
         key, value = PREFIX + call_sid, str(round(time.time()))
-        self._change(PutVariable(key=key, value=value, description=_DESCRIPTION), call_sid)
+        self._send(PutVariable(key=key, value=value, description=_DESCRIPTION), call_sid)
 
     def forget(self, call_sid: str) -> None:
         """Delete what was written of a call that covers no alert any more, if anything was."""
         from airflow.sdk.execution_time.comms import DeleteVariable
 
-        self._change(DeleteVariable(key=PREFIX + call_sid), call_sid)
+        self._send(DeleteVariable(key=PREFIX + call_sid), call_sid)
 
-    def _change(self, request: Any, call_sid: str) -> None:
-        if self._send is None or not self.may_write:
+    def _send(self, request: Any, call_sid: str) -> None:
+        if self._change is None:
             return
         try:
-            self._send(request)
+            self._change(request)
+        except (OutOfTimeError, TimeoutError, FutureTimeoutError):
+            logger.debug("What is kept in Airflow of call %s is still on its way.", call_sid)
         except Exception as error:
             logger.warning(_NO_ANSWER, "keep", call_sid, str(error) or type(error).__name__)
 

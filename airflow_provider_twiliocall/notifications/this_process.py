@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
     from airflow_provider_twiliocall.twilio.client import TwilioClient
 
-# One alert takes some five of them: up to two before it looks, three until it has looked again.
+# One alert takes some five of them: up to two before it looks, three until it has looked again. All the time that the
+# first alerts take is counted, not their waiting alone.
 WAITING_S = 6.0
 
 # In the triggerer. Each has a second thread for the request that it waits for.

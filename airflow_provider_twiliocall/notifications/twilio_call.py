@@ -280,16 +280,20 @@ class TwilioCallNotifier(BaseNotifier):
         :raises TwilioConnectionError: the connection cannot be used, and nobody was called
         :raises TwilioConnectionNotFoundError: it was not found for some seconds, and nobody was called
         """
+        from airflow_provider_twiliocall.notifications.this_process import this_process
+
         contacts = self._contacts()
-        try:
-            hook = self._hook()
-            self._find_connection(hook)
-            _ = hook.settings
-        except Exception as error:
-            self._nobody_is_called(contacts, error)
-            raise
-        self._mask_secrets()
-        self._call_everybody(hook, contacts, context)
+        # All of it, for Airflow takes seconds for its first answer to a DAG processor, and Twilio may be slow.
+        with this_process().waiting_time.spend():
+            try:
+                hook = self._hook()
+                self._find_connection(hook)
+                _ = hook.settings
+            except Exception as error:
+                self._nobody_is_called(contacts, error)
+                raise
+            self._mask_secrets()
+            self._call_everybody(hook, contacts, context)
 
     async def async_notify(self, context: Context) -> None:
         """Call everybody, as :meth:`notify` does, without holding up the event loop."""

@@ -27,6 +27,7 @@ from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.notifications import alert, twilio_call
 from airflow_provider_twiliocall.notifications.this_process import (
     MOST_ALERTS_AT_ONCE,
+    WAITING_S,
     WaitingTime,
     this_process,
 )
@@ -520,6 +521,15 @@ def test_what_goes_wrong_after_an_alert_has_returned_is_logged(
     assert "+1*******0001 may not know what has happened" in caplog.text + "".join(capfd.readouterr())
 
 
+def test_all_the_time_that_an_alert_takes_is_counted_and_not_its_waiting_alone(
+    twilio: TwilioSimulator,
+) -> None:
+    twilio.inject(Fault(kind=FaultKind.DELAY, seconds=0.5, operations=CREATES))
+    notify(cooldown=None)
+    with this_process().waiting_time.spend() as left:
+        assert left < WAITING_S - 0.5
+
+
 def test_alerts_of_one_process_share_their_connections_to_twilio(
     twilio: TwilioSimulator, no_time_to_wait: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -555,6 +565,10 @@ def test_a_hundred_alerts_in_the_event_loop_need_few_threads_and_all_ring(
             counted()
             return super().send(request)
 
+    # What a slow machine does not answer in time would have a thread of its own for longer.
+    monkeypatch.setattr(twilio_call, "BUDGET_S", 120.0)
+    for limit in ("LONGEST_LOOK_S", "LONGEST_CLEANING_S"):
+        monkeypatch.setattr(alert, limit, 120.0)
     Counting().connect(monkeypatch)
     monkeypatch.setattr(alert, "random_wait", counted)
     monkeypatch.setattr(cooldown, "LONGEST_LAG_S", 0.5)

@@ -24,7 +24,7 @@ import pytest
 
 from airflow_provider_twiliocall import cooldown
 from airflow_provider_twiliocall.notifications import alert, deadline, this_process
-from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
+from airflow_provider_twiliocall.notifications.alert_record import LONGEST_CHANGE_S, AlertRecord
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.notifications.this_process import WaitingTime
 from airflow_provider_twiliocall.simulator import account
@@ -140,22 +140,27 @@ class VirtualRecord(AlertRecord):
 
     def __init__(self, time: VirtualTime, answer: float) -> None:
         super().__init__()
-        self.may_write = True
         self.kept: set[str] = set()
         self._time = time
         self._answer = answer
+
+    @property
+    def may_write(self) -> bool:
+        return True
 
     def has(self, call_sid: str) -> bool:
         self._time.sleep(self._answer)
         return call_sid in self.kept
 
     def add(self, call_sid: str) -> None:
-        self._time.sleep(self._answer)
-        self.kept.add(call_sid)
+        self._write(partial(self.kept.add, call_sid))
 
     def forget(self, call_sid: str) -> None:
-        self._time.sleep(self._answer)
-        self.kept.discard(call_sid)
+        self._write(partial(self.kept.discard, call_sid))
+
+    def _write(self, change: Callable[[], object]) -> None:
+        self._time.start(change, after=self._answer)
+        self._time.sleep(min(self._answer, LONGEST_CHANGE_S))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from_airflow_3_2_on = pytest.mark.skipif(
 @pytest.mark.parametrize("raises", [False, True], ids=["error answered", "error raised"])
 def test_what_was_written_is_found_until_it_is_forgotten(raises: bool) -> None:
     airflow = AirflowVariables(raises=raises)
-    record = AlertRecord(airflow.send, may_write=True)
+    record = AlertRecord(airflow.send, airflow.send)
     assert record.has(SID) is False
     record.add(SID)
     assert record.has(SID) is True
@@ -35,7 +35,7 @@ def test_what_was_written_is_found_until_it_is_forgotten(raises: bool) -> None:
 
 def test_it_holds_the_sid_and_the_time_and_nothing_else() -> None:
     airflow = AirflowVariables()
-    AlertRecord(airflow.send, may_write=True).add(SID)
+    AlertRecord(airflow.send, airflow.send).add(SID)
     [(key, value)] = airflow.kept.items()
     assert key == KEY
     assert value.isdecimal()
@@ -43,7 +43,7 @@ def test_it_holds_the_sid_and_the_time_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("fault", [OSError("away"), TimeoutError(), RuntimeError("closed")])
 def test_where_airflow_does_not_answer_nobody_can_tell(fault: Exception) -> None:
-    record = AlertRecord(AirflowVariables(fault).send, may_write=True)
+    record = AlertRecord(AirflowVariables(fault).send, AirflowVariables(fault).send)
     assert record.has(SID) is None
     record.add(SID)
     record.forget(SID)
