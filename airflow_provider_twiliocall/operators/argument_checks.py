@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -19,17 +19,16 @@ MOST_MAX_DIALS = 50
 REDIAL_ENDINGS = ("busy", "no-answer", "failed", "voicemail")
 
 
-def check_only_when_waiting(task: Any, names: Iterable[str]) -> None:
-    """Refuse arguments that mean something only for a task that waits, given to one that does not.
+def check_only_when_waiting(task: Any, name: str) -> None:
+    """Refuse an argument that means something only for a task that waits, given to one that does not.
 
     :raises ValueError: names the argument
     """
-    for name in names:
-        if getattr(task, name) is not None and not task.wait_for_completion:
-            raise ValueError(
-                f"{name} has a meaning only for a task that waits for the call: add wait_for_completion=True, "
-                f"or leave {name} out (it may also come from default_args)"
-            )
+    if getattr(task, name) is not None and not task.wait_for_completion:
+        raise ValueError(
+            f"{name} has a meaning only for a task that waits for the call: add wait_for_completion=True, "
+            f"or leave {name} out (it may also come from default_args)"
+        )
 
 
 def check_poll_interval(poll_interval: Any) -> None:

@@ -274,7 +274,8 @@ class CreateCallOperator(CallOperator):
 
     def _problems(self) -> list[str]:
         return problems_of(
-            lambda: check_only_when_waiting(self, ("accept_answered_by", "queue_timeout")),
+            lambda: check_only_when_waiting(self, "accept_answered_by"),
+            lambda: check_only_when_waiting(self, "queue_timeout"),
             lambda: check_choice("delivery", self.delivery, ("at_most_once", "at_least_once")),
             lambda: check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave")),
             lambda: check_choice("on_outside_window", self.on_outside_window, ("wait", "skip", "fail")),
