@@ -31,12 +31,12 @@ from __future__ import annotations
 import logging
 import math
 import random
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.twilio.call import CallStatus
 from airflow_provider_twiliocall.twilio.ending import cancel_queued_call, end_call, retry_until
 from airflow_provider_twiliocall.twilio.errors import TwilioError
@@ -151,20 +151,20 @@ class Cooldown:
         :return: the call that covers the alert now, one's own or the earlier one; None where one's own is
             canceled and nothing covers the alert any more, so that it has to be placed again
         """
-        caught_up = min(until, time.monotonic() + LONGEST_LAG_S)
+        caught_up = min(until, clock.monotonic() + LONGEST_LAG_S)
         look, pause = self._all, _FIRST_PAUSE_S
         while True:
-            time.sleep(max(0.0, min(pause * _random.uniform(0.8, 1.2), caught_up - time.monotonic())))
-            started = time.monotonic()
+            clock.sleep(max(0.0, min(pause * _random.uniform(0.8, 1.2), caught_up - clock.monotonic())))
+            started = clock.monotonic()
             is_last = started >= caught_up
             seen = self._look_again(own, self._all() if is_last else look())
-            if seen.earlier is not None and time.monotonic() < until:
+            if seen.earlier is not None and clock.monotonic() < until:
                 return self._cancel(seen, seen.earlier, until)
             if is_last or seen.own.status is not CallStatus.QUEUED:
                 return seen.own
             # In between only for those that ring: what can be told of the queued ones was told by the first look
             # or, where lists lag, is told by the last. And where answers are slow the pauses grow with them.
-            look, pause = self._out_of_the_queue, max(_PAUSE_S, time.monotonic() - started)
+            look, pause = self._out_of_the_queue, max(_PAUSE_S, clock.monotonic() - started)
 
     def _look_again(self, own: Call, pages: Iterator[list[Call]]) -> _Seen:
         """Read on until there is one that is earlier: who gives way to it sees to the rest."""
@@ -201,7 +201,7 @@ class Cooldown:
                     else cancel_queued_call(self._client, self._client.get_call(own.sid))
                 ),
                 own.sid,
-                until=time.time() + _PATIENCE_S,
+                until=clock.time() + _PATIENCE_S,
                 pause=_PAUSE_S,
             )
             covering = None if ending.by_us else ending.call
@@ -209,7 +209,7 @@ class Cooldown:
             logger.warning("Call %s may not have been canceled, and may ring: %s", own.sid, error)
             covering = None
         if covering is None:
-            time.sleep(min(_CALM_S * _random.uniform(0.5, 1.5), max(0.0, until - time.monotonic())))
+            clock.sleep(min(_CALM_S * _random.uniform(0.5, 1.5), max(0.0, until - clock.monotonic())))
             covering = self._what_covers(own, earlier)
         self._may_have_canceled = False
         return covering

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallAbandonedError,
@@ -163,10 +163,10 @@ class CallFollower:
             raise
 
     def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
+        until = clock.monotonic() + seconds
         self.leave_if_stopped()
-        while (rest := until - time.monotonic()) > 0:
-            time.sleep(min(rest, _NAP_S))
+        while (rest := until - clock.monotonic()) > 0:
+            clock.sleep(min(rest, _NAP_S))
             self.leave_if_stopped()
 
     # The end ----------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ class CallFollower:
                 end,
                 self.call_sid,
                 how=how,
-                until=time.time() + PATIENCE_TO_END_S,
+                until=clock.time() + PATIENCE_TO_END_S,
                 may_be_ended=self._may_be_ended,
             )
         except TwilioError as error:

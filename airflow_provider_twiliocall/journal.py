@@ -10,12 +10,12 @@ import hashlib
 import hmac
 import logging
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.dials import Dial
 from airflow_provider_twiliocall.exceptions import TwilioCallJournalError, TwilioCallSupersededError
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
@@ -276,7 +276,7 @@ class CallJournal:
             max_tries=self.max_tries,
             digest=_digest_of_call(params, account_sid or params.account_sid, salt),
             salt=salt,
-            sent=time.time(),
+            sent=clock.time(),
             clock_offset=clock_offset,
             earlier_sids=self._sids_so_far(),
             step=step,
@@ -327,7 +327,7 @@ class CallJournal:
                     ) from None
                 logger.warning("Call %s could not be written down yet: %s", call_sid, error)
                 if attempt < _WRITES_OF_A_SID:
-                    time.sleep(_PAUSE_BETWEEN_WRITES_S)
+                    clock.sleep(_PAUSE_BETWEEN_WRITES_S)
 
     def still_holds(self) -> None:
         """See that what was written last is still this process's to go by: the store refuses one that was replaced.

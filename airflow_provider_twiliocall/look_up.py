@@ -7,11 +7,11 @@ Twilio's clock, so what is found is "the calls it may be": one is it, several ar
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.twilio.errors import TwilioError
 from airflow_provider_twiliocall.twilio.recent_calls import recent_pages
 
@@ -89,14 +89,14 @@ class CallLookUp:
         :param certain: whether to go on for longer where, by then, another could still turn up
         :raises TwilioError: where Twilio's list could not be read, in the end or, unless it is to be certain, at all
         """
-        give_up = time.monotonic() + patience
+        give_up = clock.monotonic() + patience
         # Clocks may be set while one waits.
         at_last = give_up + self._hook.settings.read_timeout + LATEST_AFTER_READING_S
         pause = _FIRST_PAUSE_S
         found: list[Call] | None = None
         fault: TwilioError | None = None
         while True:
-            asked_at = time.time()
+            asked_at = clock.time()
             try:
                 found = self._look()
                 # Certain is only what was asked for after the window had closed.
@@ -108,10 +108,10 @@ class CallLookUp:
                 fault, is_certain = error, False
             if is_certain and found and len(found) == 1:
                 return found
-            now = time.monotonic()
+            now = clock.monotonic()
             if now >= at_last or (now >= give_up and (is_certain or not certain)):
                 break
-            time.sleep(max(_SHORTEST_PAUSE_S, min(pause, give_up - time.monotonic())))
+            clock.sleep(max(_SHORTEST_PAUSE_S, min(pause, give_up - clock.monotonic())))
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)
         if fault is not None and (certain or found is None):
             raise fault

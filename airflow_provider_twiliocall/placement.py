@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import random
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallAbandonedError,
@@ -195,10 +195,10 @@ class Placement:
 
     def _send(self) -> Call:
         """Send the one POST, again after each short pause that Twilio asks for with a 429."""
-        give_up = time.monotonic() + LONGEST_THROTTLE_S
+        give_up = clock.monotonic() + LONGEST_THROTTLE_S
         guess = 1.0
         while True:
-            if time.time() >= self.latest_ring:
+            if clock.time() >= self.latest_ring:
                 raise TwilioCallTooLateError(f"It has become too late to call {self._callee}")
             # Before every POST: the store refuses a process that another try has replaced.
             client = self.hook.client
@@ -221,13 +221,13 @@ class Placement:
                 # A full queue or too many calls at once take longer than a worker should be held for.
                 if error.http_status != _THROTTLED or error.code in (10004, 22005):
                     raise
-                if time.monotonic() + pause > give_up:
+                if clock.monotonic() + pause > give_up:
                     raise
                 logger.warning("Twilio takes no more requests for now, next try in %.1f s: %s", pause, error)
                 # Should this try end in the pause, there is no call to look for.
                 self._sent = None
                 self._write_down_not_placed()
-                time.sleep(pause)
+                clock.sleep(pause)
                 guess *= 2
 
     def _write_down_not_placed(self) -> None:
@@ -268,7 +268,7 @@ class Placement:
             lambda: end_call(self.hook.client, call_sid, how),
             call_sid,
             how=how,
-            until=time.time() + PATIENCE_TO_END_S,
+            until=clock.time() + PATIENCE_TO_END_S,
         )
 
     def _find(self, sent: Entry, why: str) -> Placed | None:

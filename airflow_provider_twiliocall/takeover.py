@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pendulum
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.dials import Dial
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
@@ -217,9 +217,9 @@ class Takeover:
         waits for it could not tell any more.
         """
         ended_by_us = self.earlier.ended_by_us
-        started = time.monotonic()
+        started = clock.monotonic()
         while True:
-            waited = time.monotonic() - started
+            waited = clock.monotonic() - started
             try:
                 call = self.hook.get_call(call_sid)
                 if call.status.is_terminal or not ended_by_us or waited >= STALE_FOR_S:
@@ -235,7 +235,7 @@ class Takeover:
                         f"An earlier try has asked Twilio to end call {call_sid}, and what came of that cannot be "
                         f"seen now ({error}), so no other was placed. A retry looks again"
                     ) from None
-            time.sleep(_PAUSE_BETWEEN_LOOKS_S)
+            clock.sleep(_PAUSE_BETWEEN_LOOKS_S)
 
     # Ending it --------------------------------------------------------------------------------------------
 
@@ -287,11 +287,11 @@ class Takeover:
             try:
                 return end_call(self.hook.client, call_sid, how)
             except TwilioNotFoundError as error:
-                if looks > 1 and time.time() >= self.earlier.sent + FRESH_FOR_S:
+                if looks > 1 and clock.time() >= self.earlier.sent + FRESH_FOR_S:
                     raise _CallForgottenError(str(error)) from None
                 raise
 
-        return retry_until(end, call_sid, how=how, until=time.time() + PATIENCE_TO_END_S)
+        return retry_until(end, call_sid, how=how, until=clock.time() + PATIENCE_TO_END_S)
 
 
 def _was_ended_by_us(earlier: Entry, call: Call) -> bool:

@@ -8,12 +8,12 @@ Twilio's queue keeps for too long is taken out of it on the way, by whoever happ
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.ending import cancel_queued_call
@@ -82,7 +82,7 @@ def queue_deadline_of_call(
     :param latest_ring: Unix time after which it must not begin to ring any more
     :param clock_offset: seconds that Twilio's clock is ahead
     """
-    created = call.date_created.timestamp() if call and call.date_created else time.time() + clock_offset
+    created = call.date_created.timestamp() if call and call.date_created else clock.time() + clock_offset
     return min(created + queue_timeout, latest_ring)
 
 
@@ -180,7 +180,7 @@ class CallWait:
     @property
     def unknown_for_long(self) -> bool:
         """Whether the call has not been found for longer than a fresh one may stay unknown."""
-        return self.unknown_since is not None and time.time() - self.unknown_since >= NOT_FOUND_PATIENCE_S
+        return self.unknown_since is not None and clock.time() - self.unknown_since >= NOT_FOUND_PATIENCE_S
 
     @property
     def is_for_a_person(self) -> bool:
@@ -221,11 +221,11 @@ class CallWait:
             return WaitResult(WaitEnd.LEFT_QUEUE, call)
         if call.status.is_terminal:
             return WaitResult(WaitEnd.OVER, call)
-        return self._out_of_time(time.time(), call, f"it is still {call.status}")
+        return self._out_of_time(clock.time(), call, f"it is still {call.status}")
 
     def pause(self) -> float:
         """Return the seconds until the next look: the poll interval, or more while there is weather."""
-        now = time.time()
+        now = clock.time()
         queue_deadline = self.queue_deadline and self.queue_deadline - self._clock_offset
         pause = self._poll_interval
         if self._fault:
@@ -244,11 +244,11 @@ class CallWait:
             self.queue_deadline = None
         if self.queue_deadline is None or call.status is not CallStatus.QUEUED:
             return False
-        return time.time() + self._clock_offset >= self.queue_deadline
+        return clock.time() + self._clock_offset >= self.queue_deadline
 
     def missed(self, fault: Fault) -> WaitResult | None:
         """Take a look for missed that a fault has prevented; return how the wait ended, if it did."""
-        now = time.time()
+        now = clock.time()
         is_new = self._fault is None or _kind_of(fault) != _kind_of(self._fault)
         if is_new or now >= self._fault_said_at + REMINDER_S:
             logger.warning("Cannot see call %s for now, and go on waiting: %s", self.call_sid, fault)

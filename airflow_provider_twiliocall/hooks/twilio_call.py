@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 from airflow.sdk.log import mask_secret
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks import connection_form
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
@@ -71,22 +71,22 @@ class TwilioCallHook(BaseHook):
 
         :param patience: seconds
         """
-        give_up = time.monotonic() + patience
+        give_up = clock.monotonic() + patience
         while True:
             try:
                 _ = self.connection
                 return
             except TwilioConnectionNotFoundError:
-                if time.monotonic() + PAUSE_BEFORE_ANOTHER_LOOK_S > give_up:
+                if clock.monotonic() + PAUSE_BEFORE_ANOTHER_LOOK_S > give_up:
                     raise
-            time.sleep(PAUSE_BEFORE_ANOTHER_LOOK_S)
+            clock.sleep(PAUSE_BEFORE_ANOTHER_LOOK_S)
 
     async def fetch_connection(self, *, patience: float = 0.0) -> None:
         """Do so on the event loop, where the blocking way of :attr:`connection` is forbidden.
 
         :param patience: seconds to look again for where Airflow does not find it now
         """
-        give_up = time.monotonic() + patience
+        give_up = clock.monotonic() + patience
         while True:
             try:
                 self.connection = await self.aget_connection(self.twilio_conn_id)
@@ -94,7 +94,7 @@ class TwilioCallHook(BaseHook):
             except AirflowNotFoundException as error:
                 failure = _not_found(self.twilio_conn_id)
                 is_final = isinstance(failure, TwilioConnectionError)
-                if is_final or time.monotonic() + PAUSE_BEFORE_ANOTHER_LOOK_S > give_up:
+                if is_final or clock.monotonic() + PAUSE_BEFORE_ANOTHER_LOOK_S > give_up:
                     raise failure from error
             await asyncio.sleep(PAUSE_BEFORE_ANOTHER_LOOK_S)
 

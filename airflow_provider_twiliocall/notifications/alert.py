@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.cooldown import Cooldown, random_wait
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.twilio.errors import (
@@ -138,7 +138,7 @@ class Alert:
         if self._cooldown is None:
             return self._place()
         with self._waiting_time.spend() as left:
-            time.sleep(min(random_wait(), left, self._deadline.left))
+            clock.sleep(min(random_wait(), left, self._deadline.left))
         if (covering := self._look(self._cooldown.covering_call, most=LONGEST_LOOK_S)) is not None:
             return Alerted(covering, is_ours=False)
         alerted = self._place()
@@ -195,7 +195,7 @@ class Alert:
     def _place(self) -> Alerted:
         pause = _PAUSE_S
         while True:
-            sent = time.time()
+            sent = clock.time()
             try:
                 call = self._deadline.bound(
                     lambda: self._client.create_call(self._params), most=self._time_for_an_answer()
@@ -221,7 +221,7 @@ class Alert:
                 if pause + _WHOLE_ATTEMPT_S > self._deadline.left:
                     raise
                 logger.warning("The call to %s is tried again in %.1f s: %s", self.callee, pause, error)
-                time.sleep(pause)
+                clock.sleep(pause)
 
     def _time_for_an_answer(self) -> float:
         """Half of what is left where a lost answer still leaves something to do: to look, and to dial again."""
@@ -250,10 +250,10 @@ class Alert:
                 return Alerted(call, is_ours=self._cooldown is None)
             if brief.left < _PAUSE_S:
                 return None
-            time.sleep(_PAUSE_S)
+            clock.sleep(_PAUSE_S)
 
     def _only_call_since(self, sent: float) -> Call | None:
-        seconds = time.time() - sent + _CLOCK_SLACK_S
+        seconds = clock.time() - sent + _CLOCK_SLACK_S
         calls = list(recent_calls(self._client, **self._addresses, seconds=seconds))
         # One of several may be that of another alert, and each of them shall ring.
         return calls[0] if len(calls) == 1 else None

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from typing import Any
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class AlertRecord:
         """Write down that an alert has placed the call."""
         from airflow.sdk.execution_time.comms import PutVariable
 
-        key, value = PREFIX + call_sid, str(round(time.time()))
+        key, value = PREFIX + call_sid, str(round(clock.time()))
         self._send(PutVariable(key=key, value=value, description=_DESCRIPTION), call_sid)
 
     def forget(self, call_sid: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TypeVar
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.notifications.threads import in_thread
 
 Result = TypeVar("Result")
@@ -23,12 +23,12 @@ class Deadline:
     """
 
     def __init__(self, seconds: float) -> None:
-        self.at = time.monotonic() + seconds
+        self.at = clock.monotonic() + seconds
 
     @property
     def left(self) -> float:
         """Seconds until then; 0 when it is over."""
-        return max(0.0, self.at - time.monotonic())
+        return max(0.0, self.at - clock.monotonic())
 
     def bound(self, work: Callable[[], Result], *, most: float) -> Result:
         """Do something in a thread, and do not wait for it longer than that, nor than the deadline.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.notifications.threads import DaemonThreads
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class WaitingTime:
                 self._waiting -= 1
 
     def _settle(self) -> None:
-        now = time.monotonic()
+        now = clock.monotonic()
         if self._waiting:
             self._left = max(0.0, self._left - (now - self._since))
         self._since = now
@@ -78,7 +78,7 @@ class SharedClients:
         :raises TwilioConnectionError: where the connection cannot be used
         """
         key = hook.settings, hook.account_sid
-        now = time.monotonic()
+        now = clock.monotonic()
         with self._lock:
             kept = {name: each for name, each in self._clients.items() if now - each[1] < LONGEST_IDLE_S}
             if key in kept:

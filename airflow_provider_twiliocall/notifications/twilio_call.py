@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.literals import check_choice, literal_problems, problems_of, refuse
 from airflow_provider_twiliocall.notifications.callees import callees_of, shown
 from airflow_provider_twiliocall.rendered import is_nothing
@@ -305,9 +305,9 @@ class TwilioCallNotifier(BaseNotifier):
         try:
             # In a thread, for what is imported takes a third of a second, and other triggers have their polls to do.
             hook = await asyncio.wrap_future(submit(self._hook))
-            began = time.monotonic()
+            began = clock.monotonic()
             await hook.fetch_connection(patience=CONNECTION_PATIENCE_S)
-            self._spent_s = time.monotonic() - began
+            self._spent_s = clock.monotonic() - began
             # Here, and not in a thread: to mask a secret, Airflow 3.1 asks what belongs to the event loop.
             _ = hook.settings
         except Exception as error:
@@ -352,10 +352,10 @@ class TwilioCallNotifier(BaseNotifier):
     def _find_connection(self, hook: TwilioCallHook) -> None:
         from airflow_provider_twiliocall.notifications.this_process import this_process
 
-        began = time.monotonic()
+        began = clock.monotonic()
         with this_process().waiting_time.spend() as left:
             hook.find_connection(patience=min(left, CONNECTION_PATIENCE_S))
-        self._spent_s = time.monotonic() - began
+        self._spent_s = clock.monotonic() - began
 
     def _client(self, hook: TwilioCallHook, account_sid: str | None) -> TwilioClient:
         """Return the client for an account of the connection, None for its own."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.operators.waiting_operator import DEFERRAL_SLACK_S, WaitingOperator
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class CallOperator(WaitingOperator):
 
         event = event or {}
         opened = CallJournal.of(context, journal)
-        self._started = time.time()
+        self._started = clock.time()
         self._call_sid = event.get("call_sid")
 
         def go_on() -> str:
@@ -155,7 +155,7 @@ class CallOperator(WaitingOperator):
     # One call after the other -----------------------------------------------------------------------------
 
     def _ring(self, context: Context, journal: CallJournal, *, due_step: int | None = None) -> Any:
-        self._started = time.time()
+        self._started = clock.time()
         work = partial(self._take_up_or_dial, context, journal, due_step)
         return self._by_the_clock(context, journal, work)
 
@@ -362,12 +362,12 @@ class CallOperator(WaitingOperator):
         from airflow_provider_twiliocall.triggers.twilio_call import SHORTEST_DEFERRAL_S
 
         journal.keep()
-        moment = pendulum.from_timestamp(max(until, time.time() + SHORTEST_DEFERRAL_S))
+        moment = pendulum.from_timestamp(max(until, clock.time() + SHORTEST_DEFERRAL_S))
         self.log.info("Dialling at %s: %s.", moment.to_datetime_string() + " UTC", why)
         carried = journal.to_carry()
         # Should no triggerer be there, a retry of the deferral knows from the journal that it has paused; without one
         # it could not tell, and had better wait.
-        timeout = moment.timestamp() - time.time() + DEFERRAL_SLACK_S if journal.is_kept else None
+        timeout = moment.timestamp() - clock.time() + DEFERRAL_SLACK_S if journal.is_kept else None
         self.defer(
             trigger=DateTimeTrigger(moment),
             method_name="resume_dialling",
@@ -404,7 +404,7 @@ class CallOperator(WaitingOperator):
 
         ti = context["ti"]
         journal = CallJournal.of(context)
-        self._started = time.time()
+        self._started = clock.time()
         with no_redial_of("of this task", journal):
             call_sid = journal.call_sid() or ti.xcom_pull(
                 task_ids=ti.task_id, key="call_sid", map_indexes=ti.map_index

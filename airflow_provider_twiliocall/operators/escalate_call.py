@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.contact import Contact, contacts_in
 from airflow_provider_twiliocall.durations import in_seconds, read_seconds
 from airflow_provider_twiliocall.literals import check_choice, literal_problems, problems_of, refuse
@@ -241,7 +241,7 @@ class EscalateCallOperator(CallOperator):
             window = contact.window()
             rules = DialRules(window.for_callee(params.to) if window else None)
             # A window that never opens is said now, and not taken for one that is closed at the moment.
-            rules.earliest_ring(time.time())
+            rules.earliest_ring(clock.time())
         except CallParamsError as error:
             return Callee(contact.shown, to, None, problem="\n- ".join(error.problems))
         except ValueError as error:
@@ -346,7 +346,7 @@ class EscalateCallOperator(CallOperator):
         callee = self._escalation.callee(number)
         if callee.params is None:
             raise ValueError(callee.problem)
-        return Step(number, callee.params, callee.rules.latest_ring(time.time()))
+        return Step(number, callee.params, callee.rules.latest_ring(clock.time()))
 
     def next_step(self, context: Context, journal: CallJournal, *, due_step: int | None) -> Step:
         """Return the next contact's turn, after the pause between two rounds.
@@ -370,7 +370,7 @@ class EscalateCallOperator(CallOperator):
                 if escalation.is_hopeless(dials):
                     self._fail(context, journal, number - 1)
                 self._pause_before_round(journal, number)
-            passed_over = escalation.why_not(number, dials, time.time())
+            passed_over = escalation.why_not(number, dials, clock.time())
             if passed_over is None:
                 return self.step(context, number)
             who = escalation.callee(number).who
@@ -392,7 +392,7 @@ class EscalateCallOperator(CallOperator):
         pause = read_seconds("round_after", self.round_after)
         if pause == 0:
             return
-        now = time.time()
+        now = clock.time()
         ended = next((dial.ended for dial in reversed(journal.dials) if dial.call_sid), None)
         since = now if ended is None else min(now, ended - self.hook.clock_offset)
         # A retry may come long after.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.durations import in_seconds, read_seconds
 from airflow_provider_twiliocall.literals import (
     check_choice,
@@ -340,7 +340,7 @@ class CreateCallOperator(CallOperator):
         :raises ValueError: it cannot be dialled as it is; says what to fix
         """
         params = self._params
-        return Step(number, params, self._rules(context, params.to).latest_ring(time.time()))
+        return Step(number, params, self._rules(context, params.to).latest_ring(clock.time()))
 
     def next_step(self, context: Context, journal: CallJournal, *, due_step: int | None) -> Step:
         """Return the next dial, once its time has come.
@@ -352,7 +352,7 @@ class CreateCallOperator(CallOperator):
         dials = [dial for dial in journal.dials if not dial.ended_by_us]
         step = self.step(context, len(dials))
         rules = self._rules(context, step.params.to)
-        now = time.time()
+        now = clock.time()
         due = self._redial.due(dials, now=now, clock_offset=self.hook.clock_offset)
         if due_step == len(dials):
             due = now

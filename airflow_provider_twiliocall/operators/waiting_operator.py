@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from abc import abstractmethod
 from datetime import timedelta
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.durations import read_seconds
 from airflow_provider_twiliocall.rendered import RendersText
 
@@ -152,7 +152,7 @@ class WaitingOperator(RendersText, BaseOperator):
             ),
             method_name="resume",
             kwargs={"journal": carried} if carried else None,
-            timeout=timedelta(seconds=max(0.0, ends - time.time()) + DEFERRAL_SLACK_S),
+            timeout=timedelta(seconds=max(0.0, ends - clock.time()) + DEFERRAL_SLACK_S),
         )
 
     def _push(self, context: Context, **values: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +17,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.rendered import RendersText
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
         result = self._wait.look()
         while result is None and self.reschedule and self._wait.unknown_for_long:
             # One 404 may be a slip of Twilio's, and the next process would not know that this one had seen it.
-            time.sleep(min(self._wait.pause(), _LONGEST_SECOND_LOOK_S))
+            clock.sleep(min(self._wait.pause(), _LONGEST_SECOND_LOOK_S))
             result = self._wait.look()
         if result is None:
             return PokeReturnValue(is_done=False)
@@ -186,7 +186,7 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
                 self.twilio_conn_id,
                 self.call_sid,
                 poll_interval=max(1.0, self.poke_interval),
-                deadline=time.time() + self.timeout,
+                deadline=clock.time() + self.timeout,
                 account_sid=self.account_sid,
             ),
             method_name="resume",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.twilio.ending import HowToEnd, WhenKilled, end_call, retry_until
@@ -110,9 +110,9 @@ class TwilioCallTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event, no sooner than the scheduler can bear."""
-        earliest = time.monotonic() + SHORTEST_DEFERRAL_S
+        earliest = clock.monotonic() + SHORTEST_DEFERRAL_S
         result = await self._wait()
-        await asyncio.sleep(max(0.0, earliest - time.monotonic()))
+        await asyncio.sleep(max(0.0, earliest - clock.monotonic()))
         yield TriggerEvent({"phase": "wait", "call_sid": self.call_sid, **result.to_event()})
 
     async def on_kill(self) -> None:
@@ -140,7 +140,7 @@ class TwilioCallTrigger(BaseTrigger):
                 lambda: end_call(hook.watcher, self.call_sid, how),
                 self.call_sid,
                 how=how,
-                until=time.time() + PATIENCE_TO_END_S,
+                until=clock.time() + PATIENCE_TO_END_S,
             )
             ending = await self._in_thread(end)
             self.log.info("The task was killed while it waited. %s", ending)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 from requests.auth import HTTPBasicAuth
 from urllib3.util import Retry
 
-from airflow_provider_twiliocall import __version__
+from airflow_provider_twiliocall import __version__, clock
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus, is_call_sid
 from airflow_provider_twiliocall.twilio.ending import HowToEnd, end_call, retry_until
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError, TwilioUnreachableError
@@ -222,7 +221,7 @@ class TwilioClient:
 
     def _end(self, sid: str, how: HowToEnd, patience: float) -> Call:
         end = partial(end_call, self, sid, how)
-        return retry_until(end, sid, how=how, until=time.time() + patience).call
+        return retry_until(end, sid, how=how, until=clock.time() + patience).call
 
     # What a call left behind ------------------------------------------------------------------------------
 
@@ -298,7 +297,7 @@ class TwilioClient:
         except OSError as fault:  # requests' own errors are such; a missing CA bundle is a plain one
             # Not `from fault`: its text has the URL, and with it the numbers a list is filtered by.
             raise error_from_fault(fault, changes_something=changes_something, url=url) from None
-        self._date_seen = response.headers.get("Date"), time.time()
+        self._date_seen = response.headers.get("Date"), clock.time()
         if not response.ok or response.is_redirect:
             raise error_from_answer(response, changes_something=changes_something)
         return response

@@ -6,11 +6,11 @@ Twilio may refuse because the call is over (21220), answer with the call as it w
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import (
     CALL_IS_OVER,
@@ -149,8 +149,8 @@ def retry_until(
                 lost = fault
             # A fresh SID may be unknown for a moment, which TwilioNotFoundError says; that is transient too.
             refused = isinstance(fault, TwilioRejectedError) and fault.code is not None
-            if refused or time.time() + pause > until:
+            if refused or clock.time() + pause > until:
                 raise lost or fault from None
             logger.warning("Cannot end call %s for now: %s", call_sid, fault)
-            time.sleep(pause)
+            clock.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)

@@ -7,10 +7,11 @@ call, because nothing says how strictly Twilio keeps to the order, newest first.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_twiliocall import clock
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.call import Call
@@ -54,4 +55,4 @@ def recent_pages(
 
 def twilio_time(client: TwilioClient) -> float:
     """Return the Unix time by Twilio's clock, as far as its answers to this client have told it."""
-    return time.time() + (client.clock_offset or 0.0)
+    return clock.time() + (client.clock_offset or 0.0)

@@ -20,7 +20,6 @@ from urllib3.util import retry
 
 from airflow_provider_twiliocall import journal
 from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
-from airflow_provider_twiliocall.operators import twilio_call as operator_module
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.simulator.operation import asked_for
@@ -155,8 +154,7 @@ class Stage(VirtualTime):
         # Only sleeping lets time pass, so that an example runs alike however busy the machine is.
         monkeypatch.setattr(simulator.clock, "_read", lambda: START)
         self.install(monkeypatch)
-        for module in (operator_module, trigger_module, retry):
-            monkeypatch.setattr(module, "time", self)
+        monkeypatch.setattr(retry, "time", self)
         monkeypatch.setattr(trigger_module, "asyncio", _Asyncio(self._sleep_in_triggerer))
         monkeypatch.setattr(journal, "_DIGEST_ROUNDS", 1)
         monkeypatch.setattr(TwilioClient, "_send", self._sending(TwilioClient._send))

@@ -415,7 +415,7 @@ def test_after_the_cooldown_the_next_alert_rings(twilio: TwilioSimulator) -> Non
     notify(cooldown=timedelta(minutes=15))
     twilio.skip(16 * 60)
     with pytest.MonkeyPatch.context() as clock:
-        clock.setattr("airflow_provider_twiliocall.cooldown.time.time", twilio.clock.now)
+        clock.setattr("airflow_provider_twiliocall.clock.time", twilio.clock.now)
         notify(cooldown=timedelta(minutes=15))
     assert rung(twilio) == [ANNE, ANNE]
 

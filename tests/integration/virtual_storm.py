@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from airflow_provider_twiliocall import cooldown
-from airflow_provider_twiliocall.notifications import alert, deadline, this_process
+from airflow_provider_twiliocall.notifications import alert
 from airflow_provider_twiliocall.notifications.alert_record import LONGEST_CHANGE_S, AlertRecord
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.notifications.this_process import WaitingTime
@@ -35,10 +35,10 @@ from airflow_provider_twiliocall.simulator.ending import as_endings
 from airflow_provider_twiliocall.simulator.problem import Problem
 from airflow_provider_twiliocall.simulator.resources import call_body
 from airflow_provider_twiliocall.simulator.simulated_call import SimulatedCall
-from airflow_provider_twiliocall.twilio import ending, recent_calls
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from tests.support.replaced_clock import replace_clock
 
 NUMBER = "+15551230001"
 BUDGET = 9.5
@@ -53,7 +53,7 @@ class _Turn:
 
 
 class VirtualTime:
-    """In place of the module ``time``, for threads of which one at a time has the turn."""
+    """In place of the package's clock, for threads of which one at a time has the turn."""
 
     def __init__(self) -> None:
         self._now = START
@@ -243,8 +243,7 @@ def storm(
 ) -> VirtualTwilio:
     """Let that many alerts loose within ``spread`` seconds, and return what Twilio saw of it."""
     time, chance = VirtualTime(), random.Random(seed)
-    for module in (cooldown, ending, recent_calls, alert, deadline, this_process):
-        patch.setattr(module, "time", time)
+    replace_clock(patch, time)
     patch.setattr(cooldown, "_random", chance)
     patch.setattr(account, "new_sid", lambda prefix: f"{prefix}{chance.getrandbits(128):032x}")
     patch.setattr(Deadline, "bound", lambda self, work, *, most: time.bound(self, work, most=most))

@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_twiliocall import following, journal, look_up, placement, takeover, waiting
-from airflow_provider_twiliocall.operators import base, escalate_call, twilio_call, waiting_operator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from airflow_provider_twiliocall.twilio import client, ending, recent_calls
-
-MODULES = (
-    base,
-    client,
-    ending,
-    escalate_call,
-    following,
-    journal,
-    look_up,
-    placement,
-    takeover,
-    recent_calls,
-    twilio_call,
-    waiting,
-    waiting_operator,
-)
+from tests.support.replaced_clock import replace_clock
 
 
 class VirtualTime:
-    """In the place of the module ``time``: sleeping turns the simulator's clock.
+    """In the place of the package's clock: sleeping turns the simulator's clock.
 
     :param ahead: seconds that the worker's clock is ahead of Twilio's
     """
@@ -46,6 +28,5 @@ class VirtualTime:
         self._simulator.skip(seconds * self._simulator.clock.speed)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
-        for module in MODULES:
-            monkeypatch.setattr(module, "time", self)
+        replace_clock(monkeypatch, self)
         return self

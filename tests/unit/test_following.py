@@ -10,7 +10,6 @@ import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_twiliocall import following, waiting
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallEndedForGoodError,
@@ -21,7 +20,6 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.following import CallFollower, no_redial_of
 from airflow_provider_twiliocall.journal import CallJournal, Entry
 from airflow_provider_twiliocall.outcome import judge
-from airflow_provider_twiliocall.twilio import ending
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -33,8 +31,8 @@ from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from airflow_provider_twiliocall.waiting import CallWait, WaitEnd, WaitResult
 from tests.integration.interruption import AWAY as AWAY_FOR_THE_STORE
 from tests.integration.task_context import StateStore
+from tests.support.turned_clock import TurnedClock
 from tests.unit.scripted_twilio import SID, ScriptedTwilio, call
-from tests.unit.turned_clock import TurnedClock
 
 NOW = 1_700_000_000.0
 PARAMS = CreateCallParams(to="+15551234567", from_="+15557654321", twiml="<Response/>")
@@ -46,7 +44,7 @@ IS_OVER = TwilioRejectedError("over", http_status=400, code=21220)
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
-    return TurnedClock(NOW).put_into(monkeypatch, ending, following, waiting)
+    return TurnedClock(NOW).install(monkeypatch)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time.timeout import TimeoutPosix
 
-from airflow_provider_twiliocall import journal as journal_module
 from airflow_provider_twiliocall.dials import Dial
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
@@ -21,7 +20,7 @@ from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.integration.interruption import AWAY, SUPERSEDED, SignallingStore, UnsteadyStore
 from tests.integration.task_context import RecordingTaskInstance, StateStore, context
-from tests.unit.turned_clock import TurnedClock
+from tests.support.turned_clock import TurnedClock
 
 NUMBER, CALLER = "+15551234567", "+15557654321"
 PARAMS = CreateCallParams(to=NUMBER, from_=CALLER, twiml="<Response/>")
@@ -32,7 +31,7 @@ NOW = 1_700_000_000.0
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
-    return TurnedClock(NOW).put_into(monkeypatch, journal_module)
+    return TurnedClock(NOW).install(monkeypatch)
 
 
 @pytest.fixture

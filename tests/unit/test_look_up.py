@@ -9,7 +9,6 @@ from typing import Any
 import pendulum
 import pytest
 
-from airflow_provider_twiliocall import look_up
 from airflow_provider_twiliocall.journal import Entry, State
 from airflow_provider_twiliocall.look_up import PATIENCE_S, SHORT_PATIENCE_S, CallLookUp, Window, named
 from airflow_provider_twiliocall.twilio.call import Call
@@ -19,7 +18,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from tests.unit.turned_clock import TurnedClock
+from tests.support.turned_clock import TurnedClock
 
 SENT = 1_700_000_000.0
 READ_TIMEOUT = 15.0
@@ -31,7 +30,7 @@ AWAY = TwilioUnreachableError("away")
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
-    return TurnedClock(SENT).put_into(monkeypatch, look_up)
+    return TurnedClock(SENT).install(monkeypatch)
 
 
 class ScriptedHook:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_twiliocall import journal, look_up, placement
+from airflow_provider_twiliocall import look_up
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
@@ -28,7 +28,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from tests.unit.turned_clock import TurnedClock
+from tests.support.turned_clock import TurnedClock
 
 NUMBER = "+15551234567"
 PARAMS = CreateCallParams(to=NUMBER, from_="+15557654321", twiml="<Response/>")
@@ -58,7 +58,7 @@ class ScriptedHook:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
-    return TurnedClock().put_into(monkeypatch, placement, look_up, journal)
+    return TurnedClock().install(monkeypatch)
 
 
 def place(hook: ScriptedHook, **how: Any) -> Call | None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_twiliocall import journal, takeover
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
@@ -15,13 +14,12 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.journal import KEY, CallJournal
 from airflow_provider_twiliocall.placement import Placed, Placement
 from airflow_provider_twiliocall.takeover import FRESH_FOR_S, Takeover
-from airflow_provider_twiliocall.twilio import ending
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioNotFoundError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.integration.task_context import StateStore
+from tests.support.turned_clock import TurnedClock
 from tests.unit.scripted_twilio import SID, ScriptedTwilio, call
-from tests.unit.turned_clock import TurnedClock
 
 NOW = 1_700_000_000.0
 AN_HOUR_S = 3600
@@ -43,7 +41,7 @@ class AccountTwilio(ScriptedTwilio):
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
-    return TurnedClock(NOW).put_into(monkeypatch, ending, journal, takeover)
+    return TurnedClock(NOW).install(monkeypatch)
 
 
 @pytest.fixture

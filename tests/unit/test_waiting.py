@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_twiliocall import waiting
 from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
@@ -20,8 +19,8 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.waiting import CallWait, WaitEnd, WaitResult, deadline_of_call
+from tests.support.turned_clock import TurnedClock
 from tests.unit.scripted_twilio import SID, ScriptedTwilio, call
-from tests.unit.turned_clock import TurnedClock
 
 NUMBER = "+15551234567"
 START = 1_000_000.0
@@ -32,7 +31,7 @@ UNKNOWN = TwilioNotFoundError("not known", http_status=404, code=20404)
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
-    return TurnedClock(START).put_into(monkeypatch, waiting)
+    return TurnedClock(START).install(monkeypatch)
 
 
 def wait_for(client: ScriptedTwilio, **when: Any) -> CallWait:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_twiliocall import clock as package_clock
 from airflow_provider_twiliocall.notifications import this_process as shared
 from airflow_provider_twiliocall.notifications.this_process import (
     SharedClients,
@@ -29,7 +30,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(shared, "time", clock)
+    monkeypatch.setattr(package_clock, "monotonic", clock.monotonic)
     return clock
 
 

@@ -14,7 +14,7 @@ from airflow.sdk import Connection
 from airflow.sdk.bases.hook import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_twiliocall import waiting
+from airflow_provider_twiliocall import clock as package_clock
 from airflow_provider_twiliocall.triggers import twilio_call
 from airflow_provider_twiliocall.triggers.twilio_call import SHORTEST_DEFERRAL_S, TwilioCallTrigger
 from airflow_provider_twiliocall.twilio.call import Call
@@ -58,8 +58,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(twilio_call, "time", clock)
-    monkeypatch.setattr(waiting, "time", clock)
+    monkeypatch.setattr(package_clock, "time", clock.time)
+    monkeypatch.setattr(package_clock, "monotonic", clock.monotonic)
     # Of the trigger alone: asyncio's own sleep is also that of a server in another thread of the test run.
     own = SimpleNamespace(sleep=clock.sleep, get_running_loop=asyncio.get_running_loop)
     monkeypatch.setattr(twilio_call, "asyncio", own)

@@ -6,26 +6,19 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter
 
-from airflow_provider_twiliocall.twilio import client as client_module
 from airflow_provider_twiliocall.twilio import transport
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 from airflow_provider_twiliocall.twilio.errors import TwilioError
+from tests.support.turned_clock import TurnedClock
 
 NOW = 1_700_000_000.0
 AT_NOON = "Tue, 14 Nov 2023 22:13:20 GMT"
 A_MINUTE_AND_A_HALF_LATER = "Tue, 14 Nov 2023 22:14:50 GMT"
 
 
-class StoppedClock:
-    """The module ``time`` of a machine on which it is always now."""
-
-    def time(self) -> float:
-        return NOW
-
-
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "time", StoppedClock())
+    TurnedClock(NOW).install(monkeypatch)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_twiliocall.twilio import ending as ending_module
 from airflow_provider_twiliocall.twilio.ending import (
     LONGEST_PAUSE_S,
     Ending,
@@ -25,8 +24,8 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioThrottledError,
     TwilioUnreachableError,
 )
+from tests.support.turned_clock import TurnedClock
 from tests.unit.scripted_twilio import SID, ScriptedTwilio, call
-from tests.unit.turned_clock import TurnedClock
 
 IS_OVER = TwilioRejectedError("over", http_status=400, code=CALL_IS_OVER)
 REFUSED = TwilioRejectedError("no", http_status=401, code=20003)
@@ -37,7 +36,7 @@ LOST = TwilioAmbiguousError("lost")
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
-    return TurnedClock().put_into(monkeypatch, ending_module)
+    return TurnedClock().install(monkeypatch)
 
 
 # What each wish asks

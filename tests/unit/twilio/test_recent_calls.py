@@ -8,10 +8,9 @@ from typing import Any
 import pendulum
 import pytest
 
-from airflow_provider_twiliocall.twilio import recent_calls as recent_calls_module
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.recent_calls import PAGE_SIZE, recent_calls, recent_pages
-from tests.unit.turned_clock import TurnedClock
+from tests.support.turned_clock import TurnedClock
 
 NOW = 1_700_000_000.0
 TO, FROM = "+15551230001", "+15005559000"
@@ -19,7 +18,7 @@ TO, FROM = "+15551230001", "+15005559000"
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
-    return TurnedClock(NOW).put_into(monkeypatch, recent_calls_module)
+    return TurnedClock(NOW).install(monkeypatch)
 
 
 class ListOfCalls:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import pytest
+
+from tests.support.replaced_clock import replace_clock
 
 
 class TurnedClock:
-    """In the place of the module ``time``.
+    """In the place of the package's clock.
 
     :param now: Unix time, and the monotonic clock's
     """
@@ -26,8 +26,7 @@ class TurnedClock:
         self.slept.append(seconds)
         self.now += seconds
 
-    def put_into(self, monkeypatch: pytest.MonkeyPatch, *modules: ModuleType) -> TurnedClock:
-        """Let modules go by it for the length of a test."""
-        for module in modules:
-            monkeypatch.setattr(module, "time", self)
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
+        """Let the package go by it for the length of a test."""
+        replace_clock(monkeypatch, self)
         return self
