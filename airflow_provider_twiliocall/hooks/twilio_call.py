@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
@@ -15,6 +14,7 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks import connection_form
+from airflow_provider_twiliocall.hooks.computed_once import computed_once
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
 from airflow_provider_twiliocall.rendered import is_nothing
 from airflow_provider_twiliocall.twilio.client import PATIENCE_TO_END_S, TwilioClient
@@ -58,7 +58,7 @@ class TwilioCallHook(BaseHook):
         self.twilio_conn_id = twilio_conn_id
         self.account_sid = _given_account(account_sid)
 
-    @cached_property
+    @computed_once
     def connection(self) -> Connection:
         """The Airflow connection, fetched once."""
         try:
@@ -98,7 +98,7 @@ class TwilioCallHook(BaseHook):
                     raise failure from error
             await asyncio.sleep(PAUSE_BEFORE_ANOTHER_LOOK_S)
 
-    @cached_property
+    @computed_once
     def settings(self) -> ConnectionSettings:
         """What the connection says, checked; its secret is masked in logs from here on."""
         settings = ConnectionSettings.of(self.connection)
@@ -119,12 +119,12 @@ class TwilioCallHook(BaseHook):
         """Whether the connection was fetched, so that a new client needs nothing of Airflow."""
         return "settings" in self.__dict__
 
-    @cached_property
+    @computed_once
     def client(self) -> TwilioClient:
         """The client: one session, kept alive for the life of the hook."""
         return self._client()
 
-    @cached_property
+    @computed_once
     def watcher(self) -> TwilioClient:
         """A client that reads without repeating: who waits for a call has a rhythm of its own."""
         from airflow_provider_twiliocall.twilio.transport import SINGLE_TRY

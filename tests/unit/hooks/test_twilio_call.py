@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -199,3 +200,27 @@ def test_caller_id_of_the_connection_that_does_not_fit_names_the_connection(
     connect(monkeypatch, extra={"from": caller_id})
     with pytest.raises(CallParamsError, match="with the extra `from` of the connection 'twilio_default': "):
         TwilioCallHook().with_caller_id(params())
+
+
+def test_a_thread_that_waits_for_airflow_keeps_no_other_hook_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In the triggerer: to mask a secret, a thread asks the event loop, which may need the settings of another hook.
+    connect(monkeypatch)
+    asked, answered = threading.Event(), threading.Event()
+
+    def mask(secret: str) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            asked.set()
+            answered.wait(10)
+
+    monkeypatch.setattr("airflow_provider_twiliocall.hooks.twilio_call.mask_secret", mask)
+    waiting = threading.Thread(target=lambda: TwilioCallHook().settings)
+    waiting.start()
+    asked.wait(10)
+
+    settings = TwilioCallHook().settings
+
+    was_waiting = waiting.is_alive()
+    answered.set()
+    waiting.join()
+    assert settings.login == ACCOUNT
+    assert was_waiting
