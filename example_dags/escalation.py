@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from airflow_provider_twiliocall.contact import Contact
+from airflow_provider_twiliocall.callees import Contact
 from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
 
 

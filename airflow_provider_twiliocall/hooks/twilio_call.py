@@ -16,7 +16,6 @@ from airflow_provider_twiliocall.exceptions import TwilioConnectionError, Twilio
 from airflow_provider_twiliocall.hooks import connection_form
 from airflow_provider_twiliocall.hooks.computed_once import computed_once
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
-from airflow_provider_twiliocall.rendered import is_nothing
 from airflow_provider_twiliocall.twilio.client import PATIENCE_TO_END_S, TwilioClient
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioRejectedError
 from airflow_provider_twiliocall.twilio.params import CallParamsError, numbers_in_e164
@@ -40,7 +39,6 @@ class TwilioCallHook(BaseHook):
 
     :param twilio_conn_id: the connection, of type ``twilio``
     :param account_sid: the account whose calls these are; default: the connection's. For subaccounts.
-        What a template makes of a missing value, blank or ``"None"``, means the default too.
     """
 
     conn_name_attr = "twilio_conn_id"
@@ -56,7 +54,7 @@ class TwilioCallHook(BaseHook):
     ) -> None:
         super().__init__(**kwargs)
         self.twilio_conn_id = twilio_conn_id
-        self.account_sid = _given_account(account_sid)
+        self.account_sid = account_sid
 
     @computed_once
     def connection(self) -> Connection:
@@ -253,10 +251,6 @@ class TwilioCallHook(BaseHook):
         if status == "active":
             return f"{reached}status active", True
         return f"{reached}status {status}: it cannot place calls. Settle this in the Twilio console", False
-
-
-def _given_account(account_sid: str | None) -> str | None:
-    return None if account_sid is None or is_nothing(account_sid) else account_sid.strip()
 
 
 def _not_found(conn_id: str) -> TwilioConnectionError | TwilioConnectionNotFoundError:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.cooldown import Cooldown, random_wait
+from airflow_provider_twiliocall.notifications.cooldown import Cooldown, random_wait
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,

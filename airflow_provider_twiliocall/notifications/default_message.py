@@ -9,7 +9,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_twiliocall.redaction import redacted
+from airflow_provider_twiliocall.arguments.redaction import redacted
 
 # Enough to know what it is about; the rest is in the log.
 LONGEST_REASON = 300

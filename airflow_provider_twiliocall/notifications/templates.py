@@ -7,7 +7,7 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_twiliocall.rendered import entries_in
+from airflow_provider_twiliocall.arguments.templated import entries_in
 
 if TYPE_CHECKING:
     import jinja2

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.literals import check_choice, literal_problems, problems_of, refuse
-from airflow_provider_twiliocall.notifications.callees import callees_of, shown
-from airflow_provider_twiliocall.rendered import is_nothing
+from airflow_provider_twiliocall.arguments.literals import check_choice, literal_problems, problems_of, refuse
+from airflow_provider_twiliocall.arguments.templated import callees_of, is_blank
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
+from airflow_provider_twiliocall.twilio.phone_number import show_callee
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -86,7 +86,7 @@ class TwilioCallNotifier(BaseNotifier):
     :param repeat: how often the message is said or the recording played, 1 to 1000; default 1
     :param verbatim: whether the message is said exactly as it is written
     :param cooldown: how long a call to a number covers the later alerts to it, so that they do not ring: a
-        timedelta, or seconds. None: every alert rings. See :mod:`airflow_provider_twiliocall.cooldown`
+        timedelta, or seconds. None: every alert rings. See :mod:`airflow_provider_twiliocall.notifications.cooldown`
     :param twilio_conn_id: the connection, of type ``twilio``
     :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
         ``"at_least_once"`` dials again, once, ``"at_most_once"`` raises an error
@@ -344,7 +344,7 @@ class TwilioCallNotifier(BaseNotifier):
         from airflow_provider_twiliocall.exceptions import TwilioConnectionError
         from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 
-        if is_nothing(self.twilio_conn_id):
+        if is_blank(self.twilio_conn_id):
             why = self._not_rendered.get("twilio_conn_id", "it was rendered to nothing")
             raise TwilioConnectionError(f"twilio_conn_id does not say which connection to use: {why}. Fix it")
         return TwilioCallHook(self.twilio_conn_id)
@@ -371,7 +371,7 @@ class TwilioCallNotifier(BaseNotifier):
             "Nobody was called, for the connection %r cannot be used: %s. These do not know what has happened: %s",
             self.twilio_conn_id,
             error,
-            ", ".join(shown(contact) for contact in contacts),
+            ", ".join(show_callee(contact) for contact in contacts),
         )
 
     # Calling ----------------------------------------------------------------------------------------------
@@ -429,9 +429,9 @@ class TwilioCallNotifier(BaseNotifier):
                 if params.to not in alerts:
                     alerts[params.to] = self._alert(hook, wanted, params, waiting_time, record)
             except CallParamsError as error:
-                self._failed(shown(contact), "; ".join(error.problems), failures)
+                self._failed(show_callee(contact), "; ".join(error.problems), failures)
             except Exception as error:
-                self._failed(shown(contact), str(error), failures)
+                self._failed(show_callee(contact), str(error), failures)
         return list(alerts.values())
 
     def _alert(
@@ -451,7 +451,9 @@ class TwilioCallNotifier(BaseNotifier):
                 less = wanted.params(hook)
                 return self._client(hook, less.account_sid), less
             except Exception as error:
-                self._say(logging.ERROR, "Without it there is no call to %s: %s", shown(params.to), error)
+                self._say(
+                    logging.ERROR, "Without it there is no call to %s: %s", show_callee(params.to), error
+                )
                 return None
 
         return Alert(
@@ -470,11 +472,11 @@ class TwilioCallNotifier(BaseNotifier):
 
         given = {name: getattr(self, name) for name in (*CREATE_CALL_FIELDS, *SPEECH_FIELDS)}
         return WantedCall(
-            contact, shown(contact), given | {"message": message}, lambda: self._default_words(context)
+            contact, show_callee(contact), given | {"message": message}, lambda: self._default_words(context)
         )
 
     def _mask_secrets(self) -> None:
-        from airflow_provider_twiliocall.arguments import mask_secrets
+        from airflow_provider_twiliocall.arguments.call_params import mask_secrets
 
         try:
             mask_secrets(self)
@@ -483,10 +485,10 @@ class TwilioCallNotifier(BaseNotifier):
 
     def _words(self, context: Context) -> str | None:
         """Return what is said; None where something else says it."""
-        if not is_nothing(self.message):
+        if not is_blank(self.message):
             with suppress(Exception):
                 return str(self.message).strip()
-        if not all(is_nothing(getattr(self, name)) for name in _INSTEAD_OF_A_MESSAGE):
+        if not all(is_blank(getattr(self, name)) for name in _INSTEAD_OF_A_MESSAGE):
             return None
         if any(getattr(self, name) is not None for name in ("message", *_INSTEAD_OF_A_MESSAGE)):
             self._say(

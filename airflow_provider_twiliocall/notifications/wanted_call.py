@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_twiliocall.arguments import params_from_arguments, time_limit_for
+from airflow_provider_twiliocall.arguments.call_params import params_from_arguments, time_limit_for
+from airflow_provider_twiliocall.arguments.redaction import RedactionError, redacted
+from airflow_provider_twiliocall.arguments.templated import is_blank
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.notifications.templates import reason_of
-from airflow_provider_twiliocall.redaction import RedactionError, redacted
-from airflow_provider_twiliocall.rendered import is_nothing
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CallParamsError
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_numbers_in
@@ -122,6 +122,6 @@ class WantedCall:
 
 def _is_unset(value: Any) -> bool:
     try:
-        return bool(is_nothing(value))
+        return bool(is_blank(value))
     except Exception:
         return False

@@ -18,10 +18,10 @@ from airflow_provider_twiliocall.operators.waiting_operator import DEFERRAL_SLAC
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_twiliocall.following import CallFollower
-    from airflow_provider_twiliocall.journal import CallJournal, Entry
-    from airflow_provider_twiliocall.placement import Placed, Placement
-    from airflow_provider_twiliocall.takeover import Takeover
+    from airflow_provider_twiliocall.calls.monitor import CallFollower
+    from airflow_provider_twiliocall.calls.placement import Placed, Placement
+    from airflow_provider_twiliocall.calls.takeover import Takeover
+    from airflow_provider_twiliocall.journal.call_journal import CallJournal, Entry
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
@@ -106,7 +106,7 @@ class CallOperator(WaitingOperator):
 
         :raises TwilioCallRefusedError: before or instead of dialling, not to be retried
         """
-        from airflow_provider_twiliocall.journal import CallJournal
+        from airflow_provider_twiliocall.journal.call_journal import CallJournal
 
         self._is_new_try = True
         return self._ring(context, CallJournal.of(context))
@@ -115,9 +115,9 @@ class CallOperator(WaitingOperator):
         self, context: Context, event: dict[str, Any] | None = None, journal: dict[str, Any] | None = None
     ) -> Any:
         """Go on after the trigger that waited for a call has fired."""
-        from airflow_provider_twiliocall.following import no_redial_of
-        from airflow_provider_twiliocall.journal import CallJournal
-        from airflow_provider_twiliocall.waiting import WaitResult
+        from airflow_provider_twiliocall.calls.monitor import no_redial_of
+        from airflow_provider_twiliocall.calls.watch import WaitResult
+        from airflow_provider_twiliocall.journal.call_journal import CallJournal
 
         event = event or {}
         opened = CallJournal.of(context, journal)
@@ -138,7 +138,7 @@ class CallOperator(WaitingOperator):
         due_step: int | None = None,
     ) -> Any:
         """Go on after a pause."""
-        from airflow_provider_twiliocall.journal import CallJournal
+        from airflow_provider_twiliocall.journal.call_journal import CallJournal
 
         return self._ring(context, CallJournal.of(context, journal), due_step=due_step)
 
@@ -160,7 +160,7 @@ class CallOperator(WaitingOperator):
         return self._by_the_clock(context, journal, work)
 
     def _take_up_or_dial(self, context: Context, journal: CallJournal, due_step: int | None) -> str:
-        from airflow_provider_twiliocall.journal import State
+        from airflow_provider_twiliocall.journal.call_journal import State
 
         earlier = journal.read()
         if (
@@ -191,7 +191,7 @@ class CallOperator(WaitingOperator):
     def _take_over(
         self, context: Context, journal: CallJournal, earlier: Entry, step: Step | None, problem: str | None
     ) -> Placed | None:
-        from airflow_provider_twiliocall.takeover import Takeover
+        from airflow_provider_twiliocall.calls.takeover import Takeover
 
         self._placement = self._placement_of(context, step, journal) if step else None
         self._takeover = Takeover(
@@ -276,7 +276,7 @@ class CallOperator(WaitingOperator):
 
     def nothing_dialled(self, journal: CallJournal) -> str:
         """Say that nothing, or nothing more, was dialled, without a word that a phone which may ring would belie."""
-        from airflow_provider_twiliocall.redial import named_endings
+        from airflow_provider_twiliocall.operators.redial import named_endings
 
         if self._takeover is not None and self._takeover.may_ring:
             return f"{self._takeover.subject} is left alone and may still ring. No other was placed"
@@ -298,8 +298,8 @@ class CallOperator(WaitingOperator):
         return is_earlier or self.dials_on
 
     def _remember(self, context: Context, journal: CallJournal, error: AirflowException) -> None:
-        from airflow_provider_twiliocall.dials import Dial
         from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
+        from airflow_provider_twiliocall.journal.attempt import Dial
 
         self.log.warning("%s", error)
         if isinstance(error, TwilioCallUnansweredError):
@@ -323,7 +323,7 @@ class CallOperator(WaitingOperator):
 
         :param step: what it is for; None where this try's arguments cannot be used for it
         """
-        from airflow_provider_twiliocall.following import no_redial_of
+        from airflow_provider_twiliocall.calls.monitor import no_redial_of
 
         self._call_sid = placed.call_sid
         with no_redial_of(placed.call_sid, journal):
@@ -376,8 +376,8 @@ class CallOperator(WaitingOperator):
         )
 
     def _placement_of(self, context: Context, step: Step, journal: CallJournal) -> Placement:
-        from airflow_provider_twiliocall.claims import CallClaims
-        from airflow_provider_twiliocall.placement import Placement
+        from airflow_provider_twiliocall.calls.placement import Placement
+        from airflow_provider_twiliocall.journal.claims import CallClaims
 
         dag = self.get_dag()
         placing = [task.task_id for task in dag.tasks if _places_calls(task)] if dag else []
@@ -399,8 +399,8 @@ class CallOperator(WaitingOperator):
     # Waiting ----------------------------------------------------------------------------------------------
 
     def _wait_anew(self, context: Context, *, out_of_time: bool) -> Any:
-        from airflow_provider_twiliocall.following import no_redial_of
-        from airflow_provider_twiliocall.journal import CallJournal
+        from airflow_provider_twiliocall.calls.monitor import no_redial_of
+        from airflow_provider_twiliocall.journal.call_journal import CallJournal
 
         ti = context["ti"]
         journal = CallJournal.of(context)
@@ -457,8 +457,8 @@ class CallOperator(WaitingOperator):
 
     def _push_dials(self, context: Context, journal: CallJournal, error: BaseException | None = None) -> None:
         """Tell of all the calls of this run, the last one included."""
-        from airflow_provider_twiliocall.dials import Dial
         from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallUnansweredError
+        from airflow_provider_twiliocall.journal.attempt import Dial
 
         try:
             journal.read()
@@ -494,8 +494,8 @@ def _without_multiplying_rings(error: BaseException, journal: CallJournal) -> Ba
 
 
 def _status_without_an_end(error: AirflowException, call_sid: str | None) -> str:
-    from airflow_provider_twiliocall.dials import NOT_PLACED, REFUSED, UNKNOWN
     from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallRefusedError
+    from airflow_provider_twiliocall.journal.attempt import NOT_PLACED, REFUSED, UNKNOWN
 
     if call_sid is None and isinstance(error, TwilioCallRefusedError):
         return REFUSED

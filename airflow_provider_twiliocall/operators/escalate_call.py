@@ -9,34 +9,35 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.contact import Contact, contacts_in
-from airflow_provider_twiliocall.durations import in_seconds, read_seconds
-from airflow_provider_twiliocall.literals import check_choice, literal_problems, problems_of, refuse
-from airflow_provider_twiliocall.operators.argument_checks import (
+from airflow_provider_twiliocall.arguments.call_arguments import (
+    CALL_ARGUMENTS,
+    CallArguments,
+    check_names,
+    takes_call_arguments,
+)
+from airflow_provider_twiliocall.arguments.checks import (
     check_detection_stays_on,
     check_duration,
     check_poll_interval,
     check_queue_timeout,
     check_rounds,
+    in_seconds,
+    read_seconds,
 )
+from airflow_provider_twiliocall.arguments.literals import check_choice, literal_problems, problems_of, refuse
+from airflow_provider_twiliocall.arguments.templated import is_literal, is_template
+from airflow_provider_twiliocall.callees.contact import Contact, contacts_in
 from airflow_provider_twiliocall.operators.base import CallOperator, Step
-from airflow_provider_twiliocall.operators.call_arguments import (
-    CALL_ARGUMENTS,
-    CallArguments,
-    check_names,
-    checked_params,
-    takes_call_arguments,
-)
-from airflow_provider_twiliocall.rendered import is_literal, is_template
+from airflow_provider_twiliocall.operators.checked_params import checked_params
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import AirflowException
     from airflow.sdk import Context
     from typing_extensions import Unpack
 
-    from airflow_provider_twiliocall.escalation import Callee, Escalation
-    from airflow_provider_twiliocall.journal import CallJournal
-    from airflow_provider_twiliocall.outcome import Outcome
+    from airflow_provider_twiliocall.calls.outcome import Outcome
+    from airflow_provider_twiliocall.journal.call_journal import CallJournal
+    from airflow_provider_twiliocall.operators.escalation import Callee, Escalation
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
@@ -206,9 +207,9 @@ class EscalateCallOperator(CallOperator):
 
     @cached_property
     def _escalation(self) -> Escalation:
-        from airflow_provider_twiliocall.arguments import mask_secrets
-        from airflow_provider_twiliocall.escalation import Escalation
-        from airflow_provider_twiliocall.journal import MOST_DIALS
+        from airflow_provider_twiliocall.arguments.call_params import mask_secrets
+        from airflow_provider_twiliocall.journal.call_journal import MOST_DIALS
+        from airflow_provider_twiliocall.operators.escalation import Escalation
 
         mask_secrets(self)
         contacts = contacts_in(self.contacts)
@@ -225,8 +226,8 @@ class EscalateCallOperator(CallOperator):
         return Escalation(callees, self.rounds, may_ring_twice=self.delivery == "at_least_once")
 
     def _callee(self, value: Any, like: CreateCallParams | None) -> Callee:
-        from airflow_provider_twiliocall.dial_rules import DialRules
-        from airflow_provider_twiliocall.escalation import Callee
+        from airflow_provider_twiliocall.callees.rules import DialRules
+        from airflow_provider_twiliocall.operators.escalation import Callee
         from airflow_provider_twiliocall.twilio.params import CallParamsError
         from airflow_provider_twiliocall.twilio.phone_number import show_address
 
@@ -255,7 +256,7 @@ class EscalateCallOperator(CallOperator):
 
         An acknowledgement, by a key that was pressed say, would be asked for here.
         """
-        from airflow_provider_twiliocall.outcome import Outcome, Verdict, judge_with_reasons
+        from airflow_provider_twiliocall.calls.outcome import Outcome, Verdict, judge_with_reasons
 
         outcome = judge_with_reasons(call, self.hook, accept_answered_by=REACHED)
         shortest = read_seconds("min_duration", self.min_duration)

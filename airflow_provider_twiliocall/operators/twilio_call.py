@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.durations import in_seconds, read_seconds
-from airflow_provider_twiliocall.literals import (
-    check_choice,
-    literal_problems,
-    problem_of_several,
-    problems_of,
-    refuse,
-)
-from airflow_provider_twiliocall.operators.argument_checks import (
-    check_call_window,
+from airflow_provider_twiliocall.arguments.checks import (
     check_duration,
     check_max_dials,
     check_only_when_waiting,
     check_poll_interval,
     check_queue_timeout,
     check_redial_on,
+    in_seconds,
     read_redial_on,
+    read_seconds,
+)
+from airflow_provider_twiliocall.arguments.literals import (
+    check_choice,
+    literal_problems,
+    problem_of_several,
+    problems_of,
+    refuse,
 )
 from airflow_provider_twiliocall.operators.base import CallOperator, Step
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
@@ -35,12 +35,12 @@ from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_twiliocall.call_window import CallWindow
-    from airflow_provider_twiliocall.dial_rules import DialRules
-    from airflow_provider_twiliocall.journal import CallJournal
+    from airflow_provider_twiliocall.callees.call_window import CallWindow
+    from airflow_provider_twiliocall.callees.rules import DialRules
+    from airflow_provider_twiliocall.calls.outcome import Outcome
+    from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
-    from airflow_provider_twiliocall.outcome import Outcome
-    from airflow_provider_twiliocall.redial import Redial
+    from airflow_provider_twiliocall.operators.redial import Redial
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
@@ -281,7 +281,7 @@ class CreateCallOperator(CallOperator):
             lambda: check_choice("on_outside_window", self.on_outside_window, ("wait", "skip", "fail")),
             lambda: check_poll_interval(self.poll_interval),
             lambda: check_queue_timeout(self.queue_timeout),
-            lambda: check_call_window(self.call_window),
+            lambda: _check_call_window(self.call_window),
             lambda: check_duration("expires_after", 1 if self.expires_after is None else self.expires_after),
             lambda: check_max_dials(self.max_dials, waits=self.wait_for_completion),
             lambda: check_duration("redial_after", self.redial_after, or_zero=True),
@@ -317,7 +317,8 @@ class CreateCallOperator(CallOperator):
 
     def judge(self, call: Call) -> Outcome:
         """Say what the end of a call means for the task."""
-        from airflow_provider_twiliocall.outcome import Outcome, Verdict, answerers, judge_with_reasons
+        from airflow_provider_twiliocall.calls.outcome import Outcome, Verdict, judge_with_reasons
+        from airflow_provider_twiliocall.twilio.call import answerers
 
         try:
             accepted = answerers(self.accept_answered_by)
@@ -372,7 +373,7 @@ class CreateCallOperator(CallOperator):
         return step
 
     def _is_listed(self, number: str, journal: CallJournal) -> bool:
-        from airflow_provider_twiliocall.dial_rules import read_do_not_call
+        from airflow_provider_twiliocall.callees.rules import read_do_not_call
         from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError
 
         listed = "" if self.do_not_call is None and self._has_do_not_call else self.do_not_call
@@ -387,7 +388,7 @@ class CreateCallOperator(CallOperator):
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
         from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
-        from airflow_provider_twiliocall.redial import named_endings
+        from airflow_provider_twiliocall.operators.redial import named_endings
 
         dials = [dial for dial in journal.dials if not dial.ended_by_us]
         if not dials:
@@ -398,12 +399,12 @@ class CreateCallOperator(CallOperator):
 
     @property
     def _redial(self) -> Redial:
-        from airflow_provider_twiliocall.redial import Redial
+        from airflow_provider_twiliocall.operators.redial import Redial
 
         return Redial(self.max_dials, read_seconds("redial_after", self.redial_after), self.redial_on)
 
     def _rules(self, context: Context, to: str) -> DialRules:
-        from airflow_provider_twiliocall.dial_rules import DialRules
+        from airflow_provider_twiliocall.callees.rules import DialRules
 
         expires_at = math.inf
         if self.expires_after is not None:
@@ -412,18 +413,30 @@ class CreateCallOperator(CallOperator):
         return DialRules(self._window(to), expires_at)
 
     def _window(self, to: str) -> CallWindow | None:
-        from airflow_provider_twiliocall.call_window import CallWindow
+        from airflow_provider_twiliocall.callees.call_window import CallWindow
 
         is_given = self.call_window is not None or self._has_window
         return CallWindow.from_value(self.call_window).for_callee(to) if is_given else None
 
     @cached_property
     def _params(self) -> CreateCallParams:
-        from airflow_provider_twiliocall.arguments import mask_secrets
-        from airflow_provider_twiliocall.operators.call_arguments import checked_params
+        from airflow_provider_twiliocall.arguments.call_params import mask_secrets
+        from airflow_provider_twiliocall.operators.checked_params import checked_params
         from airflow_provider_twiliocall.twilio.params import CallParamsError
 
         mask_secrets(self)
         if problem := problem_of_several(self.to):
             raise CallParamsError([problem])
         return checked_params(self, self.to, self.hook, accept_answered_by=self.accept_answered_by)
+
+
+def _check_call_window(call_window: Any) -> None:
+    """Refuse a window that could not be used at run time, as far as it is known.
+
+    :raises ValueError: says what is wrong with it
+    """
+    if call_window is None:
+        return
+    from airflow_provider_twiliocall.callees.call_window import CallWindow
+
+    CallWindow.check_literal(call_window)

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.durations import read_seconds
-from airflow_provider_twiliocall.rendered import RendersText
+from airflow_provider_twiliocall.arguments.checks import read_seconds
+from airflow_provider_twiliocall.arguments.templated import RendersText, given
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_twiliocall.following import CallFollower
+    from airflow_provider_twiliocall.calls.monitor import CallFollower
+    from airflow_provider_twiliocall.calls.outcome import Outcome
+    from airflow_provider_twiliocall.calls.watch import CallWait
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-    from airflow_provider_twiliocall.journal import CallJournal
-    from airflow_provider_twiliocall.outcome import Outcome
+    from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.twilio.call import Call
-    from airflow_provider_twiliocall.waiting import CallWait
 
 # A call that has not left Twilio's queue by then is canceled: it would ring at a time nobody meant.
 DEFAULT_QUEUE_TIMEOUT_S = 3600.0
@@ -59,7 +59,7 @@ class WaitingOperator(RendersText, BaseOperator):
         """The hook, of the connection and account given."""
         from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 
-        return TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        return TwilioCallHook(self.twilio_conn_id, account_sid=given(self.account_sid))
 
     @property
     def queue_timeout_s(self) -> float:
@@ -81,7 +81,7 @@ class WaitingOperator(RendersText, BaseOperator):
             self._follower.on_kill()
 
     def _follow(self, context: Context, call_sid: str, journal: CallJournal) -> CallFollower:
-        from airflow_provider_twiliocall.following import CallFollower
+        from airflow_provider_twiliocall.calls.monitor import CallFollower
 
         def tell(call: Call) -> None:
             self._last_told = call
@@ -148,7 +148,7 @@ class WaitingOperator(RendersText, BaseOperator):
                 queue_deadline=wait.queue_deadline,
                 timeout_at=wait.timeout_at,
                 awaits=wait.awaits,
-                account_sid=self.account_sid,
+                account_sid=given(self.account_sid),
             ),
             method_name="resume",
             kwargs={"journal": carried} if carried else None,

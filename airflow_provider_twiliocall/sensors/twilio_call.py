@@ -18,13 +18,13 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.rendered import RendersText
+from airflow_provider_twiliocall.arguments.templated import RendersText, given
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_twiliocall.calls.watch import CallWait, WaitResult
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-    from airflow_provider_twiliocall.waiting import CallWait, WaitResult
 
 # Airflow's timeout is only for a triggerer that is gone: the trigger keeps the sensor's own.
 _DEFERRAL_SLACK_S = 120.0
@@ -84,7 +84,7 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
         """The hook, of the connection and account given."""
         from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 
-        return TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        return TwilioCallHook(self.twilio_conn_id, account_sid=given(self.account_sid))
 
     def execute(self, context: Context) -> Any:
         """Wait: poking, rescheduled or deferred."""
@@ -115,7 +115,7 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
 
     def resume(self, context: Context, event: dict[str, Any] | None = None, **_: Any) -> dict[str, Any]:
         """Go on after the trigger has fired."""
-        from airflow_provider_twiliocall.waiting import WaitResult
+        from airflow_provider_twiliocall.calls.watch import WaitResult
 
         if event is None:
             raise ValueError("a call's sensor resumes with its trigger's event, and there is none")
@@ -162,10 +162,9 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
 
     @cached_property
     def _wait(self) -> CallWait:
+        from airflow_provider_twiliocall.calls.watch import CallWait
         from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
-        from airflow_provider_twiliocall.outcome import answerers
-        from airflow_provider_twiliocall.twilio.call import is_call_sid
-        from airflow_provider_twiliocall.waiting import CallWait
+        from airflow_provider_twiliocall.twilio.call import answerers, is_call_sid
 
         if not is_call_sid(self.call_sid):
             raise TwilioCallRefusedError(
@@ -187,19 +186,20 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
                 self.call_sid,
                 poll_interval=max(1.0, self.poke_interval),
                 deadline=clock.time() + self.timeout,
-                account_sid=self.account_sid,
+                account_sid=given(self.account_sid),
             ),
             method_name="resume",
             timeout=timedelta(seconds=self.timeout + _DEFERRAL_SLACK_S),
         )
 
     def _settle(self, context: Context, result: WaitResult) -> dict[str, Any]:
+        from airflow_provider_twiliocall.calls.outcome import Verdict, judge_with_reasons
+        from airflow_provider_twiliocall.calls.watch import WaitEnd
         from airflow_provider_twiliocall.exceptions import (
             TwilioCallEndedForGoodError,
             TwilioCallFateUnknownError,
         )
-        from airflow_provider_twiliocall.outcome import Verdict, answerers, judge_with_reasons
-        from airflow_provider_twiliocall.waiting import WaitEnd
+        from airflow_provider_twiliocall.twilio.call import answerers
 
         call = result.call.to_dict() if result.call else None
         if call:

@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_twiliocall.simulator.clock import Clock
-    from airflow_provider_twiliocall.simulator.ending import Ending, Outcome
+    from airflow_provider_twiliocall.simulator.calls.clock import Clock
+    from airflow_provider_twiliocall.simulator.calls.endings import Ending, Outcome
     from airflow_provider_twiliocall.simulator.fault import Fault, FaultKind
     from airflow_provider_twiliocall.simulator.operation import Operation
     from airflow_provider_twiliocall.simulator.request_log import ReceivedRequest
@@ -27,12 +27,12 @@ __all__ = [
 ]
 
 _HOME = {
-    "Clock": "clock",
-    "Ending": "ending",
+    "Clock": "calls.clock",
+    "Ending": "calls.endings",
     "Fault": "fault",
     "FaultKind": "fault",
     "Operation": "operation",
-    "Outcome": "ending",
+    "Outcome": "calls.endings",
     "PortInUseError": "server",
     "ReceivedRequest": "request_log",
     "TwilioSimulator": "simulator",

@@ -9,11 +9,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from airflow_provider_twiliocall.simulator import api, control
-from airflow_provider_twiliocall.simulator.exchange import App, Exchange
+from airflow_provider_twiliocall.simulator import control
 from airflow_provider_twiliocall.simulator.problem import Problem
 from airflow_provider_twiliocall.simulator.twilio import Twilio
-from airflow_provider_twiliocall.simulator.webhooks import Webhooks
+from airflow_provider_twiliocall.simulator.twilio_api import api
+from airflow_provider_twiliocall.simulator.twilio_api.exchange import App, Exchange
+from airflow_provider_twiliocall.simulator.webhooks.sender import Webhooks
 
 
 def create_app(twilio: Twilio) -> App:

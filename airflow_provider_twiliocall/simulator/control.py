@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from airflow_provider_twiliocall.simulator.ending import Ending, as_endings
+from airflow_provider_twiliocall.simulator.calls.endings import Ending, as_endings
 from airflow_provider_twiliocall.simulator.fault import Fault
 from airflow_provider_twiliocall.simulator.operation import Operation
 from airflow_provider_twiliocall.simulator.problem import Problem
-from airflow_provider_twiliocall.simulator.resources import call_body
 from airflow_provider_twiliocall.simulator.twilio import Twilio
-from airflow_provider_twiliocall.simulator.webhooks import webhook_dicts
+from airflow_provider_twiliocall.simulator.twilio_api.resources import call_body
+from airflow_provider_twiliocall.simulator.webhooks.sender import webhook_dicts
 from airflow_provider_twiliocall.twilio.call import CallStatus
 
 

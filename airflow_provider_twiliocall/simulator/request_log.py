@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow_provider_twiliocall.simulator.simulated_call import Form
+from airflow_provider_twiliocall.simulator.calls.simulated_call import Form
 
 KEPT = 100_000
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from airflow_provider_twiliocall.simulator.exchange import TRANSPORT, App
+from airflow_provider_twiliocall.simulator.twilio_api.exchange import TRANSPORT, App
 
 try:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _HttpProtocol

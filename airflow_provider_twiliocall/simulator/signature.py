@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 
-from airflow_provider_twiliocall.simulator.simulated_call import Form
+from airflow_provider_twiliocall.simulator.calls.simulated_call import Form
 
 
 def sign(auth_token: str, url: str, params: Form = ()) -> str:

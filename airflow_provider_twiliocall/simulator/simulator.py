@@ -8,17 +8,17 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
-from airflow_provider_twiliocall.simulator.account import FROM_NUMBER, Account
 from airflow_provider_twiliocall.simulator.app import create_app
-from airflow_provider_twiliocall.simulator.clock import Clock
+from airflow_provider_twiliocall.simulator.calls.account import FROM_NUMBER, Account
+from airflow_provider_twiliocall.simulator.calls.clock import Clock
+from airflow_provider_twiliocall.simulator.calls.endings import EndingLike, as_endings
 from airflow_provider_twiliocall.simulator.control import calls_of
-from airflow_provider_twiliocall.simulator.ending import EndingLike, as_endings
 from airflow_provider_twiliocall.simulator.fault import Fault
 from airflow_provider_twiliocall.simulator.request_log import ReceivedRequest
-from airflow_provider_twiliocall.simulator.resources import call_body
 from airflow_provider_twiliocall.simulator.server import HOST, Server
 from airflow_provider_twiliocall.simulator.twilio import Twilio
-from airflow_provider_twiliocall.simulator.webhooks import webhook_dicts
+from airflow_provider_twiliocall.simulator.twilio_api.resources import call_body
+from airflow_provider_twiliocall.simulator.webhooks.sender import webhook_dicts
 from airflow_provider_twiliocall.twilio.call import CallStatus
 
 VERIFIED = ("+15005550006", "+15005551000", "+15005551100", "+15005551101", "+15005551200")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from airflow_provider_twiliocall.simulator.account import Account
+from airflow_provider_twiliocall.simulator.calls.account import Account
 from airflow_provider_twiliocall.simulator.fault import Faults
 from airflow_provider_twiliocall.simulator.request_log import RequestLog
 

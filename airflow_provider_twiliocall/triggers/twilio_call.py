@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.calls.watch import Awaited, CallWait, WaitEnd, WaitResult
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.twilio.ending import HowToEnd, WhenKilled, end_call, retry_until
-from airflow_provider_twiliocall.waiting import Awaited, CallWait, WaitEnd, WaitResult
 
 # When a trigger fires before the scheduler has seen the executor's event for the deferral, the scheduler takes
 # that event for the death of the resumed task and fails it. Measured: 0 to 2 s fail often, 5 s never did.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import re
+from collections.abc import Collection
 from decimal import Decimal
+from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import lru_cache
@@ -95,6 +98,33 @@ class AnsweredBy(_OpenVocabulary):
     MACHINE_END_BEEP = "machine_end_beep"
     MACHINE_END_SILENCE = "machine_end_silence"
     MACHINE_END_OTHER = "machine_end_other"
+
+
+def answerers(accept_answered_by: Any) -> frozenset[str] | None:
+    """Read who may have answered: a collection, or its text as templates render it; None for anybody.
+
+    :raises ValueError: a word that Twilio never says in ``answered_by``, or none at all
+    """
+    if accept_answered_by is None:
+        return None
+    words = accept_answered_by
+    if isinstance(words, str):
+        try:
+            words = ast.literal_eval(words)
+        except (ValueError, SyntaxError):
+            words = [word.strip() for word in words.split(",") if word.strip()]
+    words = [words] if isinstance(words, str) else words
+    if not isinstance(words, Collection) or not words:
+        raise ValueError(
+            f"accept_answered_by={accept_answered_by!r} names nobody: give e.g. {{'human', 'unknown'}}"
+        )
+    known = [answerer.value for answerer in AnsweredBy]
+    for word in words:
+        if word not in known:
+            meant = get_close_matches(str(word), known, n=1)
+            hint = f"did you mean {meant[0]!r}?" if meant else f"it is one of {', '.join(known)}"
+            raise ValueError(f"accept_answered_by: Twilio never says {word!r}: {hint}")
+    return frozenset(str(word) for word in words)
 
 
 def _to_pendulum(value: object) -> object:

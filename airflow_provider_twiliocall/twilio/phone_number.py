@@ -156,6 +156,11 @@ def show_address(value: object, *, is_national: bool = False) -> str:
     return masked if len(masked) <= 80 else f"{masked[:79]}…"
 
 
+def show_callee(callee: object) -> str:
+    """Return what a log may say of whom to call."""
+    return redact_phone_number(callee) if isinstance(callee, str) else show_address(callee)
+
+
 def _refuse_what_is_no_number(text: str, compact: str, shown: str) -> None:
     """Refuse what the library would make a number of by leaving something out, or by taking too much for digits."""
     digits = compact.removeprefix("+")

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
-from airflow_provider_twiliocall.simulator.ending import EndingLike
+from airflow_provider_twiliocall.simulator.calls.endings import EndingLike
 from tests.e2e.airflow_processes import QUICK_TO_NOTICE, Airflow, Run
 from tests.e2e.gate import Gate, Hold
 from tests.e2e.waiting import wait_until

@@ -16,9 +16,8 @@ import threading
 from multiprocessing.synchronize import Barrier
 from threading import Thread
 
-from airflow_provider_twiliocall import cooldown
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.notifications import alert, this_process, twilio_call
+from airflow_provider_twiliocall.notifications import alert, cooldown, this_process, twilio_call
 from airflow_provider_twiliocall.notifications.threads import NAME
 from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotificationError,

@@ -14,7 +14,7 @@ from airflow.sdk import DAG
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_twiliocall import arguments
+from airflow_provider_twiliocall.arguments import call_params as arguments
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotificationError,

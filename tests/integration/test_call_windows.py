@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
-from airflow_provider_twiliocall.call_window import CallWindow
+from airflow_provider_twiliocall.callees.call_window import CallWindow
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallEndedForGoodError,
     TwilioCallNotPlacedError,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
-from airflow_provider_twiliocall.call_window import CallWindow
+from airflow_provider_twiliocall.callees.call_window import CallWindow
+from airflow_provider_twiliocall.calls.watch import WaitEnd, WaitResult
 from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError, TwilioCallUnansweredError
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.call import Call
-from airflow_provider_twiliocall.waiting import WaitEnd, WaitResult
 from tests.integration.interruption import DeadlyStore, Killed
 from tests.integration.pauses import PausingRun
 from tests.integration.ring_task import SOMEBODY, STAYS_QUEUED, VARIABLE, on, statuses, waiting

@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from airflow_provider_twiliocall.contact import Contact
+from airflow_provider_twiliocall.callees.contact import Contact
 from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 from airflow_provider_twiliocall.notifications.twilio_call import TwilioCallNotifier
 from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator

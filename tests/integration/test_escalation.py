@@ -9,8 +9,8 @@ import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_twiliocall.call_window import CallWindow
-from airflow_provider_twiliocall.contact import Contact
+from airflow_provider_twiliocall.callees.call_window import CallWindow
+from airflow_provider_twiliocall.callees.contact import Contact
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallEndedForGoodError,
     TwilioCallNotPlacedError,

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_twiliocall import following as following_module
+from airflow_provider_twiliocall.calls import monitor as following_module
+from airflow_provider_twiliocall.calls.monitor import CallFollower
+from airflow_provider_twiliocall.calls.outcome import judge
 from airflow_provider_twiliocall.exceptions import (
     AirflowTaskTimeout,
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
 )
-from airflow_provider_twiliocall.following import CallFollower
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.journal import KEY, CallJournal
+from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
-from airflow_provider_twiliocall.outcome import judge
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 from tests.integration.interruption import (

@@ -8,14 +8,14 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG
 
+from airflow_provider_twiliocall.calls.look_up import PATIENCE_S, SHORT_PATIENCE_S
+from airflow_provider_twiliocall.calls.placement import MOST_DIALS
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
     TwilioCallMaybePlacedError,
     TwilioCallNotPlacedError,
 )
-from airflow_provider_twiliocall.look_up import PATIENCE_S, SHORT_PATIENCE_S
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
-from airflow_provider_twiliocall.placement import MOST_DIALS
 from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
 from tests.integration.ring_task import (
     SOMEBODY,

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferr
 from airflow.sdk import DAG
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from airflow_provider_twiliocall.contact import Contact
+from airflow_provider_twiliocall.callees.contact import Contact
 from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor

@@ -19,12 +19,11 @@ from airflow.sdk.definitions.deadline import AsyncCallback
 from airflow.sdk.log import mask_secret
 from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
-from airflow_provider_twiliocall import cooldown
-from airflow_provider_twiliocall.cooldown import Cooldown
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks import twilio_call as hook_module
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.notifications import alert, twilio_call
+from airflow_provider_twiliocall.notifications import alert, cooldown, twilio_call
+from airflow_provider_twiliocall.notifications.cooldown import Cooldown
 from airflow_provider_twiliocall.notifications.this_process import (
     MOST_ALERTS_AT_ONCE,
     WAITING_S,

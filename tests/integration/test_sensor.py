@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.sdk import BaseOperator
 from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
-from airflow_provider_twiliocall import waiting
+from airflow_provider_twiliocall.calls import watch as waiting
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
     TwilioCallRefusedError,

@@ -239,7 +239,7 @@ def test_each_status_is_logged_once(
 ) -> None:
     sid = finished(twilio_simulator)
     twilio_simulator.inject(Fault(kind="stale", times=4))
-    with caplog.at_level("INFO", logger="airflow_provider_twiliocall.waiting"):
+    with caplog.at_level("INFO", logger="airflow_provider_twiliocall.calls.watch"):
         payload_of(trigger(sid))
     assert caplog.messages == [f"Call {sid} is queued.", f"Call {sid} is completed."]
 
@@ -249,7 +249,7 @@ def test_weather_is_logged_once_and_so_is_its_end(
 ) -> None:
     sid = finished(twilio_simulator)
     twilio_simulator.inject(Fault(kind="not-found", times=3))
-    with caplog.at_level("INFO", logger="airflow_provider_twiliocall.waiting"):
+    with caplog.at_level("INFO", logger="airflow_provider_twiliocall.calls.watch"):
         payload_of(trigger(sid))
     unseen, seen, over = caplog.messages
     assert unseen.startswith(f"Cannot see call {sid} for now, and go on waiting: ")

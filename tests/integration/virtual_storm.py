@@ -22,19 +22,18 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from airflow_provider_twiliocall import cooldown
-from airflow_provider_twiliocall.notifications import alert
+from airflow_provider_twiliocall.notifications import alert, cooldown
 from airflow_provider_twiliocall.notifications.alert_record import LONGEST_CHANGE_S, AlertRecord
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.notifications.this_process import WaitingTime
-from airflow_provider_twiliocall.simulator import account
-from airflow_provider_twiliocall.simulator.account import FROM_NUMBER, Account
-from airflow_provider_twiliocall.simulator.call_list import list_calls
-from airflow_provider_twiliocall.simulator.clock import Clock
-from airflow_provider_twiliocall.simulator.ending import as_endings
+from airflow_provider_twiliocall.simulator.calls import account
+from airflow_provider_twiliocall.simulator.calls.account import FROM_NUMBER, Account
+from airflow_provider_twiliocall.simulator.calls.clock import Clock
+from airflow_provider_twiliocall.simulator.calls.endings import as_endings
+from airflow_provider_twiliocall.simulator.calls.simulated_call import SimulatedCall
 from airflow_provider_twiliocall.simulator.problem import Problem
-from airflow_provider_twiliocall.simulator.resources import call_body
-from airflow_provider_twiliocall.simulator.simulated_call import SimulatedCall
+from airflow_provider_twiliocall.simulator.twilio_api.call_list import list_calls
+from airflow_provider_twiliocall.simulator.twilio_api.resources import call_body
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams

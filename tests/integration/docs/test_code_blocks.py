@@ -13,7 +13,7 @@ import pytest
 from airflow.cli.cli_parser import get_parser
 from airflow.sdk import DAG, Connection
 
-from airflow_provider_twiliocall.arguments import params_from_arguments
+from airflow_provider_twiliocall.arguments.call_params import params_from_arguments
 from airflow_provider_twiliocall.hooks.connection_form import CONN_FIELDS
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator

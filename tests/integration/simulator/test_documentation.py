@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from airflow_provider_twiliocall.simulator.ending import NUMBERS, Outcome
+from airflow_provider_twiliocall.simulator.calls.endings import NUMBERS, Outcome
 from airflow_provider_twiliocall.simulator.fault import FaultKind
 from airflow_provider_twiliocall.simulator.simulator import VERIFIED
 

@@ -16,7 +16,7 @@ from airflow.sdk import BaseNotifier, TaskInstanceState
 from airflow.sdk.definitions.deadline import AsyncCallback
 from pydantic import TypeAdapter
 
-from airflow_provider_twiliocall.notifications.callees import callees_of
+from airflow_provider_twiliocall.arguments.templated import callees_of
 from airflow_provider_twiliocall.notifications.default_message import LONGEST_REASON, default_message
 from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotificationError,

@@ -15,9 +15,9 @@ import airflow.serialization.serialized_objects as serialization
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_twiliocall.call_window import CallWindow
+from airflow_provider_twiliocall.callees.call_window import CallWindow
 from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallRefusedError
-from airflow_provider_twiliocall.journal import CallJournal
+from airflow_provider_twiliocall.journal.call_journal import CallJournal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams

@@ -14,10 +14,10 @@ import airflow.serialization.serialized_objects as serialization
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_twiliocall.call_window import CallWindow
-from airflow_provider_twiliocall.contact import Contact
+from airflow_provider_twiliocall.arguments.call_arguments import CALL_ARGUMENTS, CallArguments
+from airflow_provider_twiliocall.callees.call_window import CallWindow
+from airflow_provider_twiliocall.callees.contact import Contact
 from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
-from airflow_provider_twiliocall.operators.call_arguments import CALL_ARGUMENTS, CallArguments
 from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
@@ -346,5 +346,5 @@ def test_parsing_a_dag_that_escalates_loads_nothing_heavy() -> None:
         "airflow_provider_twiliocall.twilio.client",
         "airflow_provider_twiliocall.twilio.params",
     }
-    assert "airflow_provider_twiliocall.contact" in loaded
+    assert "airflow_provider_twiliocall.callees.contact" in loaded
     assert heavy.isdisjoint(loaded)

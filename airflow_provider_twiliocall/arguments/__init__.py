@@ -1,0 +1,1 @@
+"""What an author writes for a call, and how it becomes the parameters of one."""

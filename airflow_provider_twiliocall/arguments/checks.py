@@ -1,0 +1,148 @@
+"""One argument of a task at a time, refused when the DAG is parsed; and lengths of time, as authors give them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+# Twilio itself drops what has been queued for a day.
+LONGEST_QUEUE_TIMEOUT_S = 86_400.0
+
+# More than anybody should be rung for one thing.
+MOST_MAX_DIALS = 50
+
+# What a call may come to that dialling again may mend.
+REDIAL_ENDINGS = ("busy", "no-answer", "failed", "voicemail")
+
+
+def check_only_when_waiting(task: Any, name: str) -> None:
+    """Refuse an argument that means something only for a task that waits, given to one that does not.
+
+    :raises ValueError: names the argument
+    """
+    if getattr(task, name) is not None and not task.wait_for_completion:
+        raise ValueError(
+            f"{name} has a meaning only for a task that waits for the call: add wait_for_completion=True, "
+            f"or leave {name} out (it may also come from default_args)"
+        )
+
+
+def check_poll_interval(poll_interval: Any) -> None:
+    """Refuse what is no time to wait between two looks.
+
+    :param poll_interval: a timedelta has been brought to seconds
+    :raises ValueError: no positive number of seconds
+    """
+    if isinstance(poll_interval, bool) or not isinstance(poll_interval, (int, float)):
+        raise ValueError(f"poll_interval={poll_interval!r} is neither a number of seconds nor a timedelta")
+    if not 0 < poll_interval < math.inf:
+        raise ValueError(f"poll_interval={poll_interval!r} has to be more than 0 seconds")
+
+
+def check_queue_timeout(queue_timeout: float | timedelta | None) -> None:
+    """Refuse what is no time that a call may stay in Twilio's queue; None is the default time.
+
+    :raises ValueError: no length of time, or longer than Twilio's own
+    """
+    if queue_timeout is None:
+        return
+    if not 0 < read_seconds("queue_timeout", queue_timeout) <= LONGEST_QUEUE_TIMEOUT_S:
+        raise ValueError(
+            f"queue_timeout={queue_timeout!r} has to be more than 0 seconds, and at most "
+            f"{LONGEST_QUEUE_TIMEOUT_S:.0f}: Twilio keeps no call in its queue for longer than a day"
+        )
+
+
+def check_duration(name: str, value: float | timedelta, *, or_zero: bool = False) -> None:
+    """Refuse what is no length of time.
+
+    :param or_zero: whether none at all will do
+    :raises ValueError: neither seconds nor a timedelta, or below zero, or without an end
+    """
+    seconds = read_seconds(name, value)
+    if not 0 <= seconds < math.inf or (seconds == 0 and not or_zero):
+        raise ValueError(f"{name}={value!r} has to be {'0 s or more' if or_zero else 'more than 0 seconds'}")
+
+
+def read_redial_on(redial_on: Any) -> list[str]:
+    """Return ``redial_on`` as a sorted list: a DAG must serialize alike at every parse.
+
+    :raises ValueError: no collection of endings
+    """
+    words = [redial_on] if isinstance(redial_on, str) else redial_on
+    if not isinstance(words, Collection) or not words or not set(words) <= set(REDIAL_ENDINGS):
+        raise ValueError(
+            f"redial_on={redial_on!r} is no set of endings: give some of {', '.join(REDIAL_ENDINGS)}"
+        )
+    return sorted(words)
+
+
+def check_redial_on(redial_on: Any, accept_answered_by: Any) -> None:
+    """Refuse what is no set of endings, or has one that cannot come.
+
+    :raises ValueError: as :func:`read_redial_on` does, or a voicemail counts as an answer
+    """
+    if "voicemail" in read_redial_on(redial_on) and accept_answered_by is None:
+        raise ValueError(
+            "redial_on has voicemail, and anybody's answer counts: say who has to answer, such as "
+            "accept_answered_by={'human', 'unknown'}"
+        )
+
+
+def check_rounds(rounds: Any) -> None:
+    """Refuse what is no number of rounds.
+
+    :raises ValueError: below 1, or no whole number
+    """
+    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
+        raise ValueError(f"rounds={rounds!r} is no number of rounds: give 1 or more")
+
+
+def check_detection_stays_on(send_digits: Any) -> None:
+    """Refuse keys to press for a task that has to know who answered.
+
+    :raises ValueError: there are some
+    """
+    if send_digits is not None:
+        raise ValueError(
+            "send_digits makes Twilio switch answering machine detection off, and nobody could tell who was "
+            "reached: leave it out (it may also come from default_args)"
+        )
+
+
+def check_max_dials(max_dials: Any, *, waits: bool) -> None:
+    """Refuse what is no number of dials, and several for a task that does not wait.
+
+    :raises ValueError: below 1, or more than the journal remembers, or nothing would be known of their ends
+    """
+    is_number = isinstance(max_dials, int) and not isinstance(max_dials, bool)
+    if not is_number or not 1 <= max_dials <= MOST_MAX_DIALS:
+        raise ValueError(
+            f"max_dials={max_dials!r} is no number of dials: give 1 or more, at most {MOST_MAX_DIALS}"
+        )
+    if max_dials > 1 and not waits:
+        raise ValueError(
+            "max_dials has a meaning only for a task that waits for the call: add wait_for_completion=True"
+        )
+
+
+def in_seconds(value: Any) -> Any:
+    """Return a timedelta in seconds, and anything else as it is."""
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def read_seconds(name: str, value: float | timedelta) -> float:
+    """Return a length of time in seconds.
+
+    :param name: of the argument, for the message
+    :raises ValueError: neither a number of seconds nor a timedelta
+    """
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(in_seconds(value))
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise ValueError(f"{name}={value!r} is neither a number of seconds nor a timedelta")
+    return seconds

@@ -1,0 +1,1 @@
+"""What survives a try of a task: which call it has placed, and how each one ended."""

@@ -1,0 +1,418 @@
+"""The journal of a task's call: what a try writes down before and after it dials, where its next try finds it.
+
+It lies in Airflow's task state store (Airflow 3.3), which survives tries and a user's Clear alike. Older
+Airflows have none: there the journal is blank at every try, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.exceptions import TwilioCallJournalError, TwilioCallSupersededError
+from airflow_provider_twiliocall.journal.attempt import Dial
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.twilio.ending import HowToEnd
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+logger = logging.getLogger(__name__)
+
+KEY = "twilio_call"
+
+# The store's answer to a process whose task instance another one has replaced.
+_SUPERSEDED = 404
+
+# A call was placed and its SID is to be kept: a write may take 20 s to fail while the API server is away.
+_WRITES_OF_A_SID = 4
+_PAUSE_BETWEEN_WRITES_S = 2.0
+
+# So that who reads the store cannot try all the numbers there are; some 10 ms.
+_DIGEST_ROUNDS = 20_000
+
+# A task that dials again, or rings one contact after the other, has no more steps than that.
+MOST_DIALS = 200
+
+# Dates are whole seconds, and the clock that they are compared by is known to the second.
+CLOCK_SLACK_S = 2.0
+
+# Enough for any number of retries, and far below what the store takes.
+_LONGEST_MEMORY = 100
+
+
+class Store(Protocol):
+    """What of Airflow's ``context["task_state_store"]`` is used here."""
+
+    def get(self, key: str) -> Any:
+        """Return the value, or None."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Write the value."""
+
+
+class State(str, Enum):
+    """How far a placement has come."""
+
+    PLACING = "placing"
+    """A request is about to go out, or went out, and no answer is known."""
+    PLACED = "placed"
+    """Twilio has taken the call; its SID is known."""
+    NOT_PLACED = "not placed"
+    """Twilio provably has not taken it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the journal says.
+
+    :param max_tries: Airflow's count of tries; a retry keeps it, a person who clears the task raises it
+    :param digest: of account, caller and callee, salted
+    :param sent: Unix time, by the clock of the machine that dialled, just before the request
+    :param clock_offset: seconds that Twilio's clock was ahead of that one, where that was known
+    :param ended_by_us: how this task asked Twilio to end the call, if it did
+    :param queue_deadline: Unix time, by Twilio's clock, at which the call is canceled if it is still in its queue, by
+        whoever waits for it; None where nobody does
+    :param earlier_sids: the calls of earlier tries
+    :param step: which of the task's steps the call is for, from 0
+    :param dials: the calls that this run has seen to their end before
+    :param account_sid: the account that the request was for; None in what an earlier version has written
+    :param callee: a salted digest of whom the call is to; None in what an earlier version has written
+    """
+
+    state: State
+    max_tries: int
+    digest: str
+    salt: str
+    sent: float
+    clock_offset: float | None = None
+    call_sid: str | None = None
+    ended_by_us: HowToEnd | None = None
+    queue_deadline: float | None = None
+    earlier_sids: tuple[str, ...] = ()
+    step: int = 0
+    dials: tuple[Dial, ...] = ()
+    account_sid: str | None = None
+    callee: str | None = None
+
+    def is_for(self, params: CreateCallParams, account_sid: str | None = None) -> bool:
+        """Whether it is about a call between the two that these parameters are about.
+
+        Only account, caller and callee are compared: a text that a template renders anew at every try is no reason to
+        ring twice.
+
+        :param account_sid: the account that such a call would be for now
+        """
+        # An earlier version knew of no account but one that the parameters name.
+        account = params.account_sid if self.account_sid is None else account_sid
+        return hmac.compare_digest(self.digest, _digest_of_call(params, account, self.salt))
+
+    def is_to(self, params: CreateCallParams) -> bool:
+        """Whether it is about a call to the one whom these parameters are about.
+
+        A mapped task may mean another person after a change of the list.
+        """
+        if self.callee is None:
+            return self.is_for(params)
+        return hmac.compare_digest(self.callee, _digest(params.to, self.salt))
+
+    def is_of_account(self, account_sid: str) -> bool:
+        """Whether the call can be seen by who asks for that account, as far as that is known."""
+        return self.account_sid is None or self.account_sid == account_sid
+
+    def is_taken_back(self, call: Call) -> bool:
+        """Whether a call was canceled because its time in Twilio's queue was up.
+
+        Whoever waits for it then cancels it, a trigger say, and cannot always tell of it. By Twilio's dates, so a
+        cancellation by somebody else in those seconds counts as well, but for one of a call that was ringing.
+        """
+        canceled_at = call.end_time or call.date_updated
+        if call.status is not CallStatus.CANCELED or self.queue_deadline is None or canceled_at is None:
+            return False
+        return call.start_time is None and canceled_at.timestamp() >= self.queue_deadline - CLOCK_SLACK_S
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Entry:
+        """Read what :meth:`to_json` wrote; what a later version added is ignored."""
+        known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
+        known |= {
+            "state": State(value["state"]),
+            "earlier_sids": tuple(value.get("earlier_sids", ())),
+            "dials": tuple(map(Dial.from_json, value.get("dials", ()))),
+        }
+        return cls(**known)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for the store: no phone number in it."""
+        return asdict(self) | {
+            "state": self.state.value,
+            "earlier_sids": list(self.earlier_sids),
+            "dials": [dial.to_json() for dial in self.dials],
+        }
+
+
+class CallJournal:
+    """The journal of one task instance.
+
+    :param store: Airflow's task state store; None where there is none
+    :param max_tries: of this try
+    :param carried: what :meth:`to_carry` gave before the task was deferred
+    """
+
+    def __init__(
+        self, store: Store | None, max_tries: int, *, carried: Mapping[str, Any] | None = None
+    ) -> None:
+        self._store = store
+        self.max_tries = max_tries
+        self._entry = Entry.from_json(carried) if carried and store is None else None
+        # Seen to their end since the entry was written.
+        self._ended: tuple[Dial, ...] = ()
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any], carried: Mapping[str, Any] | None = None) -> CallJournal:
+        """Open the journal of the task instance that a context is of."""
+        store, max_tries = context.get("task_state_store"), getattr(context.get("ti"), "max_tries", 0)
+        return cls(store, max_tries, carried=carried)
+
+    def to_carry(self) -> dict[str, Any] | None:
+        """Return what a task that is deferred has to take along, where there is no store: no phone number in it."""
+        return self._entry.to_json() if self._entry and self._store is None else None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a next try will find it."""
+        return self._store is not None
+
+    @property
+    def known_sids(self) -> frozenset[str]:
+        """The calls that earlier tries have placed."""
+        return frozenset(self._entry.earlier_sids) if self._entry else frozenset()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether this run has set about a call."""
+        return self._entry is not None and self._entry.max_tries == self.max_tries
+
+    @property
+    def is_ended_by_us(self) -> bool:
+        """Whether this run has ended its latest call, or taken it back."""
+        return self.is_begun and self._entry is not None and self._entry.ended_by_us is not None
+
+    @property
+    def step(self) -> int:
+        """Which of the task's steps was begun last in this run; 0 before the first."""
+        return self._entry.step if self._entry and self.is_begun else 0
+
+    @property
+    def dials(self) -> tuple[Dial, ...]:
+        """The calls that this run has seen to their end, in order."""
+        written = self._entry.dials if self._entry and self.is_begun else ()
+        return (*written, *self._ended)
+
+    def add(self, dial: Dial) -> None:
+        """Remember how a call ended; that is written down with the next one, and can be asked of Twilio until then."""
+        if dial.call_sid is None or dial.call_sid not in {known.call_sid for known in self.dials}:
+            self._ended = (*self._ended, dial)
+
+    def keep(self) -> None:
+        """Write down now what was added, where there is an entry to write it to: no call may come for a while."""
+        entry = self._entry
+        if entry is None or not self.is_begun or not self._ended:
+            return
+        if self._note(replace(entry, dials=self.dials[-MOST_DIALS:])):
+            self._ended = ()
+
+    def read(self) -> Entry | None:
+        """Return what an earlier try, or an earlier part of this one, has written; None for nothing.
+
+        :raises TwilioCallJournalError: where it cannot be read now; nothing may be dialled then
+        """
+        if self._store is None:
+            return self._entry
+        try:
+            written = self._store.get(KEY)
+        except Exception as error:
+            raise TwilioCallJournalError(
+                f"What earlier tries have dialled cannot be read from Airflow's task state store ({error}), so "
+                "nothing was dialled. A retry tries again"
+            ) from error
+        self._entry = Entry.from_json(written) if written else None
+        return self._entry
+
+    def call_sid(self) -> str | None:
+        """Return the SID of the call this run has placed last, as far as the journal knows.
+
+        :raises TwilioCallJournalError: where it cannot be read now
+        """
+        entry = self.read()
+        return entry.call_sid if entry and entry.max_tries == self.max_tries else None
+
+    def placing(
+        self,
+        params: CreateCallParams,
+        *,
+        account_sid: str | None = None,
+        step: int = 0,
+        clock_offset: float | None = None,
+    ) -> Entry:
+        """Write down that a request is about to go out. To be called before every single one.
+
+        :param account_sid: the account that it is for
+        :param step: which of the task's steps the call is for
+        :param clock_offset: see :class:`Entry`
+        :raises TwilioCallSupersededError: another process runs this task by now: don't dial
+        :raises TwilioCallJournalError: it could not be written: don't dial
+        """
+        salt = secrets.token_hex(8)
+        entry = Entry(
+            State.PLACING,
+            max_tries=self.max_tries,
+            digest=_digest_of_call(params, account_sid or params.account_sid, salt),
+            salt=salt,
+            sent=clock.time(),
+            clock_offset=clock_offset,
+            earlier_sids=self._sids_so_far(),
+            step=step,
+            dials=self.dials[-MOST_DIALS:],
+            account_sid=account_sid,
+            callee=_digest(params.to, salt),
+        )
+        try:
+            self._write(entry)
+        except Exception as error:
+            if _is_superseded(error):
+                raise TwilioCallSupersededError(
+                    "Another try of this task has taken over, so this one did not dial"
+                ) from None
+            raise TwilioCallJournalError(
+                f"Airflow's task state store cannot be written ({error}), so nothing was dialled: without it a "
+                "retry could ring twice"
+            ) from error
+        self._ended = ()
+        return entry
+
+    def placed(self, call_sid: str, *, queue_deadline: float | None = None) -> None:
+        """Write down the SID, and try again for a while where the API server is away.
+
+        :param queue_deadline: see :class:`Entry`
+        :raises TwilioCallSupersededError: another process runs this task by now, and cannot know of this call
+        """
+        if self._entry is None:
+            return
+        entry = replace(
+            self._entry,
+            state=State.PLACED,
+            call_sid=call_sid,
+            ended_by_us=None,
+            queue_deadline=queue_deadline,
+        )
+        # Known to this process whatever becomes of the writing: what is written next has it too, and where nothing
+        # is, a next try looks for it at Twilio.
+        self._entry = entry
+        for attempt in range(1, _WRITES_OF_A_SID + 1):
+            try:
+                self._write(entry)
+                return
+            except Exception as error:
+                if _is_superseded(error):
+                    raise TwilioCallSupersededError(
+                        f"Another try of this task has taken over while this one placed call {call_sid}"
+                    ) from None
+                logger.warning("Call %s could not be written down yet: %s", call_sid, error)
+                if attempt < _WRITES_OF_A_SID:
+                    clock.sleep(_PAUSE_BETWEEN_WRITES_S)
+
+    def still_holds(self) -> None:
+        """See that what was written last is still this process's to go by: the store refuses one that was replaced.
+
+        :raises TwilioCallSupersededError: another process runs this task by now
+        """
+        if self._entry is None:
+            return
+        try:
+            self._write(self._entry)
+        except Exception as error:
+            if _is_superseded(error):
+                raise TwilioCallSupersededError(
+                    "Another try of this task has taken over while this one looked for the call it had sent"
+                ) from None
+            logger.warning("It cannot be seen whether another try has taken over: %s", error)
+
+    def not_placed(self) -> None:
+        """Write down that the request provably came to nothing, so that a next try need not look for a call."""
+        if self._entry is not None:
+            self._note(replace(self._entry, state=State.NOT_PLACED))
+
+    def write_back(self, entry: Entry) -> None:
+        """Let an earlier entry be the latest again."""
+        self._note(entry)
+
+    def queue_deadline_of(self, call_sid: str) -> float | None:
+        """Return until when this run's call may stay in Twilio's queue, as far as it is known without asking."""
+        return self._entry.queue_deadline if self._entry and self._entry.call_sid == call_sid else None
+
+    def has_taken_back(self, call: Call) -> bool:
+        """Say whether this run's call, of which this is how it ended, was canceled as its time in the queue was up.
+
+        :raises TwilioCallJournalError: where it cannot be read now
+        """
+        if call.status is not CallStatus.CANCELED:
+            return False
+        entry = self._entry or self.read()
+        return entry is not None and entry.call_sid == call.sid and entry.is_taken_back(call)
+
+    def ended(self, how: HowToEnd | None) -> bool:
+        """Write down that this task ends its call, or with None that the call ended without it after all.
+
+        :return: whether a next try will know; where there is no store, there is none that could
+        """
+        entry = self._entry
+        if entry is None:
+            try:
+                entry = self.read()
+            except TwilioCallJournalError as error:
+                logger.warning("It could not be written down who ended the call: %s", error)
+                return False
+        if entry is None or entry.ended_by_us == how:
+            return True
+        return self._note(replace(entry, ended_by_us=how))
+
+    def _note(self, entry: Entry) -> bool:
+        try:
+            self._write(entry)
+        except Exception as error:
+            logger.warning("The journal of the call could not be written: %s", error)
+            return False
+        return True
+
+    def _write(self, entry: Entry) -> None:
+        if self._store is not None:
+            self._store.set(KEY, entry.to_json())
+        self._entry = entry
+
+    def _sids_so_far(self) -> tuple[str, ...]:
+        if self._entry is None:
+            return ()
+        latest = (self._entry.call_sid,) if self._entry.call_sid else ()
+        return (*self._entry.earlier_sids, *latest)[-_LONGEST_MEMORY:]
+
+
+def _digest_of_call(params: CreateCallParams, account_sid: str | None, salt: str) -> str:
+    return _digest("|".join([account_sid or "", params.from_ or "", params.to]), salt)
+
+
+def _digest(who: str, salt: str) -> str:
+    return hashlib.pbkdf2_hmac("sha256", who.encode(), salt.encode(), _DIGEST_ROUNDS).hex()
+
+
+def _is_superseded(error: Exception) -> bool:
+    # airflow.sdk's AirflowRuntimeError carries the answer of the API server.
+    detail = getattr(getattr(error, "error", None), "detail", None)
+    return isinstance(detail, dict) and detail.get("status_code") == _SUPERSEDED

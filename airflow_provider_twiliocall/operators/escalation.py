@@ -1,0 +1,130 @@
+"""Escalation: whose turn it is to be rung, round after round, and what to say when nobody was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_twiliocall.callees.rules import DialRules
+from airflow_provider_twiliocall.journal.attempt import NOT_NOW, NOT_PLACED, REFUSED, UNKNOWN, Dial
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+_SAID = {
+    NOT_NOW: "outside the call window",
+    UNKNOWN: "nobody can tell",
+    "canceled": "canceled elsewhere",
+}
+
+
+@dataclass(frozen=True)
+class Callee:
+    """A contact, looked at before anything is dialled.
+
+    :param who: for people
+    :param to: whom to call, cut to its last four digits
+    :param params: of the call; None for one that cannot be called
+    :param rules: when their phone may ring
+    :param problem: why they cannot be called
+    """
+
+    who: str
+    to: str
+    params: CreateCallParams | None
+    rules: DialRules = field(default_factory=DialRules)
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """Contacts in the order in which they are rung, and how often.
+
+    A step is one contact's turn. Steps are counted on and on: contact after contact, round after round, and where
+    nobody could be rung at all and a retry begins anew, also from there.
+
+    :param rounds: how often all of them are rung
+    :param may_ring_twice: whether a second ring is better than none
+    """
+
+    callees: Sequence[Callee]
+    rounds: int
+    may_ring_twice: bool = True
+
+    @property
+    def steps(self) -> int:
+        """How many there are until nobody was reached."""
+        return len(self.callees) * self.rounds
+
+    def callee(self, step: int) -> Callee:
+        """Return whose turn it is."""
+        return self.callees[step % len(self.callees)]
+
+    def round_of(self, step: int) -> int:
+        """Return in which round a step is, from 0."""
+        return step % self.steps // len(self.callees)
+
+    def begins_round(self, step: int) -> bool:
+        """Say whether a round other than the first begins with this step."""
+        return step % len(self.callees) == 0 and self.round_of(step) > 0
+
+    def of_this_pass(self, dials: Sequence[Dial], step: int) -> list[Dial]:
+        """Return those that belong together with a step: a pass is all rounds, and a retry may begin anew."""
+        return [dial for dial in dials if dial.step // self.steps == step // self.steps]
+
+    def why_not(self, step: int, dials: Sequence[Dial], now: float) -> Dial | None:
+        """Return how to note that a contact is passed over; None for one that is to be rung.
+
+        :param dials: of this pass
+        :param now: Unix time
+        """
+        callee = self.callee(step)
+        if problem := self._why_never(step % len(self.callees), dials):
+            return Dial(step, None, callee.to, REFUSED, problem=problem)
+        if not callee.rules.allow(now):
+            problem = f"{callee.who} is called from {callee.rules.hours} only"
+            return Dial(step, None, callee.to, NOT_NOW, problem=problem)
+        return None
+
+    def is_hopeless(self, dials: Sequence[Dial]) -> bool:
+        """Say whether another round is no use, since no contact can be called at all."""
+        return all(self._why_never(index, dials) for index in range(len(self.callees)))
+
+    def may_help_to_try_again(self, dials: Sequence[Dial]) -> bool:
+        """Say whether a retry of the task may reach somebody, and no phone is known to have rung before."""
+        taken_back = [dial for dial in dials if dial.ended_by_us and dial.status == "canceled"]
+        if any(dial.call_sid is not None and dial not in taken_back for dial in dials):
+            return False
+        statuses = {dial.status for dial in dials}
+        if UNKNOWN in statuses:
+            return self.may_ring_twice
+        return NOT_PLACED in statuses or bool(taken_back)
+
+    def story(self, dials: Sequence[Dial]) -> str:
+        """Say of each contact how each of its calls has ended, for people; and why there was none, once."""
+        told = "; ".join(
+            f"{callee.who}: {', '.join(self._endings(index, dials)) or 'not tried'}"
+            for index, callee in enumerate(self.callees)
+        )
+        problems = dict.fromkeys(dial.problem for dial in dials if dial.problem)
+        return "\n".join([told, *(f"- {problem}" for problem in problems)])
+
+    def _endings(self, index: int, dials: Sequence[Dial]) -> list[str]:
+        own = [dial for dial in dials if dial.step % len(self.callees) == index]
+        # That a number was refused once more is no news.
+        return [_told(dial) for dial in own if dial.status != REFUSED or dial is own[0]]
+
+    def _why_never(self, index: int, dials: Sequence[Dial]) -> str | None:
+        if self.callees[index].params is None:
+            return self.callees[index].problem
+        own = [dial for dial in dials if dial.step % len(self.callees) == index]
+        return next((dial.problem for dial in own if dial.status == REFUSED), None)
+
+
+def _told(dial: Dial) -> str:
+    if dial.status == "completed":
+        return f"answered by {dial.answered_by or 'nobody knows whom'}, {dial.duration or 0} s"
+    if dial.ended_by_us:
+        return "ended by this task before anybody was reached"
+    return _SAID.get(dial.status, dial.status)

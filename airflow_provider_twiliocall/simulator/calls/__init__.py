@@ -1,0 +1,1 @@
+"""What happens: the account, its queue, and the life of each call."""

@@ -1,0 +1,1 @@
+"""What clients speak: the requests of the Calls API, how they are checked, and the answers."""

@@ -1,0 +1,1 @@
+"""What Twilio sends: status callbacks and requests for TwiML."""
