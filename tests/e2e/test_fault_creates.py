@@ -6,8 +6,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from tests.e2e.gate import Gate, creates_call_to
 from tests.e2e.stage import HTTP_TIMEOUT_S, LIMIT_S, QUICK, TALKS, Row, Stage
+from tests.support.gate import Gate, creates_call_to
 
 MORE_THAN_A_TIMEOUT_S = HTTP_TIMEOUT_S + 2
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_twiliocall.simulator import Fault
-from tests.e2e.gate import creates_call_to
 from tests.e2e.stage import LIMIT_S, QUICK, RINGS, TALKS, Row, Stage
+from tests.support.gate import creates_call_to
 
 LONGER_THAN_A_ROW_S = 600
 

@@ -7,8 +7,8 @@ import pytest
 from airflow_provider_twiliocall.notifications.this_process import begin_anew
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.pauses import PausingRun
-from tests.integration.task_context import StateStore
-from tests.integration.virtual_time import VirtualTime
+from tests.support.task_context import StateStore
+from tests.support.virtual_time import VirtualTime
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOper
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
 from tests.integration.ring_task import fire
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
-from tests.integration.virtual_time import VirtualTime
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.virtual_time import VirtualTime
 
 ANN, BEN, CLEO = "+15551230001", "+15551230002", "+15551230003"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
-from tests.integration.virtual_time import VirtualTime
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.virtual_time import VirtualTime
 
 
 @dataclass

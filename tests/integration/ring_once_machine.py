@@ -35,7 +35,7 @@ from tests.integration.ring_once_stage import (
     Strike,
     TriggererGone,
 )
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
 
 
 class FencedStore(StateStore):

@@ -26,7 +26,7 @@ from airflow_provider_twiliocall.simulator.operation import asked_for
 from airflow_provider_twiliocall.triggers import twilio_call as trigger_module
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 from airflow_provider_twiliocall.twilio.errors import TwilioAmbiguousError, TwilioError
-from tests.integration.virtual_time import VirtualTime
+from tests.support.virtual_time import VirtualTime
 
 if TYPE_CHECKING:
     from tests.integration.ring_once_machine import RingTask

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
 from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
 
 VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 

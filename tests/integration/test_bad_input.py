@@ -10,8 +10,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from tests.integration.task_context import RecordingTaskInstance, context
-from tests.unit.twilio.test_params import FROM, SID, TO, TWIML, WRONG
+from tests.support.task_context import RecordingTaskInstance, context
+from tests.support.wrong_arguments import FROM, SID, TO, TWIML, WRONG
 
 VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 SAYS_NOTHING = [{"twiml": None}, {"twiml": " "}]

@@ -16,7 +16,6 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallRefusedError,
 )
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from tests.integration.interruption import DeadlyStore, Killed
 from tests.integration.pauses import PausingRun
 from tests.integration.ring_task import (
     SOMEBODY,
@@ -28,9 +27,10 @@ from tests.integration.ring_task import (
     statuses,
     waiting,
 )
-from tests.integration.task_context import RecordingTaskInstance
 from tests.integration.tries import CLEARED
-from tests.integration.virtual_time import VirtualTime
+from tests.support.interruption import DeadlyStore, Killed
+from tests.support.task_context import RecordingTaskInstance
+from tests.support.virtual_time import VirtualTime
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

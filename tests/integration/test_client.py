@@ -20,7 +20,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioRejectedError,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from tests.integration.virtual_time import VirtualTime
+from tests.support.virtual_time import VirtualTime
 
 QUEUES_FOREVER = "+15005551105"
 TALKS_LONG = "+15005551003"

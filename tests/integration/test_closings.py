@@ -13,10 +13,10 @@ from airflow_provider_twiliocall.calls.watch import WaitEnd, WaitResult
 from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError, TwilioCallUnansweredError
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.call import Call
-from tests.integration.interruption import DeadlyStore, Killed
 from tests.integration.pauses import PausingRun
 from tests.integration.ring_task import SOMEBODY, STAYS_QUEUED, VARIABLE, on, statuses, waiting
-from tests.integration.virtual_time import VirtualTime
+from tests.support.interruption import DeadlyStore, Killed
+from tests.support.virtual_time import VirtualTime
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

@@ -15,7 +15,7 @@ from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOper
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.ring_task import VARIABLE, changed, form
-from tests.integration.task_context import RecordingTaskInstance, context
+from tests.support.task_context import RecordingTaskInstance, context
 
 CALLEE, CALLER = "+15551230001", "+15017122661"
 

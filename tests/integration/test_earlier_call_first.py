@@ -18,7 +18,6 @@ from airflow_provider_twiliocall.exceptions import (
 )
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from tests.integration.interruption import DeadlyStore
 from tests.integration.pauses import PausingRun
 from tests.integration.ring_task import (
     SOMEBODY,
@@ -31,9 +30,10 @@ from tests.integration.ring_task import (
     statuses,
     waiting,
 )
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
 from tests.integration.tries import CLEARED, FIRST_RUN, dial_and_vanish, die, run, sids
-from tests.integration.virtual_time import VirtualTime
+from tests.support.interruption import DeadlyStore
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.virtual_time import VirtualTime
 
 LONG_ENOUGH_S = 120
 A_WINDOW = {"start": "00:00", "end": "23:59", "timezone": "UTC"}

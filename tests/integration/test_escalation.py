@@ -19,8 +19,8 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.escalation_run import ANN, BEN, CLEO, EscalationRun, dialled, told
 from tests.integration.ring_task import STAYS_QUEUED, VARIABLE, on, statuses
-from tests.integration.task_context import StateStore
-from tests.integration.virtual_time import VirtualTime
+from tests.support.task_context import StateStore
+from tests.support.virtual_time import VirtualTime
 
 NO_SUCH_NUMBER = "+15005550001"
 LONG_ENOUGH_TO_DEFER = 50

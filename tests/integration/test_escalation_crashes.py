@@ -22,11 +22,11 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.journal.call_journal import KEY
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.escalation_run import ANN, BEN, CLEO, EscalationRun, dialled, escalating, told
-from tests.integration.interruption import AWAY, Killed
 from tests.integration.ring_task import VARIABLE, changed, on, statuses
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
 from tests.integration.tries import CLEARED, FIRST_RUN
-from tests.integration.virtual_time import VirtualTime
+from tests.support.interruption import AWAY, Killed
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.virtual_time import VirtualTime
 
 LONG_ENOUGH_TO_DEFER = 50
 A_LONG_TIME_S = 3600

@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.e2e.gate import Gate, creates_call_to
 from tests.integration.scripted_server import ScriptedServer, answer
+from tests.support.gate import Gate, creates_call_to
 
 ANN, BOB = "+15005550001", "+15005550002"
 

@@ -26,16 +26,16 @@ from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.client import TwilioClient
-from tests.integration.interruption import (
+from tests.integration.ring_task import SOMEBODY, VARIABLE, on, operations, posts, statuses, waiting
+from tests.integration.scripted_server import Answer, ScriptedServer, answer
+from tests.support.interruption import (
     InterruptedTime,
     SignallingStore,
     execute_with_a_timeout,
     interrupted,
 )
-from tests.integration.ring_task import SOMEBODY, VARIABLE, on, operations, posts, statuses, waiting
-from tests.integration.scripted_server import Answer, ScriptedServer, answer
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
-from tests.integration.virtual_time import VirtualTime
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.virtual_time import VirtualTime
 
 QUEUED = {"outcome": "queued"}
 RINGING = {"outcome": "human", "ring": 50}

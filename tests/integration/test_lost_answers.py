@@ -29,8 +29,8 @@ from tests.integration.ring_task import (
     statuses,
     waiting,
 )
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
-from tests.integration.virtual_time import VirtualTime
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.virtual_time import VirtualTime
 
 JUST_BEFORE_S = 4
 LONG_BEFORE_S = 3600

@@ -17,7 +17,7 @@ from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.twiml import message_to_twiml
 from tests.integration.ring_task import ANSWERS, SOMEBODY, SOMEBODY_ELSE, VARIABLE, form
-from tests.integration.task_context import RecordingTaskInstance, context
+from tests.support.task_context import RecordingTaskInstance, context
 
 CONTEXT = {"ds_nodash": "20261125", "number": SOMEBODY, "pin": 1234, "nothing": None}
 LISTED = [SOMEBODY, SOMEBODY_ELSE]

@@ -8,7 +8,6 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallSupersededError
 from airflow_provider_twiliocall.journal.call_journal import KEY
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from tests.integration.interruption import AWAY, SUPERSEDED, DeadlyStore, UnsteadyStore
 from tests.integration.ring_task import (
     SOMEBODY,
     SOMEBODY_ELSE,
@@ -19,9 +18,10 @@ from tests.integration.ring_task import (
     posts,
     statuses,
 )
-from tests.integration.task_context import StateStore
 from tests.integration.tries import CLEARED, dial_and_vanish, die, run, sids
-from tests.integration.virtual_time import VirtualTime
+from tests.support.interruption import AWAY, SUPERSEDED, DeadlyStore, UnsteadyStore
+from tests.support.task_context import StateStore
+from tests.support.virtual_time import VirtualTime
 
 
 @pytest.fixture(autouse=True)

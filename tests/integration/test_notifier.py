@@ -40,7 +40,7 @@ from airflow_provider_twiliocall.simulator.fault import Fault, FaultKind
 from airflow_provider_twiliocall.simulator.operation import Operation
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from tests.airflow_variables import AirflowVariables
+from tests.support.airflow_variables import AirflowVariables
 
 VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 ANNE, BERT, CLEO = "+15551230001", "+15551230002", "+15551230003"

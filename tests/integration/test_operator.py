@@ -39,7 +39,7 @@ from tests.integration.ring_task import (
     posts,
     waiting,
 )
-from tests.integration.task_context import RecordingTaskInstance, context
+from tests.support.task_context import RecordingTaskInstance, context
 
 
 @pytest.fixture(autouse=True)

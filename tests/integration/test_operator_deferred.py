@@ -33,7 +33,7 @@ from tests.integration.ring_task import (
     statuses,
     waiting,
 )
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
 
 try:
     from airflow.sdk import serde

@@ -22,8 +22,8 @@ from tests.integration.ring_task import (
     place_and_wait,
     posts,
 )
-from tests.integration.task_context import RecordingTaskInstance
-from tests.integration.virtual_time import VirtualTime
+from tests.support.task_context import RecordingTaskInstance
+from tests.support.virtual_time import VirtualTime
 
 # Twilio's dates are whole seconds: less could be over, by them, before the phone is picked up.
 QUEUE_TIMEOUT_S, STALE_S = 2, 3

@@ -16,7 +16,6 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioConnectionError,
 )
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from tests.integration.interruption import DeadlyStore, Killed
 from tests.integration.pauses import PausingRun
 from tests.integration.ring_task import (
     SOMEBODY,
@@ -29,9 +28,10 @@ from tests.integration.ring_task import (
     posts,
     waiting,
 )
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
 from tests.integration.tries import CLEARED, sids
-from tests.integration.virtual_time import VirtualTime
+from tests.support.interruption import DeadlyStore, Killed
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.virtual_time import VirtualTime
 
 REDIAL_AFTER_S = 120
 

@@ -16,7 +16,6 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.journal.call_journal import KEY
 from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
 from airflow_provider_twiliocall.twilio.call import CallStatus
-from tests.integration.interruption import DeadlyStore
 from tests.integration.ring_task import (
     SOMEBODY,
     STAYS_QUEUED,
@@ -28,9 +27,10 @@ from tests.integration.ring_task import (
     statuses,
     waiting,
 )
-from tests.integration.task_context import StateStore, context
 from tests.integration.tries import FIRST_RUN, dial_and_end, dial_and_vanish, die, run, sids
-from tests.integration.virtual_time import VirtualTime
+from tests.support.interruption import DeadlyStore
+from tests.support.task_context import StateStore, context
+from tests.support.virtual_time import VirtualTime
 
 LONG_ENOUGH_S = 120
 WHILE_IT_RINGS_S, WHILE_THEY_TALK_S = 1, 10

@@ -28,7 +28,7 @@ from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor
 from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
 from airflow_provider_twiliocall.triggers import twilio_call
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from tests.integration.task_context import RecordingTaskInstance
+from tests.support.task_context import RecordingTaskInstance
 
 try:
     from airflow.sdk.exceptions import AirflowRescheduleException

@@ -8,9 +8,9 @@ import pytest
 
 from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from tests.integration.interruption import DeadlyStore, Killed
 from tests.integration.ring_task import SOMEBODY, defer, waiting
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.interruption import DeadlyStore, Killed
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
 
 # Airflow's count of tries: a retry keeps it, a person who clears the task raises it.
 FIRST_RUN, CLEARED = 2, 3

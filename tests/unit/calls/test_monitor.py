@@ -29,8 +29,8 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from tests.integration.interruption import AWAY as AWAY_FOR_THE_STORE
-from tests.integration.task_context import StateStore
+from tests.support.interruption import AWAY as AWAY_FOR_THE_STORE
+from tests.support.task_context import StateStore
 from tests.support.turned_clock import TurnedClock
 from tests.unit.scripted_twilio import SID, ScriptedTwilio, call
 

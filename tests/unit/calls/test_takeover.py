@@ -17,7 +17,7 @@ from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioNotFoundError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from tests.integration.task_context import StateStore
+from tests.support.task_context import StateStore
 from tests.support.turned_clock import TurnedClock
 from tests.unit.scripted_twilio import SID, ScriptedTwilio, call
 

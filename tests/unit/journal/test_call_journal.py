@@ -18,8 +18,8 @@ from airflow_provider_twiliocall.journal.attempt import Dial
 from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal, Entry, State
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from tests.integration.interruption import AWAY, SUPERSEDED, SignallingStore, UnsteadyStore
-from tests.integration.task_context import RecordingTaskInstance, StateStore, context
+from tests.support.interruption import AWAY, SUPERSEDED, SignallingStore, UnsteadyStore
+from tests.support.task_context import RecordingTaskInstance, StateStore, context
 from tests.support.turned_clock import TurnedClock
 
 NUMBER, CALLER = "+15551234567", "+15557654321"

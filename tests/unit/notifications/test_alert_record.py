@@ -11,7 +11,7 @@ from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, GetVariable
 
 from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
-from tests.airflow_variables import AirflowVariables
+from tests.support.airflow_variables import AirflowVariables
 
 SID = f"CA{5:032x}"
 KEY = f"twilio_call_alert_{SID}"

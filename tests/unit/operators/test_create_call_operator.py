@@ -21,7 +21,7 @@ from airflow_provider_twiliocall.journal.call_journal import CallJournal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from tests.integration.task_context import StateStore, context
+from tests.support.task_context import StateStore, context
 
 CONNECTION = {
     "conn_type": "twilio",

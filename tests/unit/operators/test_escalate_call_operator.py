@@ -21,7 +21,7 @@ from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
-from tests.integration.task_context import context
+from tests.support.task_context import context
 
 CONNECTION = {
     "conn_type": "twilio",

@@ -12,8 +12,8 @@ from airflow.sdk.execution_time.timeout import TimeoutPosix
 from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from tests.integration.task_context import StateStore
-from tests.integration.virtual_time import VirtualTime
+from tests.support.task_context import StateStore
+from tests.support.virtual_time import VirtualTime
 
 AWAY = 0
 SUPERSEDED = 404
