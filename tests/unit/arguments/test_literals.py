@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -18,6 +15,7 @@ from airflow_provider_twiliocall.callees.contact import Contact
 from airflow_provider_twiliocall.notifications.twilio_call import TwilioCallNotifier
 from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
+from tests.support.fresh_airflow import run
 
 NUMBER = "+15551234567"
 URL = "https://example.com/calls"
@@ -342,9 +340,6 @@ def test_what_checks_the_fields_of_a_call_is_loaded_only_where_there_is_somethin
         f"TwilioCallNotifier(to='5551234567'{arguments})\n"
         "print(*sorted(set(sys.modules) - before))"
     )
-    printed = subprocess.run(
-        [sys.executable, "-c", program], env=dict(os.environ), capture_output=True, text=True, check=True
-    ).stdout
-    loaded = printed.splitlines()[-1].split()
+    loaded = run(program).splitlines()[-1].split()
     assert ("airflow_provider_twiliocall.twilio.params" in loaded) is needs
     assert {"phonenumbers", "requests", "airflow_provider_twiliocall.hooks.twilio_call"}.isdisjoint(loaded)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +21,7 @@ from airflow_provider_twiliocall.notifications.twilio_call import (
     send_twilio_call_notification,
 )
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
+from tests.support.fresh_airflow import run
 
 NUMBER = "+15551234567"
 
@@ -413,10 +411,7 @@ def test_parsing_a_dag_with_alerts_loads_nothing_heavy() -> None:
         "module.TwilioCallNotifier(to='+15551234567', message='{{ run_id }}')\n"
         "print(*sorted(set(sys.modules) - before))"
     )
-    finished = subprocess.run(
-        [sys.executable, "-c", program], env=dict(os.environ), capture_output=True, text=True, check=True
-    )
-    loaded = finished.stdout.splitlines()[-1].split()
+    loaded = run(program).splitlines()[-1].split()
     assert len(loaded) <= 20
     assert all(name.startswith("airflow_provider_twiliocall") for name in loaded)
     heavy = {"hooks.twilio_call", "twilio.client", "twilio.params", "cooldown", "notifications.alert"}

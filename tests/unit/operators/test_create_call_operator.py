@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-import subprocess
-import sys
+import logging
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +15,12 @@ from airflow.sdk import DAG
 
 from airflow_provider_twiliocall.callees.call_window import CallWindow
 from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallRefusedError
+from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.journal.call_journal import CallJournal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from tests.support.fresh_airflow import run
 from tests.support.task_context import StateStore, context
 
 CONNECTION = {
@@ -117,8 +117,15 @@ def test_a_killed_tasks_call_is_ended_by_default_unless_somebody_is_on_the_line(
     assert operator().when_killed == "cancel"
 
 
-def test_killing_a_task_that_has_no_call_yet_does_nothing() -> None:
-    operator().on_kill()
+def test_killing_a_task_that_has_no_call_yet_asks_nothing_of_airflow_or_twilio(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    created: list[Any] = []
+    monkeypatch.setattr(TwilioCallHook, "__init__", lambda hook, *_, **__: created.append(hook))
+    with caplog.at_level(logging.DEBUG):
+        operator().on_kill()
+    assert created == []
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("value", [0, -1, True, "5", None, timedelta(0), float("nan"), float("inf")])
@@ -402,17 +409,6 @@ def test_parsing_a_dag_with_calls_loads_nothing_heavy() -> None:
         "airflow_provider_twiliocall.twilio.params",
     }
     assert heavy.isdisjoint(loaded)
-
-
-def run(program: str, **environment: str) -> str:
-    finished = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return finished.stdout
 
 
 def test_a_mapped_task_has_the_defaults_of_a_plain_one() -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +18,7 @@ from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
+from tests.support.fresh_airflow import run
 from tests.support.task_context import context
 
 CONNECTION = {
@@ -332,10 +330,7 @@ def test_parsing_a_dag_that_escalates_loads_nothing_heavy() -> None:
         "EscalateCallOperator(task_id='wake', contacts=['+15551234567'], message='hi')\n"
         "print(*sorted(set(sys.modules) - before))"
     )
-    printed = subprocess.run(
-        [sys.executable, "-c", program], env=dict(os.environ), capture_output=True, text=True, check=True
-    ).stdout
-    loaded = printed.splitlines()[-1].split()
+    loaded = run(program).splitlines()[-1].split()
 
     heavy = {
         "requests",
