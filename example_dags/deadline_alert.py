@@ -1,6 +1,6 @@
-"""A call when a run takes too long, though nothing has failed: a deadline alert, which runs in the triggerer.
+"""A run takes too long, and the phone rings. Nothing has failed.
 
-The deadline passes while the only task is at work. The run goes on, and succeeds: it was late, and somebody knows.
+The deadline passes while the only task works. The run goes on and succeeds. This needs a running triggerer.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ with DAG(
     doc_md=__doc__,
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        # Short, so that you see it happen. An hour or two serves better where the report is a real one.
+        # Short, so that you see it happen. For a real report, give an hour or two.
         interval=timedelta(seconds=3),
         callback=AsyncCallback(
             TwilioCallNotifier,
-            kwargs={"to": "+15005551003", "message": "{{ dag_run.dag_id }} is late."},
+            # Without a cooldown every run rings, however soon it follows the last one.
+            kwargs={"to": "+15005551003", "message": "{{ dag_run.dag_id }} is late.", "cooldown": None},
         ),
     ),
 ):

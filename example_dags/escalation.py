@@ -1,7 +1,7 @@
-"""Wake somebody: ring one contact after the other until one was really reached.
+"""Ring one contact after the other until a person is reached.
 
-The load fails, and ``wake_somebody`` runs just then (``trigger_rule="one_failed"``). The first phone is busy, the
-second is answered by a voicemail, the third by a person. No worker slot is held while a phone rings.
+The load fails, so ``wake_somebody`` runs (``trigger_rule="one_failed"``). The first phone is busy. A voicemail answers
+the second. A person answers the third. The task is deferred while a phone rings, so this needs a running triggerer.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOper
 
 @task
 def load() -> None:
-    """Fail, as it happens at night."""
+    """Fail."""
     raise ConnectionError("The warehouse is away.")
 
 
 @task
 def hand_over(reached: Any) -> str:
-    """Say who takes care of it; a real DAG would put that into a ticket."""
-    handed_over = f"{reached['who']} knows since {reached['when']}, after {reached['calls']} calls"
+    """Print who was reached. A real DAG would open a ticket."""
+    handed_over = f"Reached {reached['who']} at {reached['when']}, with call number {reached['calls']}"
     print(handed_over)
     return handed_over
 

@@ -1,7 +1,8 @@
 """Forty tasks fail, and the phone rings once.
 
-Each of the tasks has the notifier as its ``on_failure_callback``. The first to fail places the call, which says
-which task it was and why. The others find that call, and log its SID instead of ringing again.
+Every task has the notifier as its ``on_failure_callback``. The first task that fails places the call. The call says
+which task failed and why. The other alerts find that call, and log its SID instead of ringing again. So does a second
+run within five minutes of that call. Later, the phone rings again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from airflow.sdk import DAG, task
 
 from airflow_provider_twiliocall.notifications.twilio_call import TwilioCallNotifier
 
-call_oncall = TwilioCallNotifier(to="+15005551002", cooldown=timedelta(minutes=15))
+call_oncall = TwilioCallNotifier(to="+15005551002", cooldown=timedelta(minutes=5))
 
 
 @task(on_failure_callback=call_oncall)

@@ -1,7 +1,7 @@
-"""Redial with what Airflow has for it: a busy line fails the task, and a retry of the task dials again.
+"""Dial a busy line again with Airflow's own retries.
 
-The number is busy the first time and answered the second. Airflow's ``retries`` says how often to dial again,
-``retry_delay`` how long to wait before. A number that cannot be dialled at all is not retried.
+The first call finds the line busy and fails the task. The retry dials again, and somebody answers. ``retries`` is how
+often to dial again. ``retry_delay`` is how long to wait before.
 """
 
 from __future__ import annotations
@@ -20,6 +20,6 @@ with DAG(dag_id="redial_busy_line", schedule=None, tags=["twilio"], doc_md=__doc
         wait_for_completion=True,
         poll_interval=1,
         retries=2,
-        # Short, so that you see it happen. Minutes serve better where somebody is really on the phone.
+        # Short, so that you see it happen. For real calls, give minutes.
         retry_delay=timedelta(seconds=5),
     )

@@ -1,8 +1,7 @@
-"""A voicemail is not somebody: fail the task when a machine answers, and do something else instead.
+"""Fail the task when a voicemail answers, and reach the callee another way.
 
-``accept_answered_by`` turns on answering machine detection, and the message is left after the beep. A call
-that only a machine answered fails its task. ``write_instead`` runs just then, and the run as a whole succeeds.
-Give ``remind`` some ``retries`` to have it dial again first.
+``accept_answered_by`` turns on answering machine detection. The voicemail gets the message after its beep, and the task
+``remind`` fails. Then ``write_instead`` runs, and the run succeeds. To dial again first, give ``remind`` ``retries``.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 
 @task(trigger_rule="all_failed")
 def write_instead(ti: Any = None) -> str:
-    """Reach the callee another way; a real DAG would send mail."""
+    """Print a letter. A real DAG would send it."""
     call = ti.xcom_pull(task_ids="remind", key="call") or {}
     letter = f"Nobody heard us on {call.get('to')}: answered by {call.get('answered_by')}"
     print(letter)

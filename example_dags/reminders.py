@@ -1,4 +1,7 @@
-"""One call for each number: a mapped task, whose numbers may as well come from another task's XCom."""
+"""Call each number of a list: one mapped task for each.
+
+The numbers may also come from another task.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from airflow.sdk import DAG, XComArg, task
 
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 
-NUMBERS = ["+15005550006", "+15005551000", "+15005551001"]
+NUMBERS = ["+15005551000", "+15005551001", "+15005554002"]
 
 
 @task
 def count_the_reached(calls: Any) -> int:
-    """Count those who picked up."""
+    """Count the calls that were answered."""
     return sum(call["status"] == "completed" for call in calls)
 
 

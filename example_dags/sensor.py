@@ -1,7 +1,7 @@
-"""Place a call, do something else while it rings, then wait for it with a sensor.
+"""Place a call, do something else while it rings, then wait for its end with a sensor.
 
-The sensor takes the call's SID from the first task. It is deferred while it waits, and killing it leaves the
-call alone.
+The sensor takes the call's SID from the first task. It is deferred while it waits, so it needs a running triggerer.
+Killing the sensor leaves the call alone.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor
 
 @task
 def prepare_the_report() -> str:
-    """Whatever there is to do in the meantime."""
+    """Stand for the work that is done meanwhile."""
     return "42 rows"
 
 
 with DAG(dag_id="sensor", schedule=None, tags=["twilio"], doc_md=__doc__):
     ring = CreateCallOperator(
         task_id="ring",
-        to="+15005550006",
+        to="+15005551000",
         message="The report of {{ dag.dag_id }} is on its way.",
     )
     call_is_over = TwilioCallSensor(

@@ -1,7 +1,7 @@
-"""Place a call, wait until it is over, and use what is known about it.
+"""Place a call, wait until it is over, and use the result.
 
-The wait is deferred: it holds no worker slot, however long the call takes. The task's return value is the
-call's SID; the XCom ``call`` is the call itself, as a dict.
+The task is deferred while it waits, so it holds no worker slot and needs a running triggerer. It returns the call's
+SID. The XCom ``call`` is the call as a dict.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 
 @task
 def note_the_call(call: dict[str, Any]) -> str:
-    """Say how the call went; a real DAG would write it to a table."""
+    """Print how the call went. A real DAG would write it to a table."""
     note = f"{call['sid']}: {call['status']} after {call['duration']} s"
     print(note)
     return note

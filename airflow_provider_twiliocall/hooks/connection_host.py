@@ -52,7 +52,7 @@ def _url_of(region: str, edge: str, problems: list[str]) -> str:
 def _url_of_host(host: str, port: int | None, problems: list[str], warnings: list[str]) -> str:
     parts = _parts_of(host)
     if parts is None:
-        problems.append(f"host={_shown(host)} is no URL: {_fix_for(host)}")
+        problems.append(f"host={_shown(host)} is not a URL: {_fix_for(host)}")
         return ""
     if problem := _problem_with(parts):
         problems.append(f"host={_shown(host)} {problem}")

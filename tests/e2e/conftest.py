@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.e2e.airflow_processes import Airflow, Run
 from tests.e2e.postgresql import PostgreSQL
-from tests.e2e.reminder_hours import closing_soon_in_tokyo, open_in_paris_and_tokyo, open_soon_in_tokyo
+from tests.e2e.reminder_hours import closing_soon_in_tokyo, open_in_tokyo, open_soon_in_tokyo
 from tests.e2e.stage import Stage, build_stage, play
 
 HERE = Path(__file__).parent
@@ -45,7 +45,7 @@ RUN_ONCE = (
     "refuse_voicemail",
     "sensor",
     "reminders",
-    "morning_reminders",
+    "local_time_reminders",
     "escalation",
     "deadline_alert",
     "notifier_of_tasks",
@@ -57,7 +57,7 @@ RUN_ONCE = (
 # Forty tasks at once make Airflow slow, and others count seconds.
 RUN_AFTERWARDS = ("failure_alert",)
 CONF = {
-    "morning_reminders": open_in_paris_and_tokyo,
+    "local_time_reminders": open_in_tokyo,
     "waits_for_its_window": open_soon_in_tokyo,
     "closes_while_queued": closing_soon_in_tokyo,
 }

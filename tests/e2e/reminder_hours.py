@@ -11,10 +11,10 @@ HOUR = timedelta(hours=1)
 CHANGES_IN = timedelta(seconds=150)
 
 
-def open_in_paris_and_tokyo() -> dict[str, str]:
-    """It is within these hours in Paris and in Tokyo now, and outside them in New York."""
-    paris, tokyo = datetime.now(ZoneInfo("Europe/Paris")), datetime.now(ZoneInfo("Asia/Tokyo"))
-    return {"start": f"{paris - HOUR:%H:%M}", "end": f"{tokyo + HOUR:%H:%M}"}
+def open_in_tokyo() -> dict[str, str]:
+    """It is within these hours in Tokyo now, and outside them in São Paulo, twelve hours away."""
+    now = datetime.now(ZoneInfo("Asia/Tokyo"))
+    return {"start": f"{now - HOUR:%H:%M}", "end": f"{now + HOUR:%H:%M}"}
 
 
 def open_soon_in_tokyo() -> dict[str, str]:

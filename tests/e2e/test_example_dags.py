@@ -123,15 +123,15 @@ def test_deadline_alert_calls_though_the_run_succeeds(runs: dict[str, Run], told
     assert ["deadline alert is late." in each for each in said] == [True]
 
 
-def test_morning_reminders_ring_by_the_callees_clock_and_spare_who_said_no(
+def test_local_time_reminders_ring_by_the_callees_clock_and_spare_who_said_no(
     runs: dict[str, Run], dialled: Dialled
 ) -> None:
-    run = runs["morning_reminders"]
+    run = runs["local_time_reminders"]
 
     states = {name: run.task("remind", map_index)["state"] for map_index, name in enumerate("ABCD")}
     assert states == {"A": "success", "B": "skipped", "C": "success", "D": "skipped"}
-    assert [dialled(f"+1500555{line}") for line in (1107, 3002, 3003, 3004)] == [2, 0, 1, 0]
-    assert [dial["status"] for dial in run.xcom("remind", "dials", 0)] == ["no-answer", "completed"]
+    assert [dialled(f"+1500555{line}") for line in (3001, 3002, 1107, 3004)] == [1, 0, 2, 0]
+    assert [dial["status"] for dial in run.xcom("remind", "dials", 2)] == ["no-answer", "completed"]
 
 
 def test_escalation_rings_until_somebody_is_reached(
@@ -146,7 +146,7 @@ def test_escalation_rings_until_somebody_is_reached(
         ("4001", "completed"),
     ]
     assert (reached["who"], reached["calls"], reached["answered_by"]) == ("head of data", 3, "human")
-    assert run.xcom("hand_over") == f"head of data knows since {reached['when']}, after 3 calls"
+    assert run.xcom("hand_over") == f"Reached head of data at {reached['when']}, with call number 3"
     assert [dialled(number) for number in ("+15005551100", "+15005551201", "+15005554001")] == [1, 1, 1]
 
 

@@ -137,6 +137,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not heading or heading in _headings(file), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_to_a_page_is_called_as_the_page_is(page: Path) -> None:
+    for text, name in re.findall(r"\[([^`\]]+)\]\(([\w./-]+\.md)\)", page.read_text()):
+        title = (page.parent / name).read_text().partition("\n")[0].removeprefix("# ")
+        assert text == title
+
+
 def _headings(page: Path) -> list[str]:
     titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return [re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in titles]

@@ -12,7 +12,7 @@ from airflow_provider_twiliocall.simulator.fault import FaultKind
 from airflow_provider_twiliocall.simulator.simulator import VERIFIED
 
 PAGE = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text()
-FIXTURE_EXAMPLE, PLAIN_EXAMPLE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+FIXTURE_EXAMPLE, _, PLAIN_EXAMPLE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_table_of_numbers_is_complete() -> None:

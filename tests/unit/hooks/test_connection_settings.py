@@ -154,7 +154,7 @@ def test_region_without_edge_is_named_with_the_fix() -> None:
     "host", ["127.0.0.1:8010", "localhost", "ftp://example.com", "http://:80", "http://[::1"]
 )
 def test_host_that_is_no_url_is_named(host: str) -> None:
-    assert f"host={host!r} is no URL: leave it empty for Twilio" in problem_with(connection(host=host))
+    assert f"host={host!r} is not a URL: leave it empty for Twilio" in problem_with(connection(host=host))
 
 
 @pytest.mark.parametrize("country", ["France", "FRA", "33", 33, "XX", True])
