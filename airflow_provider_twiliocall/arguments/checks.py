@@ -7,6 +7,8 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
+from airflow_provider_twiliocall.arguments.templated import is_blank
+
 # Twilio itself drops what has been queued for a day.
 LONGEST_QUEUE_TIMEOUT_S = 86_400.0
 
@@ -15,6 +17,17 @@ MOST_MAX_DIALS = 50
 
 # What a call may come to that dialling again may mend.
 REDIAL_ENDINGS = ("busy", "no-answer", "failed", "voicemail")
+
+
+def check_conn_id(conn_id: Any) -> None:
+    """Refuse what names no connection; a template may.
+
+    :raises ValueError: says what to give
+    """
+    if is_blank(conn_id):
+        raise ValueError(
+            f"twilio_conn_id={conn_id!r} does not name a connection: give its id, or leave it out for twilio_default"
+        )
 
 
 def check_only_when_waiting(task: Any, name: str) -> None:

@@ -6,10 +6,16 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_twiliocall.arguments.checks import check_conn_id
 from airflow_provider_twiliocall.arguments.content import literal_problems_of_content
 from airflow_provider_twiliocall.arguments.templated import is_literal
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
-from airflow_provider_twiliocall.twilio.phone_number import check_digits, is_phone_number
+from airflow_provider_twiliocall.twilio.phone_number import (
+    check_digits,
+    is_phone_number,
+    redact_phone_number,
+    without_separators,
+)
 
 # What their characters say is checked here; the rest depends on the connection's default country.
 _JUDGED_ELSEWHERE = ("to", "from_", "message")
@@ -42,7 +48,8 @@ def literal_problems(
             if is_literal(callee)
             for problem in _problems_of_callee(named, callee)
         ),
-        *_problems_of_caller(literals.get("from_"), callees),
+        *_problems_of_caller(literals.get("from_"), callees, named),
+        *problems_of(lambda: check_conn_id(asked.twilio_conn_id)),
         *literal_problems_of_content(given, has_default_message=has_default_message),
         *_problems_of_fields(literals, given),
     ]
@@ -101,10 +108,15 @@ def _problems_of_callee(named: str, callee: Any) -> list[str]:
     return [named + problem.removeprefix("to") for problem in _problems_of_model({"to": callee}, "to")]
 
 
-def _problems_of_caller(from_: Any, callees: Sequence[Any]) -> list[str]:
+def _problems_of_caller(from_: Any, callees: Sequence[Any], named: str) -> list[str]:
     if from_ is None:
         return []
     known = [callee for callee in callees if is_literal(callee)]
+    if isinstance(from_, str) and without_separators(from_) in map(without_separators, map(str, known)):
+        return [
+            f"{named} and from_ are both {redact_phone_number(from_)!r}: call from another number than the one called "
+            "(Twilio error 21211)"
+        ]
     numbers = list(filter(is_phone_number, known))
     if not is_phone_number(from_):
         return _problems_of_model({"to": next(iter(numbers or known), None), "from_": from_}, "from_")

@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.arguments.checks import check_conn_id
 from airflow_provider_twiliocall.arguments.templated import RendersText, given
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
             else accept_answered_by
         )
         self.account_sid = account_sid
+        check_conn_id(twilio_conn_id)
 
     @cached_property
     def hook(self) -> TwilioCallHook:

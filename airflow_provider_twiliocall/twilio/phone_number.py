@@ -24,11 +24,11 @@ _IS_SHORT = (
 # Of a number with its country code.
 _SHORTEST, _LONGEST = 7, 15
 
-# Digits, and then what is left of a float, or a single dot before so few digits that a float is likelier.
-_DECIMAL = re.compile(r"\+?[0-9]{7,}[.·][0-9]{1,2}|[^.·]*[0-9][.·]0+")
+_HAS_DECIMALS = f"has decimals, as a number that was a float: {_AS_TEXT}"
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+")
 _EXTENSION = re.compile(r"[0-9][^()]*\(\s*[0-9]+\s*\)\W*$")
-_SEPARATORS = frozenset("()./·•\N{MINUS SIGN}")
+_POINTS = ".·•"
+_SEPARATORS = frozenset(f"()/\N{MINUS SIGN}{_POINTS}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _REDACTED = re.compile(r"\+?\d?\*{7}\d{0,4}|\D?\*{4}")
 _FULL_NUMBER = re.compile(
@@ -60,6 +60,7 @@ def normalize_phone_number(value: object, *, default_country: str | None = None)
     compact = without_separators(value)
     shown = show_address(value, is_national=country is not None)
     _refuse_what_is_no_number(value.strip(), compact, shown)
+    _refuse_a_number_with_decimals(value, country, shown)
     if compact.startswith("+"):
         _refuse_what_is_not_international(compact.removeprefix("+"), shown)
         return _read(compact, None, shown)
@@ -177,8 +178,8 @@ def _refuse_what_is_no_number(text: str, compact: str, shown: str) -> None:
             f"{shown} has characters other than + and the digits 0 to 9: "
             "type it anew in plain digits, e.g. +15551234567"
         )
-    if _DECIMAL.fullmatch(text):
-        raise ValueError(f"{shown} has decimals, as a number that was a float: {_AS_TEXT}")
+    if _is_written_as_float(text):
+        raise ValueError(f"{shown} {_HAS_DECIMALS}")
     if sum(sum(map(str.isdigit, part)) >= _SHORTEST for part in re.split(r"[\s/]+", text)) > 1:
         raise ValueError(
             f"{shown} is more than one number: write them as a list, or with commas between them"
@@ -187,6 +188,33 @@ def _refuse_what_is_no_number(text: str, compact: str, shown: str) -> None:
         raise ValueError(f"{shown} ends with an extension: leave it out, it goes in send_digits")
     if _is_emergency(compact):
         raise ValueError(f"{shown} is an emergency number: those are never called from here, remove it")
+
+
+def _at_point(text: str) -> tuple[str, str]:
+    """Return the digits before and after the last point that stands in a text; none where nothing follows it."""
+    kept = "".join("." if character in _POINTS else without_separators(character) for character in text)
+    whole, _, decimals = kept.rpartition(".")
+    return whole, decimals
+
+
+def _is_written_as_float(text: str) -> bool:
+    """Say whether it is a float by its looks: many digits in a row before its point, or zeros alone after it."""
+    whole, decimals = _at_point(text)
+    if not whole or not decimals or "." in whole:
+        # A last group of one zero is likelier what a float has left behind a number with points.
+        return decimals == "0" and bool(whole)
+    is_zero = not decimals.strip("0")
+    return is_zero or bool(re.match(rf"\W*[0-9]{{{_SHORTEST},}}\W*[{_POINTS}]", text))
+
+
+def _refuse_a_number_with_decimals(text: str, country: str | None, shown: str) -> None:
+    """Refuse a single point after what is a whole number already: its decimals would be dialled."""
+    whole, decimals = _at_point(text)
+    digits = whole.removeprefix("+")
+    if not decimals or "." in whole or len(digits) < _SHORTEST:
+        return
+    if _reading(f"+{digits}", None) or (digits == whole and country and _reading(digits, country)):
+        raise ValueError(f"{shown} {_HAS_DECIMALS}")
 
 
 def _refuse_what_is_not_international(digits: str, shown: str) -> None:

@@ -148,6 +148,28 @@ def test_who_may_call_passes(make: Callable[..., Any], to: str, from_: str) -> N
     make(to, from_=from_)
 
 
+@pytest.mark.parametrize(
+    ("number", "from_"),
+    [
+        (NUMBER, NUMBER),
+        (NUMBER, "+1 (555) 123-4567"),
+        ("5551234567", "555 123 4567"),
+        ("client:bob", "client:bob"),
+    ],
+)
+def test_a_call_from_the_number_that_is_called_is_refused(
+    make: Callable[..., Any], number: str, from_: str
+) -> None:
+    with pytest.raises(ValueError, match=r"^(to|contacts) and from_ are both '.*': call from another number"):
+        make(number, from_=from_)
+
+
+@pytest.mark.parametrize("conn_id", ["", " ", "None", None])
+def test_no_connection_is_refused(make: Callable[..., Any], conn_id: Any) -> None:
+    with pytest.raises(ValueError, match=r"^twilio_conn_id=.* does not name a connection: .* leave it out"):
+        make(twilio_conn_id=conn_id)
+
+
 def test_a_caller_id_that_is_none_is_refused(make: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match=r"caller_id=.* has decimals"):
         make(caller_id="+15557654321.0")

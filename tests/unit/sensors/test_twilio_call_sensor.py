@@ -50,6 +50,12 @@ def test_a_poke_interval_may_be_a_timedelta() -> None:
     assert sensor(poke_interval=timedelta(seconds=30)).poke_interval == 30
 
 
+@pytest.mark.parametrize("conn_id", ["", "None", None])
+def test_no_connection_is_refused(conn_id: Any) -> None:
+    with pytest.raises(ValueError, match=r"^twilio_conn_id=.* does not name a connection: .* leave it out"):
+        sensor(twilio_conn_id=conn_id)
+
+
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize("call_sid", ["None", "", "CA123", "RE" + "1" * 32, None, ["a", "b"]])
 def test_what_is_no_sid_is_refused_before_twilio_is_asked(call_sid: Any, deferrable: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import pytest
 from hypothesis import example, given
@@ -45,6 +46,10 @@ number_like = st.text(alphabet="+0123456789 -.()/\u00a0\u2009\u2011\u2013\u200b�
         ("+1.5005550006", "+15005550006"),
         ("+1 (500) 555-0006", "+15005550006"),
         ("+15005550006.", "+15005550006"),
+        ("+1 (415) 555.2671", "+14155552671"),
+        ("+44 7911.123456", "+447911123456"),
+        ("+33 6 12 34 56.78", "+33612345678"),
+        ("+49.89.12.34.56", "+4989123456"),
     ],
 )
 def test_a_number_as_people_write_it_comes_out_in_e164(written, dialled):
@@ -64,6 +69,15 @@ def test_a_number_as_people_write_it_comes_out_in_e164(written, dialled):
         ("15005550006.0", "has decimals"),
         ("+4989123456.0", "has decimals"),
         ("+4989123456.5", "has decimals"),
+        ("+4989123456.125", "has decimals"),
+        ("+49 89 123456 .0", "has decimals"),
+        ("+4989123456. 0", "has decimals"),
+        ("+4989123456\u200b.0", "has decimals"),
+        ("+49 89 123456.50", "has decimals"),
+        ("+49 (89) 123456.125", "has decimals"),
+        ("+4 989 123 456.125", "has decimals"),
+        ("+4989123456•0", "has decimals"),
+        ("+33.612345678.0", "has decimals"),
         ("1.5005550006e10", "has an exponent, as a number that was a float"),
         ("+1.5E+10", "has an exponent"),
         ("15005550006e0", "has an exponent"),
@@ -159,6 +173,8 @@ def test_a_default_country_makes_a_number_of_a_national_one(written, country, di
         (112, "FR", "is an emergency number"),
         (12345, "DE", "is a short number"),
         ("06 12 34 56 78.0", "FR", "has decimals"),
+        ("06 12 34 56 78.25", "FR", "has decimals"),
+        ("612345678.125", "FR", "has decimals"),
         ("0612345678 (12)", "FR", "ends with an extension"),
         ("0891234 0895678", "DE", "is more than one number: write them as a list, or with commas"),
         ("442079460123", "DE", "may be a number of DE, or one of another country that lacks its +"),
@@ -311,6 +327,34 @@ def test_no_full_number_is_left_in_any_text(before, number, after):
     redacted = redact_phone_numbers_in(f"{before} {number}\n{after}")
     assert not re.search(r"\+\d{7}", redacted)
     assert redact_phone_numbers_in(redacted) == redacted
+
+
+@st.composite
+def numbers_that_were_floats(draw: st.DrawFn) -> tuple[str, str | None, str]:
+    """A number as a float or a spreadsheet writes it, the country it is read with, and the digits it had before."""
+    number = draw(e164)
+    digits = number.removeprefix("+")
+    country = draw(st.sampled_from([None, "US", "FR", "DE"]))
+    if country is not None and draw(st.booleans()):
+        # What is left of a national number once its zero is lost, or with it.
+        national = re.sub("^(1|33|49)", "", digits)
+        digits = draw(st.sampled_from([national, f"0{national}"]))
+    elif draw(st.booleans()):
+        digits = f"+{digits}"
+    separator = draw(st.sampled_from(["", "", " ", "\u00a0", "\u202f", "-"]))
+    grouped = re.sub(r"(?<=[0-9])(?=(?:[0-9]{3})+$)", separator, digits)
+    point = draw(st.sampled_from([".", "·", ".\u200b", " .", ". ", "\u00a0."]))
+    decimals = draw(st.sampled_from(["0", "00", "5", "50", "125", "0000", "333333", "5000000001"]))
+    return f"{grouped}{point}{decimals}", country, digits
+
+
+@reproducible(examples=400)
+@given(numbers_that_were_floats())
+def test_what_a_float_leaves_behind_its_point_is_never_dialled(written):
+    text, country, digits = written
+    with suppress(ValueError):
+        dialled = normalize_phone_number(text, default_country=country)
+        assert len(dialled.removeprefix("+")) <= len(digits), dialled
 
 
 @reproducible(examples=300)
