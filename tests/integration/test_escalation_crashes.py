@@ -227,7 +227,7 @@ def test_a_task_that_is_killed_deals_with_its_call_as_it_was_told_and_keeps_its_
 ) -> None:
     twilio_simulator.script(ANN, ["queued", "human"])
     task = escalating(when_killed=when_killed)
-    stop_after_placing(task, monkeypatch)
+    stop_after_placing(task, run.ti, monkeypatch)
     with pytest.raises(TwilioCallInterruptedError):
         task.execute(context(run.ti, run.store))
 
@@ -236,15 +236,15 @@ def test_a_task_that_is_killed_deals_with_its_call_as_it_was_told_and_keeps_its_
     assert dialled(twilio_simulator) == calls
 
 
-def stop_after_placing(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def stop_after_placing(task: Any, ti: RecordingTaskInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Airflow tell the task to stop as soon as it has a call."""
-    push = task._push
+    push = ti.xcom_push
 
-    def push_and_stop(context: Any, **values: Any) -> None:
-        push(context, **values)
+    def push_and_stop(key: str, value: Any) -> None:
+        push(key, value)
         task.on_kill()
 
-    monkeypatch.setattr(task, "_push", push_and_stop)
+    monkeypatch.setattr(ti, "xcom_push", push_and_stop)
 
 
 def test_the_phone_rings_on_by_default_when_somebody_marks_the_deferred_task(run: EscalationRun) -> None:
