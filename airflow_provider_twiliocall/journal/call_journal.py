@@ -36,7 +36,7 @@ _WRITES_OF_A_SID = 4
 _PAUSE_BETWEEN_WRITES_S = 2.0
 
 # So that who reads the store cannot try all the numbers there are; some 10 ms.
-_DIGEST_ROUNDS = 20_000
+DIGEST_ROUNDS = 20_000
 
 # A task that dials again, or rings one contact after the other, has no more steps than that.
 MOST_DIALS = 200
@@ -409,7 +409,7 @@ def _digest_of_call(params: CreateCallParams, account_sid: str | None, salt: str
 
 
 def _digest(who: str, salt: str) -> str:
-    return hashlib.pbkdf2_hmac("sha256", who.encode(), salt.encode(), _DIGEST_ROUNDS).hex()
+    return hashlib.pbkdf2_hmac("sha256", who.encode(), salt.encode(), DIGEST_ROUNDS).hex()
 
 
 def _is_superseded(error: Exception) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_twiliocall.journal import call_journal
 from airflow_provider_twiliocall.notifications.this_process import begin_anew
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.pauses import PausingRun
@@ -15,6 +16,12 @@ from tests.support.virtual_time import VirtualTime
 def a_process_of_its_own() -> None:
     """Alerts share clients and waiting time in a process: a test must not find what another one has left of them."""
     begin_anew()
+
+
+@pytest.fixture(autouse=True)
+def quick_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A digest is made slow against those who try all numbers; that is what half of a test's time would go into."""
+    monkeypatch.setattr(call_journal, "DIGEST_ROUNDS", 1)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from airflow.sdk.execution_time.xcom import XCom
 from urllib3.util import retry
 
 from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
-from airflow_provider_twiliocall.journal import call_journal as journal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.simulator.operation import asked_for
@@ -156,7 +155,6 @@ class Stage(VirtualTime):
         self.install(monkeypatch)
         monkeypatch.setattr(retry, "time", self)
         monkeypatch.setattr(trigger_module, "asyncio", _Asyncio(self._sleep_in_triggerer))
-        monkeypatch.setattr(journal, "_DIGEST_ROUNDS", 1)
         monkeypatch.setattr(TwilioClient, "_send", self._sending(TwilioClient._send))
         monkeypatch.setattr(XCom, "get_one", lambda **_: self._task.xcoms.get("call_sid"))
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", self, raising=False)
