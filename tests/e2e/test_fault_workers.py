@@ -133,7 +133,7 @@ def evicted_while_it_rings_with_cancel_is_placed_anew(stage: Stage) -> None:
     assert (run.state, run.try_number("ring")) == ("success", 2)
     assert (first["status"], second["status"]) == ("canceled", "completed")
     assert run.xcom("ring") == second["sid"]
-    assert "was ended by an earlier try: placing it anew" in run.log("ring", 2)
+    assert "was ended by an earlier try: placing it again" in run.log("ring", 2)
 
 
 def half_heard_is_placed_anew(stage: Stage, run: Any, number: str) -> None:
@@ -142,7 +142,7 @@ def half_heard_is_placed_anew(stage: Stage, run: Any, number: str) -> None:
     assert (run.state, run.try_number("ring")) == ("success", 2)
     assert (first["status"], second["status"]) == ("completed", "completed")
     assert run.xcom("ring") == second["sid"]
-    assert "was ended by an earlier try: placing it anew" in run.log("ring", 2)
+    assert "was ended by an earlier try: placing it again" in run.log("ring", 2)
     assert stage.requests_about(first["sid"])[-1].form == (("Status", "completed"),)
 
 
