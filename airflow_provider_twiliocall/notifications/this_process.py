@@ -16,12 +16,19 @@ from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.notifications.threads import DaemonThreads
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
     from airflow_provider_twiliocall.twilio.client import TwilioClient
 
 # One alert takes some five of them: up to two before it looks, three until it has looked again. All the time that the
-# first alerts take is counted, not their waiting alone.
+# first alerts take is counted, not their waiting alone, but for the time until they have a connection.
 WAITING_S = 6.0
+
+# In all, how long the alerts of one process look again for a connection that Airflow does not find.
+PATIENCE_S = 10.0
+# How long a connection is used that Airflow has given before and does not find now.
+LONGEST_KEPT_S = 3600.0
 
 # In the triggerer. Each has a second thread for the request that it waits for.
 MOST_ALERTS_AT_ONCE = 32
@@ -89,11 +96,35 @@ class SharedClients:
         return client
 
 
+class FoundConnections:
+    """What Airflow has given for each connection id.
+
+    Airflow also says "not found" while its API server or a secrets backend is away.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[Connection, float]] = {}
+
+    def keep(self, hook: TwilioCallHook) -> None:
+        """Keep the connection that the hook has fetched."""
+        self._found[hook.twilio_conn_id] = hook.connection, clock.monotonic()
+
+    def give(self, hook: TwilioCallHook) -> bool:
+        """Give the hook the connection that was found before; say whether there is one."""
+        connection, found_at = self._found.get(hook.twilio_conn_id, (None, 0.0))
+        if connection is None or clock.monotonic() - found_at > LONGEST_KEPT_S:
+            return False
+        hook.connection = connection
+        return True
+
+
 class ThisProcess:
     """The one of each that this process has."""
 
     def __init__(self) -> None:
         self.waiting_time = WaitingTime(WAITING_S)
+        self.patience = WaitingTime(PATIENCE_S)
+        self.connections = FoundConnections()
         self.threads = DaemonThreads(MOST_ALERTS_AT_ONCE)
         self.clients = SharedClients()
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
 
-from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.arguments.literals import check_choice, literal_problems, problems_of, refuse
 from airflow_provider_twiliocall.arguments.templated import callees_of, is_blank
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
@@ -37,9 +36,9 @@ if TYPE_CHECKING:
 
 DEFAULT_COOLDOWN = timedelta(minutes=15)
 
-# For all contacts together: the callbacks of a DAG hold up the DAG processor.
+# For all contacts together, once the connection is there: the callbacks of a DAG hold up the DAG processor.
 BUDGET_S = 10.0
-# Of it, for a connection that Airflow does not find, because its API server is away say.
+# How long an alert looks again for a connection that Airflow does not find, because its API server is away say.
 CONNECTION_PATIENCE_S = 4.0
 # Of it, what the contacts leave for telling how it went.
 _SLACK_S = 0.5
@@ -224,8 +223,6 @@ class TwilioCallNotifier(BaseNotifier):
     # What of the fields could not be rendered, and why. Of whom to call: by how it is written.
     _not_rendered: Mapping[str, str] = MappingProxyType({})
     _not_callable: Mapping[str, str] = MappingProxyType({})
-    # What of the ten seconds it took to find the connection.
-    _spent_s = 0.0
 
     def __call__(self, *args: Any) -> None:
         """Call everybody; Airflow calls this with the context."""
@@ -283,16 +280,16 @@ class TwilioCallNotifier(BaseNotifier):
         from airflow_provider_twiliocall.notifications.this_process import this_process
 
         contacts = self._contacts()
-        # All of it, for Airflow takes seconds for its first answer to a DAG processor, and Twilio may be slow.
+        try:
+            hook = self._hook()
+            self._find_connection(hook)
+            _ = hook.settings
+        except Exception as error:
+            self._nobody_is_called(contacts, error)
+            raise
+        self._mask_secrets()
+        # All of it, for Twilio may be slow, and so may Airflow's answers.
         with this_process().waiting_time.spend():
-            try:
-                hook = self._hook()
-                self._find_connection(hook)
-                _ = hook.settings
-            except Exception as error:
-                self._nobody_is_called(contacts, error)
-                raise
-            self._mask_secrets()
             self._call_everybody(hook, contacts, context)
 
     async def async_notify(self, context: Context) -> None:
@@ -305,9 +302,7 @@ class TwilioCallNotifier(BaseNotifier):
         try:
             # In a thread, for what is imported takes a third of a second, and other triggers have their polls to do.
             hook = await asyncio.wrap_future(submit(self._hook))
-            began = clock.monotonic()
-            await hook.fetch_connection(patience=CONNECTION_PATIENCE_S)
-            self._spent_s = clock.monotonic() - began
+            await self._fetch_connection(hook)
             # Here, and not in a thread: to mask a secret, Airflow 3.1 asks what belongs to the event loop.
             _ = hook.settings
         except Exception as error:
@@ -350,12 +345,42 @@ class TwilioCallNotifier(BaseNotifier):
         return TwilioCallHook(self.twilio_conn_id)
 
     def _find_connection(self, hook: TwilioCallHook) -> None:
+        from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
         from airflow_provider_twiliocall.notifications.this_process import this_process
 
-        began = clock.monotonic()
-        with this_process().waiting_time.spend() as left:
-            hook.find_connection(patience=min(left, CONNECTION_PATIENCE_S))
-        self._spent_s = clock.monotonic() - began
+        shared = this_process()
+        try:
+            hook.find_connection(patience=0.0)
+        except TwilioConnectionNotFoundError:
+            if self._has_kept_connection(hook):
+                return
+            with shared.patience.spend() as left:
+                hook.find_connection(patience=min(left, CONNECTION_PATIENCE_S))
+        shared.connections.keep(hook)
+
+    async def _fetch_connection(self, hook: TwilioCallHook) -> None:
+        from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
+        from airflow_provider_twiliocall.notifications.this_process import this_process
+
+        try:
+            await hook.fetch_connection()
+        except TwilioConnectionNotFoundError:
+            if self._has_kept_connection(hook):
+                return
+            await hook.fetch_connection(patience=CONNECTION_PATIENCE_S)
+        this_process().connections.keep(hook)
+
+    def _has_kept_connection(self, hook: TwilioCallHook) -> bool:
+        from airflow_provider_twiliocall.notifications.this_process import this_process
+
+        is_kept = this_process().connections.give(hook)
+        if is_kept:
+            self._say(
+                logging.WARNING,
+                "Airflow does not find the connection %r now. The alert uses what Airflow has given before.",
+                self.twilio_conn_id,
+            )
+        return is_kept
 
     def _client(self, hook: TwilioCallHook, account_sid: str | None) -> TwilioClient:
         """Return the client for an account of the connection, None for its own."""
@@ -384,7 +409,7 @@ class TwilioCallNotifier(BaseNotifier):
         from airflow_provider_twiliocall.notifications.this_process import this_process
         from airflow_provider_twiliocall.notifications.threads import in_thread
 
-        end = Deadline(BUDGET_S - self._spent_s)
+        end = Deadline(BUDGET_S)
         failures: list[str] = []
         waiting_time = this_process().waiting_time
         known = context if isinstance(context, Mapping) else {}
@@ -461,7 +486,7 @@ class TwilioCallNotifier(BaseNotifier):
             params,
             cooldown=self.cooldown,
             delivery=self.delivery,
-            seconds=BUDGET_S - self._spent_s - _SLACK_S,
+            seconds=BUDGET_S - _SLACK_S,
             waiting_time=waiting_time,
             record=record,
             after_refusal=after_refusal,

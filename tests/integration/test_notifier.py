@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from airflow.sdk.definitions.deadline import AsyncCallback
 from airflow.sdk.log import mask_secret
 from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
+from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks import twilio_call as hook_module
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
@@ -353,6 +356,74 @@ def test_a_connection_that_is_away_for_a_moment_silences_nobody_in_the_triggerer
 ) -> None:
     asyncio.run(TwilioCallNotifier(to=ANNE).async_notify({}))  # type: ignore[arg-type]
     assert (rung(twilio), away) == ([ANNE], [])
+
+
+def test_a_connection_that_is_away_silences_no_alert_after_the_first_ones_either(
+    twilio: TwilioSimulator, away: list[str], no_time_to_wait: None
+) -> None:
+    notify(ANNE)
+    assert (rung(twilio), away) == ([ANNE], [])
+
+
+@pytest.mark.usefixtures("in_no_time")
+@pytest.mark.parametrize("is_async", [True, False], ids=["triggerer", "worker"])
+def test_a_connection_that_was_found_before_is_used_when_airflow_does_not_find_it(
+    twilio: TwilioSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    is_async: bool,
+) -> None:
+    notify(ANNE)
+    monkeypatch.delenv(VARIABLE)
+    notifier = TwilioCallNotifier(to=BERT)
+    asyncio.run(_awaited(notifier)) if is_async else notifier({})
+    assert sorted(rung(twilio)) == [ANNE, BERT]
+    assert "uses what Airflow has given before" in caplog.text + "".join(capfd.readouterr())
+
+
+@pytest.fixture
+def slow_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow finds the connection after half a minute, by the clock of the package."""
+    monotonic, ahead = clock.monotonic, [0.0]
+    get, aget = TwilioCallHook.get_connection, TwilioCallHook.aget_connection
+
+    def slowly(conn_id: str) -> Any:
+        ahead[0] += 30.0
+        return get(conn_id)
+
+    async def slowly_too(conn_id: str) -> Any:
+        ahead[0] += 30.0
+        return await aget(conn_id)
+
+    monkeypatch.setattr(clock, "monotonic", lambda: monotonic() + ahead[0])
+    monkeypatch.setattr(TwilioCallHook, "get_connection", staticmethod(slowly))
+    monkeypatch.setattr(TwilioCallHook, "aget_connection", staticmethod(slowly_too))
+
+
+def test_a_connection_that_airflow_is_slow_to_find_silences_nobody_when_the_process_ends_then(
+    twilio: TwilioSimulator, slow_connection: None
+) -> None:
+    pid = os.fork()
+    if pid == 0:
+        # As Airflow's child processes end.
+        with contextlib.suppress(BaseException):
+            notify(ANNE)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert rung(twilio) == [ANNE]
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["triggerer", "worker"])
+def test_an_alert_that_waited_for_its_connection_has_the_time_to_give_way(
+    twilio: TwilioSimulator, slow_connection: None, is_async: bool
+) -> None:
+    notify()
+    # The second does not see the first before it has placed its own.
+    twilio.inject(Fault(kind=FaultKind.LIST_LAG, seconds=60, operations=LISTS))
+    notifier = TwilioCallNotifier(to=ANNE)
+    asyncio.run(_awaited(notifier)) if is_async else notifier({})
+    assert [call["status"] == "canceled" for call in twilio.calls] == [False, True]
 
 
 @pytest.mark.usefixtures("in_no_time")
