@@ -15,7 +15,7 @@ NAME = "twilio-alert"
 
 
 def in_thread(work: Callable[[], Result]) -> Future[Result]:
-    """Do something in a daemon thread of its own; those of an executor are waited for when Python exits."""
+    """Do something in a daemon thread of its own: Python waits for the threads of an executor when it exits."""
     return DaemonThreads(1).submit(work)
 
 
@@ -32,7 +32,7 @@ class DaemonThreads:
         self._waiting: deque[tuple[Future[Any], Callable[[], None]]] = deque()
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:
-        """Do something as soon as there is a thread for it."""
+        """Do something as soon as there is a thread for it; at once, in this thread, where the system has no more."""
         future: Future[Result] = Future()
         # The triggerer finds the log that a line belongs to by the context.
         context = contextvars.copy_context()
@@ -43,8 +43,8 @@ class DaemonThreads:
             self._running += 1
         try:
             threading.Thread(target=self._work, name=NAME, daemon=True).start()
-        except RuntimeError as error:  # the system has no more of them
-            self._give_up(future, error)
+        except RuntimeError:  # the system has no more of them
+            self._do_without_another_thread()
         return future
 
     def _work(self) -> None:
@@ -58,16 +58,13 @@ class DaemonThreads:
             if future.set_running_or_notify_cancel():
                 run()
 
-    def _give_up(self, future: Future[Any], error: RuntimeError) -> None:
+    def _do_without_another_thread(self) -> None:
+        """Leave the work to the threads that are there. Without any, do it here: an alert has to ring."""
         with self._lock:
-            self._running -= 1
-            if self._running:
-                # One of the others does it.
+            if self._running > 1:
+                self._running -= 1
                 return
-            left = [each for each, _ in self._waiting]
-            self._waiting.clear()
-        for each in left:
-            each.set_exception(error)
+        self._work()
 
 
 def _settle(future: Future[Result], work: Callable[[], Result]) -> None:

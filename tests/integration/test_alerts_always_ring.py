@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_twiliocall.arguments import call_params as arguments
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
+from airflow_provider_twiliocall.notifications.threads import NAME
 from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotificationError,
     TwilioCallNotifier,
@@ -363,6 +365,23 @@ def test_a_log_that_cannot_be_written_does_not_silence_an_alert(
     monkeypatch.setattr(alert.log, "log", fails, raising=False)
     alert({})
     assert rung(twilio) == [ANNE]
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["triggerer", "worker"])
+def test_a_system_without_more_threads_does_not_silence_an_alert(
+    twilio: TwilioSimulator, monkeypatch: pytest.MonkeyPatch, is_async: bool
+) -> None:
+    start = threading.Thread.start
+
+    def start_others(thread: threading.Thread) -> None:
+        if thread.name == NAME:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_others)
+    alert = TwilioCallNotifier(to=[ANNE, BERT], cooldown=None)
+    asyncio.run(alert.async_notify({})) if is_async else alert({})  # type: ignore[arg-type]
+    assert sorted(rung(twilio)) == [ANNE, BERT]
 
 
 def _dag(native: bool, **options: Any) -> DAG:

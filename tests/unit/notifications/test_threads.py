@@ -63,10 +63,24 @@ def test_what_was_canceled_before_its_turn_is_not_done() -> None:
     assert done == ["third"]
 
 
-def test_when_the_system_has_no_more_threads_it_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_the_system_has_no_more_threads_the_work_is_done_in_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(threading, "Thread", NoMoreThreads)
-    with pytest.raises(RuntimeError, match="can't start new thread"):
-        in_thread(lambda: 7).result(LIMIT_S)
+    assert in_thread(threading.get_ident).result(LIMIT_S) == threading.get_ident()
+
+
+def test_when_the_system_has_no_more_threads_those_that_are_there_do_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go_on = threading.Event()
+    threads = DaemonThreads(2)
+    first = threads.submit(lambda: go_on.wait(LIMIT_S) and threading.get_ident())
+    monkeypatch.setattr(threading, "Thread", NoMoreThreads)
+    second = threads.submit(threading.get_ident)
+    assert not second.done()
+    go_on.set()
+    assert second.result(LIMIT_S) == first.result(LIMIT_S) != threading.get_ident()
 
 
 def test_a_process_ends_without_waiting_for_them() -> None:
