@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.notifications.threads import in_thread
+from airflow_provider_twiliocall.twilio.time_limit import time_limit
 
 Result = TypeVar("Result")
 
@@ -33,13 +34,16 @@ class Deadline:
     def bound(self, work: Callable[[], Result], *, most: float) -> Result:
         """Do something in a thread, and do not wait for it longer than that, nor than the deadline.
 
-        A socket's own timeouts do not do this: they start again with every byte, and know nothing of a name server.
+        Its requests to Twilio end then too. That alone would not do: a socket's timeout starts again with every byte,
+        and knows nothing of a name server.
 
         :param most: seconds
         :raises OutOfTimeError: when it was not done by then
         """
         seconds = min(most, self.left)
+        with time_limit(seconds):
+            done = in_thread(work)
         try:
-            return in_thread(work).result(timeout=seconds)
+            return done.result(timeout=seconds)
         except FutureTimeoutError:
             raise OutOfTimeError(f"no answer within {seconds:.1f} s") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
@@ -21,7 +22,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, MaxRetryError, ProxyError
 from urllib3.exceptions import InvalidHeader as UnreadableHeader
 from urllib3.response import BaseHTTPResponse
-from urllib3.util import Retry
+from urllib3.util import Retry, Timeout
 
 from airflow_provider_twiliocall.twilio.errors import (
     NEVER_PROCESSED_CODES,
@@ -33,6 +34,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_numbers_in
+from airflow_provider_twiliocall.twilio.time_limit import seconds_left
 
 # A polite server may ask for a pause of hours; a caller that waits has a deadline of its own.
 LONGEST_PAUSE_S = 30.0
@@ -41,12 +43,15 @@ LONGEST_PAUSE_S = 30.0
 class _CappedRetry(Retry):
     """A Retry that honours Retry-After up to a bound, also on urllib3 releases without ``retry_after_max``."""
 
+    def increment(self, *args: Any, **kwargs: Any) -> Any:
+        return super(_CappedRetry, self if seconds_left() else self.new(total=0)).increment(*args, **kwargs)
+
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         try:
             pause = super().get_retry_after(response)
         except InvalidHeader:
             return None
-        return None if pause is None else min(pause, LONGEST_PAUSE_S)
+        return None if pause is None else min(pause, LONGEST_PAUSE_S, seconds_left())
 
 
 # Whether this thread is sending a request of ours.
@@ -100,6 +105,9 @@ WRITE_RETRY = _CappedRetry(
 SINGLE_TRY = _CappedRetry(total=0, read=False)
 
 
+# urllib3 knows no time limit of 0.
+_SHORTEST_S = 0.001
+
 # Threads that share a client: urllib3 closes connections beyond ten, as delivered, and logs each at WARNING.
 _MOST_CONNECTIONS = 64
 
@@ -117,6 +125,9 @@ class RetryByMethod(BaseAdapter):
     ) -> requests.Response:
         """Send by the rule for the request's method."""
         adapter = self._reads if request.method == "GET" else self._writes
+        if (left := seconds_left()) < math.inf:
+            connect, read = kwargs["timeout"]
+            kwargs["timeout"] = Timeout(connect=connect, read=read, total=max(_SHORTEST_S, left))
         token = _sends_ours.set(True)
         try:
             return adapter.send(request, **kwargs)

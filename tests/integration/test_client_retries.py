@@ -9,6 +9,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
@@ -33,6 +34,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from airflow_provider_twiliocall.twilio.time_limit import time_limit
 from airflow_provider_twiliocall.twilio.transport import READ_RETRY, WRITE_RETRY, RetryByMethod
 from tests.integration.scripted_server import (
     CLOSE_AFTER_READING,
@@ -689,3 +691,33 @@ def test_suspended_account_is_rejected_with_advice(serve: Serve, connect: Connec
     server = serve(answer(403, SUSPENDED))
     with pytest.raises(TwilioRejectedError, match="suspended or closed"):
         connect(server.url).create_call(CALL)
+
+
+# A time limit
+
+
+@pytest.mark.parametrize("no_answer", [SILENCE, answer(503, {}, headers={"Retry-After": "30"})])
+def test_a_read_ends_when_nobody_waits_for_it_any_more(
+    serve: Serve, connect: Connect, no_answer: Answer
+) -> None:
+    server = serve(*[no_answer] * 5)
+    started = time.monotonic()
+    with time_limit(0.2), pytest.raises(TwilioUnreachableError):
+        connect(server.url, read_timeout=20.0).get_call(SID)
+    assert time.monotonic() - started < 15
+
+
+def test_a_create_that_nobody_waits_for_any_more_is_ambiguous_and_is_not_sent_again(
+    serve: Serve, connect: Connect
+) -> None:
+    server = serve(SILENCE, CREATED)
+    with time_limit(0.2), pytest.raises(TwilioAmbiguousError):
+        connect(server.url, read_timeout=20.0).create_call(CALL)
+    assert len(server.requests) == 1
+
+
+def test_after_the_time_limit_requests_take_what_they_need(serve: Serve, connect: Connect) -> None:
+    server = serve(FOUND)
+    with time_limit(0.0):
+        pass
+    assert connect(server.url).get_call(SID).sid == SID

@@ -27,6 +27,7 @@ from airflow_provider_twiliocall.hooks import twilio_call as hook_module
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.notifications import alert, cooldown, twilio_call
 from airflow_provider_twiliocall.notifications.cooldown import Cooldown
+from airflow_provider_twiliocall.notifications.deadline import Deadline
 from airflow_provider_twiliocall.notifications.this_process import (
     MOST_ALERTS_AT_ONCE,
     WAITING_S,
@@ -650,6 +651,30 @@ def test_a_hundred_alerts_in_the_event_loop_need_few_threads_and_all_ring(
 
     assert sorted(rung(twilio)) == numbers
     assert max(seen) <= 2 * MOST_ALERTS_AT_ONCE
+
+
+def test_threads_stay_few_where_twilio_is_slow_to_answer(
+    twilio: TwilioSimulator, monkeypatch: pytest.MonkeyPatch, short_budget: float
+) -> None:
+    this_process().threads = DaemonThreads(4)
+    twilio.inject(Fault(kind=FaultKind.DELAY, seconds=30.0, times=None))
+    seen: list[int] = []
+    bound = Deadline.bound
+
+    def counted(self: Deadline, work: Any, *, most: float) -> Any:
+        seen.append(len(alert_threads()))
+        return bound(self, work, most=most)
+
+    monkeypatch.setattr(Deadline, "bound", counted)
+
+    async def all_at_once() -> None:
+        alerts = (TwilioCallNotifier(to=f"+1555124{number:04}").async_notify({}) for number in range(12))
+        await asyncio.gather(*alerts, return_exceptions=True)
+
+    asyncio.run(all_at_once())
+
+    # One for each alert, one for its request, and one for a request that is just ending.
+    assert max(seen) <= 3 * 4
 
 
 def test_waiting_for_a_thread_is_not_counted_among_the_seconds_of_an_alert(
