@@ -70,17 +70,13 @@ class Ending:
 def end_call(twilio: CallApi, call_sid: str, how: HowToEnd) -> Ending:
     """End a call: with ``cancel`` unless somebody is already on the line, with ``hang_up`` in any state."""
     try:
-        call = twilio.update_call(call_sid, status=CallStatus.CANCELED)
-        if call.status.is_terminal:
-            return Ending(call, by_us=True)
+        ending = _cancel(twilio, call_sid)
     except TwilioRejectedError as error:
         if error.code != CALL_IS_OVER:
             raise
-        call = _as_it_stands(twilio, call_sid, may_be=_TOO_LATE_TO_CANCEL)
-        if call.status.is_terminal:
-            return Ending(call, by_us=False)
-    if how == "cancel":
-        return Ending(call, by_us=False)
+        ending = Ending(_as_it_stands(twilio, call_sid, may_be=_TOO_LATE_TO_CANCEL), by_us=False)
+    if how == "cancel" or ending.call.status.is_terminal:
+        return ending
     try:
         return Ending(twilio.update_call(call_sid, status=CallStatus.COMPLETED), by_us=True)
     except TwilioRejectedError as error:
@@ -107,6 +103,23 @@ def cancel_queued_call(twilio: CallApi, call: Call) -> Ending:
         if error.code != CALL_IS_OVER:
             raise
         return Ending(_as_it_stands(twilio, call.sid, may_be=_TOO_LATE_TO_CANCEL), by_us=False)
+
+
+def _cancel(twilio: CallApi, call_sid: str) -> Ending:
+    """Cancel a call, and see what came of it: Twilio may agree, and answer with the call as it was a moment ago.
+
+    :raises TwilioAmbiguousError: Twilio has agreed, and does not show yet what came of it
+    """
+    call = twilio.update_call(call_sid, status=CallStatus.CANCELED)
+    if call.status in _TOO_LATE_TO_CANCEL:
+        return Ending(call, by_us=call.status.is_terminal)
+    try:
+        call = _as_it_stands(twilio, call_sid, may_be=_TOO_LATE_TO_CANCEL)
+    except TwilioError as error:
+        raise TwilioAmbiguousError(
+            f"Twilio has agreed to end call {call_sid}, and what came of that cannot be seen: {error}"
+        ) from error
+    return Ending(call, by_us=call.status is CallStatus.CANCELED)
 
 
 def _as_it_stands(twilio: CallApi, call_sid: str, *, may_be: Collection[CallStatus]) -> Call:

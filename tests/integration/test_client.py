@@ -18,6 +18,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
     TwilioNotFoundError,
     TwilioRejectedError,
+    TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.support.virtual_time import VirtualTime
@@ -212,6 +213,34 @@ def test_a_stale_answer_about_a_call_that_is_over_is_asked_for_again(
     client.update_call(call.sid, status="completed")
     twilio_simulator.inject(Fault(kind="stale"))
     assert getattr(client, how)(call.sid).status is CallStatus.COMPLETED
+
+
+def test_a_call_that_ends_between_the_two_steps_of_a_hang_up_and_is_shown_as_going_on_is_not_believed(
+    client: TwilioClient, twilio_simulator: TwilioSimulator, clock: VirtualTime
+) -> None:
+    call = client.create_call(params(twilio_simulator, TALKS_LONG))
+    twilio_simulator.wait_for(call.sid, "in-progress")
+    twilio_simulator.inject(Fault(kind="status", status=400, code=21220, operations={"update"}, times=None))
+    with pytest.raises(TwilioUnreachableError, match="as in-progress, which it cannot be any more"):
+        client.hang_up(call.sid)
+
+
+@pytest.mark.parametrize("shown", ["queued", "ringing"])
+@pytest.mark.parametrize("how", ["hang_up", "cancel_call"])
+def test_an_answer_that_shows_a_call_as_it_was_before_its_cancellation_is_not_believed(
+    client: TwilioClient, twilio_simulator: TwilioSimulator, how: str, shown: str
+) -> None:
+    call = client.create_call(params(twilio_simulator, QUEUES_FOREVER))
+    client.update_call(call.sid, status="canceled")
+    twilio_simulator.inject(
+        Fault(
+            kind="html",
+            status=200,
+            body=json.dumps({"sid": call.sid, "status": shown}),
+            operations={"update"},
+        )
+    )
+    assert getattr(client, how)(call.sid).status is CallStatus.CANCELED
 
 
 def test_call_that_ends_between_the_two_steps_of_a_hang_up_is_no_error(

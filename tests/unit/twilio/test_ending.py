@@ -52,6 +52,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
         ("cancel", [IS_OVER, "completed"], ["canceled", "look"], ("completed", False)),
         ("hang_up", [IS_OVER, "busy"], ["canceled", "look"], ("busy", False)),
         ("hang_up", ["in-progress", "completed"], ["canceled", "completed"], ("completed", True)),
+        # Twilio has taken the wish, and answers with the call as it was before.
+        ("cancel", ["queued", "canceled"], ["canceled", "look"], ("canceled", True)),
+        ("cancel", ["ringing", "in-progress"], ["canceled", "look"], ("in-progress", False)),
+        ("cancel", ["ringing", "completed"], ["canceled", "look"], ("completed", False)),
+        ("hang_up", ["queued", "canceled"], ["canceled", "look"], ("canceled", True)),
+        (
+            "hang_up",
+            ["ringing", "in-progress", "completed"],
+            ["canceled", "look", "completed"],
+            ("completed", True),
+        ),
         (
             "hang_up",
             [IS_OVER, "in-progress", "completed"],
@@ -73,6 +84,22 @@ def test_a_wish_asks_no_more_than_it_needs_and_knows_whose_end_it_was(
     ending = end_call(client, SID, how)  # type: ignore[arg-type]
     assert (ending.call.status.value, ending.by_us) == expected
     assert client.asked == asked
+
+
+@pytest.mark.parametrize("look", ["queued", AWAY, TwilioNotFoundError("fresh", code=20404)], ids=str)
+@pytest.mark.parametrize("how", ["cancel", "hang_up"])
+def test_what_twilio_has_taken_and_does_not_show_yet_is_asked_again_and_was_us(
+    how: HowToEnd, look: str | TwilioError
+) -> None:
+    client = ScriptedTwilio("queued", look, IS_OVER, "canceled")
+    ending = retry_until(lambda: end_call(client, SID, how), SID, how=how, until=60)  # type: ignore[arg-type]
+    assert ending == Ending(call("canceled"), by_us=True)
+
+
+def test_what_twilio_has_taken_and_never_shows_stays_open() -> None:
+    client = ScriptedTwilio("queued")
+    with pytest.raises(TwilioAmbiguousError, match=f"Twilio has agreed to end call {SID}"):
+        retry_until(lambda: end_call(client, SID, "cancel"), SID, until=60)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("answers", [[REFUSED], ["in-progress", REFUSED]])
