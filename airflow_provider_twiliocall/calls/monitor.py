@@ -108,6 +108,11 @@ class CallFollower:
         # Asked for by on_kill, and perhaps carried out though no answer said so.
         self._may_be_ended = False
 
+    @property
+    def account_sid(self) -> str | None:
+        """The account that is asked for the call, where it is not the connection's."""
+        return self._hook.account_sid
+
     # Waiting ----------------------------------------------------------------------------------------------
 
     def wait(
@@ -334,8 +339,9 @@ class CallFollower:
     def _end_briefly(self, how: HowToEnd) -> Ending | Exception:
         """End the call, and return what came of it within :data:`ON_KILL_S`.
 
-        In a thread: a socket's time limits begin again with every byte, hold for each of a host's addresses, and know
-        nothing of a name server. An exception that escaped from a signal handler would surface anywhere.
+        In a thread, where one can be had: a socket's time limits begin again with every byte, hold for each of a host's
+        addresses, and know nothing of a name server. An exception that escaped from a signal handler would surface
+        anywhere.
         """
         came_of_it: list[Ending | Exception] = []
 
@@ -349,8 +355,14 @@ class CallFollower:
                 came_of_it.append(error)
 
         thread = threading.Thread(target=end, name="twilio-on-kill", daemon=True)
-        thread.start()
-        thread.join(ON_KILL_S)
+        try:
+            thread.start()
+        except Exception as error:
+            # "can't start new thread": the client's own time limits have to do.
+            logger.warning("Call %s is ended without a thread of its own: %s", self.call_sid, error)
+            end()
+        else:
+            thread.join(ON_KILL_S)
         return came_of_it[0] if came_of_it else TimeoutError(f"no answer within {ON_KILL_S:g} s")
 
     def stop(self) -> None:

@@ -44,6 +44,7 @@ LATE_S = 120
 
 # What Airflow leaves a task between the signal and SIGKILL.
 GRACE_S = 5
+LEFT_FOR_THE_JOURNAL_S = 1
 
 ENDED = [
     pytest.param("cancel", QUEUED, "canceled", id="cancel-queued"),
@@ -253,10 +254,8 @@ def test_in_a_signal_handler_no_request_is_repeated(monkeypatch: pytest.MonkeyPa
         assert [request.method for request in server.requests] == ["POST", "GET"]
 
 
-def test_a_signal_handler_does_not_wait_for_an_answer_that_trickles_in(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    is_whole = threading.Event()
+def trickling(is_whole: threading.Event) -> Answer:
+    """An answer that takes 20 s, and is never silent for long."""
 
     def trickle(wire: socket.socket, stopped: threading.Event) -> None:
         wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
@@ -266,15 +265,48 @@ def test_a_signal_handler_does_not_wait_for_an_answer_that_trickles_in(
                 return
         is_whole.set()
 
+    return Answer(trickle)
+
+
+def test_a_signal_handler_does_not_wait_for_an_answer_that_trickles_in(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_whole = threading.Event()
     monkeypatch.setattr(following_module, "ON_KILL_S", 0.5)
-    with ScriptedServer(Answer(trickle)) as server:
+    with ScriptedServer(trickling(is_whole)) as server:
         following(server.url, monkeypatch).on_kill()
         assert not is_whole.is_set()
     assert "could not be ended yet: no answer within 0.5 s" in caplog.text
 
 
-def test_a_signal_handler_leaves_the_journal_some_of_airflows_five_seconds() -> None:
-    assert following_module.ON_KILL_S <= GRACE_S - 2
+def test_a_signal_handler_leaves_the_journal_some_of_airflows_five_seconds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ScriptedServer(trickling(threading.Event())) as server:
+        ringing = following(server.url, monkeypatch)
+        began = time.monotonic()
+        ringing.on_kill()
+        assert time.monotonic() - began < GRACE_S - LEFT_FOR_THE_JOURNAL_S
+    assert "could not be ended yet" in caplog.text
+
+
+def test_a_signal_handler_that_gets_no_thread_ends_the_call_without_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = threading.Thread.start
+
+    def start_none_of_ours(thread: threading.Thread) -> None:
+        if thread.name == "twilio-on-kill":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_none_of_ours)
+    caplog.set_level("INFO")
+    ended = answer(200, {"sid": "CA" + "1" * 32, "status": "canceled"})
+    with ScriptedServer(ended) as server:
+        following(server.url, monkeypatch).on_kill()
+        assert [request.method for request in server.requests] == ["POST"]
+    assert "was ended by this task, and is canceled" in caplog.text
 
 
 @pytest.mark.usefixtures("uninterrupted")
