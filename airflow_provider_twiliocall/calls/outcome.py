@@ -107,7 +107,8 @@ def judge_with_reasons(
     notifications: list[dict[str, Any]] = []
     if call.status is CallStatus.FAILED:
         try:
-            notifications = list(hook.client.notifications(call.sid))
+            # Of the account whose call it is: an earlier try may have placed it with another one.
+            notifications = list(hook.for_account(call.account_sid).client.notifications(call.sid))
         except (TwilioError, TwilioConnectionError, TwilioConnectionNotFoundError) as error:
             logger.warning("Call %s failed, and Twilio could not be asked why: %s", call.sid, error)
     return judge(call, accept_answered_by=accept_answered_by, notifications=notifications)

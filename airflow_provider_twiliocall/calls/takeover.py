@@ -50,7 +50,9 @@ class Takeover:
     """An earlier try's call, and what this try does about it.
 
     Nothing of this try's own arguments is needed to follow that call or to end it. They tell, where they can be used,
-    whether the task still means the same person, and how to look for a call whose SID was not learned.
+    whether the task still means the same person, and how to look for a call whose SID was not learned. Where they
+    cannot, ``account_sid`` may be what is wrong: then the earlier call's account is asked for, with the same
+    credentials, and Twilio says whether they may see it.
 
     :param earlier: what the journal has of it; some request that may have placed a call
     :param placement: of the call that this try asks for; None where its arguments cannot be used
@@ -73,6 +75,9 @@ class Takeover:
         self.call_sid: str | None = None
         # Whether the earlier call is left to itself, and its phone may ring.
         self.may_ring = False
+        self._own_hook = self.hook
+        if self.placement is None:
+            self.hook = self.hook.for_account(self.earlier.account_sid)
 
     @property
     def subject(self) -> str:
@@ -134,7 +139,7 @@ class Takeover:
 
     @cached_property
     def _account(self) -> str:
-        named = self.placement.params.account_sid if self.placement else None
+        named = self.placement.params.account_sid if self.placement else self.earlier.account_sid
         return named or self.hook.client.account_sid
 
     def _is_to_be_left_alone(self) -> bool:
@@ -246,26 +251,41 @@ class Takeover:
         if self.when_killed == "leave":
             return
         if not self.earlier.is_of_account(self._account):
-            logger.warning(
-                "%s cannot be ended and may still ring: it was placed with account %s, and this try speaks for %s.",
-                self.subject,
-                self.earlier.account_sid,
-                self._account,
-            )
+            self._warn_of_another_account()
             return
         try:
             if call_sid := self.earlier.call_sid or self._unconfirmed_of_earlier_run():
                 ending = self._end(call_sid)
                 logger.info("The run before: %s", ending)
                 self.may_ring = not ending.call.status.is_terminal
-        except (TwilioNotFoundError, _CallForgottenError) as error:
+        except (TwilioError, _CallForgottenError) as error:
+            self._could_not_be_ended(error)
+
+    def _could_not_be_ended(self, error: TwilioError | _CallForgottenError) -> None:
+        is_hidden = isinstance(error, (TwilioNotFoundError, _CallForgottenError))
+        if (is_hidden or isinstance(error, TwilioRejectedError)) and self._is_of_another_account:
+            self._warn_of_another_account(error)
+        elif is_hidden:
             logger.warning("%s is not there any more: %s", self.subject, error)
             self.may_ring = False
-        except TwilioError as error:
+        else:
             raise TwilioCallNotPlacedError(
                 f"{self.subject} may still ring and could not be ended ({error}), so no other was placed. A retry "
                 "tries again"
             ) from None
+
+    @property
+    def _is_of_another_account(self) -> bool:
+        return not self.earlier.is_of_account(self._own_hook.client.account_sid)
+
+    def _warn_of_another_account(self, error: Exception | None = None) -> None:
+        logger.warning(
+            "%s cannot be ended and may still ring: it was placed with account %s, and this try speaks for %s.%s",
+            self.subject,
+            self.earlier.account_sid,
+            self._own_hook.client.account_sid if error else self._account,
+            f" {error}" if error else "",
+        )
 
     def _unconfirmed_of_earlier_run(self) -> str | None:
         if self.placement is None:

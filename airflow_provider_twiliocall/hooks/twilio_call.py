@@ -112,6 +112,20 @@ class TwilioCallHook(BaseHook):
             self.log.warning("The connection %r %s.", self.twilio_conn_id, warning)
         return settings
 
+    def for_account(self, account_sid: str | None) -> TwilioCallHook:
+        """Return a hook with the same credentials that asks for the calls of this account; None for that of this one.
+
+        The connection is not fetched for it, and not once more where it was.
+        """
+        own = self.account_sid or (self.settings.account_sid if self.is_ready else None)
+        if account_sid in (None, own):
+            return self
+        other = TwilioCallHook(self.twilio_conn_id, account_sid=account_sid)
+        other.__dict__ |= {
+            name: self.__dict__[name] for name in ("connection", "settings") if name in self.__dict__
+        }
+        return other
+
     @property
     def is_ready(self) -> bool:
         """Whether the connection was fetched, so that a new client needs nothing of Airflow."""

@@ -358,6 +358,10 @@ class CallJournal:
         """Return until when this run's call may stay in Twilio's queue, as far as it is known without asking."""
         return self._entry.queue_deadline if self._entry and self._entry.call_sid == call_sid else None
 
+    def account_sid_of(self, call_sid: str) -> str | None:
+        """Return the account that this run's call was placed with, as far as it is known without asking."""
+        return self._entry.account_sid if self._entry and self._entry.call_sid == call_sid else None
+
     def has_taken_back(self, call: Call) -> bool:
         """Say whether this run's call, of which this is how it ended, was canceled as its time in the queue was up.
 

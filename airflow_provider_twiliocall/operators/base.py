@@ -112,9 +112,16 @@ class CallOperator(WaitingOperator):
         return self._ring(context, CallJournal.of(context))
 
     def resume(
-        self, context: Context, event: dict[str, Any] | None = None, journal: dict[str, Any] | None = None
+        self,
+        context: Context,
+        event: dict[str, Any] | None = None,
+        journal: dict[str, Any] | None = None,
+        account_sid: str | None = None,
     ) -> Any:
-        """Go on after the trigger that waited for a call has fired."""
+        """Go on after the trigger that waited for a call has fired.
+
+        :param account_sid: whose call it is, where that is not what the arguments say
+        """
         from airflow_provider_twiliocall.calls.monitor import no_redial_of
         from airflow_provider_twiliocall.calls.watch import WaitResult
         from airflow_provider_twiliocall.journal.call_journal import CallJournal
@@ -126,7 +133,8 @@ class CallOperator(WaitingOperator):
 
         def go_on() -> str:
             with no_redial_of(self._call_sid or "(the trigger's event does not say which)", opened):
-                return self._follow(context, event["call_sid"], opened).conclude(WaitResult.from_event(event))
+                follower = self._follow(context, event["call_sid"], opened, account_sid=account_sid)
+                return follower.conclude(WaitResult.from_event(event))
 
         return self._by_the_clock(context, opened, partial(self._see_through, context, opened, go_on))
 

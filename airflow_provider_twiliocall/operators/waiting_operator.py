@@ -80,7 +80,9 @@ class WaitingOperator(RendersText, BaseOperator):
         if self._follower is not None:
             self._follower.on_kill()
 
-    def _follow(self, context: Context, call_sid: str, journal: CallJournal) -> CallFollower:
+    def _follow(
+        self, context: Context, call_sid: str, journal: CallJournal, *, account_sid: str | None = None
+    ) -> CallFollower:
         from airflow_provider_twiliocall.calls.monitor import CallFollower
 
         def tell(call: Call) -> None:
@@ -88,7 +90,8 @@ class WaitingOperator(RendersText, BaseOperator):
             self._push(context, call=call.to_dict())
 
         self._follower = CallFollower(
-            self.hook,
+            # An earlier try's call may be one of another account than today's arguments say.
+            self.hook.for_account(account_sid or journal.account_sid_of(call_sid)),
             call_sid,
             journal,
             when_killed=self.when_killed,
@@ -137,7 +140,11 @@ class WaitingOperator(RendersText, BaseOperator):
 
         self._let_go(follower)
         ends = min(moment for moment in (wait.deadline, wait.timeout_at) if moment)
-        carried = journal.to_carry()
+        account_sid = follower.account_sid
+        kept = {
+            "journal": journal.to_carry(),
+            "account_sid": None if account_sid == given(self.account_sid) else account_sid,
+        }
         self.defer(
             trigger=TwilioCallTrigger(
                 self.twilio_conn_id,
@@ -148,10 +155,10 @@ class WaitingOperator(RendersText, BaseOperator):
                 queue_deadline=wait.queue_deadline,
                 timeout_at=wait.timeout_at,
                 awaits=wait.awaits,
-                account_sid=given(self.account_sid),
+                account_sid=account_sid,
             ),
             method_name="resume",
-            kwargs={"journal": carried} if carried else None,
+            kwargs={name: value for name, value in kept.items() if value} or None,
             timeout=timedelta(seconds=max(0.0, ends - clock.time()) + DEFERRAL_SLACK_S),
         )
 

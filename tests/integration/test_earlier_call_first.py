@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_provider_twiliocall.exceptions import (
+    AirflowTaskTimeout,
     TwilioCallAbandonedError,
     TwilioCallEndedForGoodError,
     TwilioCallFateUnknownError,
@@ -20,13 +21,16 @@ from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.pauses import PausingRun
 from tests.integration.ring_task import (
+    FAILS,
     SOMEBODY,
     STAYS_QUEUED,
     VARIABLE,
     changed,
+    defer,
     on,
     operations,
     posts,
+    resume,
     statuses,
     waiting,
 )
@@ -43,6 +47,7 @@ WRONG: list[dict[str, Any]] = [
     {"timeout": 3600},
     {"from_": "MyCompany"},
     {"call_window": {**A_WINDOW, "timezone": "Mars/Base"}},
+    {"account_sid": "AC123"},
 ]
 TO_NOBODY = {"to": "nobody"}
 RINGS = {"outcome": "human", "ring": 50}
@@ -199,7 +204,42 @@ def test_a_clear_ends_the_call_before_also_where_the_new_arguments_are_refused(
     assert statuses(twilio_simulator) == [status]
 
 
+@pytest.mark.parametrize("wrong", WRONG, ids=names)
+def test_a_clear_ends_the_call_before_whatever_the_arguments_have_become(
+    twilio_simulator: TwilioSimulator, store: StateStore, wrong: dict[str, Any]
+) -> None:
+    dial_and_vanish(store, STAYS_QUEUED)
+    with pytest.raises(TwilioCallRefusedError, match="Nothing was dialled"):
+        retry(store, wrong, max_tries=CLEARED)
+    assert statuses(twilio_simulator) == ["canceled"]
+
+
 # Within one try
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=names)
+def test_a_deferred_retry_watches_and_ends_the_call_of_its_own_account(
+    twilio_simulator: TwilioSimulator, store: StateStore, wrong: dict[str, Any]
+) -> None:
+    dial_and_vanish(store, STAYS_QUEUED, queue_timeout=3600)
+    ti = RecordingTaskInstance(max_tries=FIRST_RUN)
+    task = rendering(STAYS_QUEUED, rendered=wrong, deferrable=True)
+    deferred = defer(task, ti, store)
+    twilio_simulator.skip(LONG_ENOUGH_S)
+    event = {"call_sid": deferred.trigger.call_sid, "end": "timed_out", "call": None, "problem": "queued"}
+    assert deferred.trigger.account_sid in (None, twilio_simulator.account_sid)
+    with pytest.raises(AirflowTaskTimeout, match="was ended by this task, and is canceled"):
+        resume(rendering(STAYS_QUEUED, rendered=wrong, deferrable=True), deferred, event, ti, store)
+    assert statuses(twilio_simulator) == ["canceled"]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=names)
+def test_why_a_call_failed_is_asked_of_its_own_account(
+    twilio_simulator: TwilioSimulator, store: StateStore, wrong: dict[str, Any]
+) -> None:
+    dial_and_vanish(store, FAILS)
+    with pytest.raises(AirflowException, match=r"failed: [1-9]\d+ "):
+        retry(store, wrong)
 
 
 def test_a_deferred_call_is_followed_though_its_trigger_failed_and_the_arguments_are_wrong(
@@ -322,6 +362,35 @@ def test_a_connection_switched_to_another_account_does_not_ring_twice(
     with pytest.raises(TwilioCallFateUnknownError, match=f"Call {sid} of an earlier try was placed with"):
         run(store)
     assert operations(twilio_simulator) == asked
+
+
+def test_nor_where_the_arguments_cannot_be_used_and_twilio_refuses_to_show_the_call(
+    twilio_simulator: TwilioSimulator, store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twilio_simulator.script(SOMEBODY, RINGS)
+    sid = dial_and_vanish(store)
+    switch_accounts(twilio_simulator, monkeypatch)
+    twilio_simulator.inject(on("get", kind="status", status=401, code=20003, times=None))
+    with pytest.raises(TwilioCallFateUnknownError, match=f"call {sid}, and Twilio refuses to say"):
+        retry(store, TO_NOBODY)
+    assert twilio_simulator.account_sid in twilio_simulator.requests[-1].path
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, 20003), (404, 20404)])
+def test_a_clear_says_that_a_call_may_ring_where_twilio_refuses_to_show_it(
+    twilio_simulator: TwilioSimulator,
+    store: StateStore,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: VirtualTime,
+    status: int,
+    code: int,
+) -> None:
+    dial_and_vanish(store, STAYS_QUEUED)
+    clock.sleep(3600)
+    switch_accounts(twilio_simulator, monkeypatch)
+    twilio_simulator.inject(on("update", kind="status", status=status, code=code, times=None))
+    with pytest.raises(TwilioCallRefusedError, match="is left alone and may still ring"):
+        retry(store, TO_NOBODY, max_tries=CLEARED)
 
 
 def test_it_does_where_two_rings_are_better_than_none(

@@ -30,6 +30,9 @@ class ScriptedTwilio:
         self.asked: list[str] = []
         self.client = self.watcher = self
 
+    def for_account(self, account_sid: str | None) -> ScriptedTwilio:
+        return self
+
     def client_with(self, **limits: float) -> ScriptedTwilio:
         return self
 

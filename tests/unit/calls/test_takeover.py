@@ -15,7 +15,7 @@ from airflow_provider_twiliocall.exceptions import (
 )
 from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal
 from airflow_provider_twiliocall.twilio.call import Call
-from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioNotFoundError
+from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioNotFoundError, TwilioRejectedError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.support.task_context import StateStore
 from tests.support.turned_clock import TurnedClock
@@ -37,6 +37,11 @@ class AccountTwilio(ScriptedTwilio):
     def __init__(self, *answers: str | Call | TwilioError, account_sid: str = ACCOUNT) -> None:
         super().__init__(*answers)
         self.account_sid = account_sid
+        self.asked_for: str | None = None
+
+    def for_account(self, account_sid: str | None) -> AccountTwilio:
+        self.asked_for = account_sid
+        return self
 
 
 @pytest.fixture(autouse=True)
@@ -95,20 +100,29 @@ def test_a_call_between_two_others_is_left_alone(store: StateStore, params: Crea
     assert (taken.may_ring, twilio.asked) == (True, [])
 
 
-@pytest.mark.parametrize(
-    "params",
-    [PARAMS, FROM_ANOTHER, None],
-    ids=["same arguments", "another number of ours", "arguments that cannot be used"],
-)
-def test_a_call_of_another_account_is_not_dialled_again(
-    store: StateStore, params: CreateCallParams | None
-) -> None:
+@pytest.mark.parametrize("params", [PARAMS, FROM_ANOTHER], ids=["same arguments", "another number of ours"])
+def test_a_call_of_another_account_is_not_dialled_again(store: StateStore, params: CreateCallParams) -> None:
     twilio = AccountTwilio(UNKNOWN, account_sid=ANOTHER_ACCOUNT)
     with pytest.raises(TwilioCallFateUnknownError) as failed:
         taking_over(twilio, store, params).take_over()
     assert f"Call {SID} of an earlier try was placed with account {ACCOUNT}." in str(failed.value)
     assert f"This try speaks for account {ANOTHER_ACCOUNT}" in str(failed.value)
     assert twilio.asked == []
+
+
+def test_where_the_account_may_be_what_is_wrong_twilio_says_whether_the_call_can_be_seen(
+    store: StateStore,
+) -> None:
+    twilio = AccountTwilio("ringing", account_sid=ANOTHER_ACCOUNT)
+    assert taking_over(twilio, store, None).take_over() == Placed(SID, call("ringing"))
+    assert twilio.asked_for == ACCOUNT
+
+
+def test_it_is_not_dialled_again_where_twilio_refuses(store: StateStore) -> None:
+    refused = TwilioRejectedError("no", http_status=401, code=20003)
+    twilio = AccountTwilio(refused, account_sid=ANOTHER_ACCOUNT)
+    with pytest.raises(TwilioCallFateUnknownError, match=f"call {SID}, and Twilio refuses to say"):
+        taking_over(twilio, store, None).take_over()
 
 
 def test_a_call_of_another_account_is_dialled_again_where_two_rings_are_better_than_none(
