@@ -9,19 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.call import Call
 
-try:
-    from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError, TaskDeferralTimeout
-except ImportError:  # Airflow 3.1
-    from airflow.exceptions import (  # type: ignore[no-redef]
-        AirflowTaskTimeout,
-        TaskDeferralError,
-        TaskDeferralTimeout,
-    )
-
 __all__ = [
-    "AirflowTaskTimeout",
-    "TaskDeferralError",
-    "TaskDeferralTimeout",
     "TwilioCallAbandonedError",
     "TwilioCallEndedForGoodError",
     "TwilioCallFateUnknownError",

@@ -22,8 +22,8 @@ from airflow_provider_twiliocall.calls.watch import (
     deadline_of_call,
     queue_deadline_of_call,
 )
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
-    AirflowTaskTimeout,
     TwilioCallAbandonedError,
     TwilioCallEndedForGoodError,
     TwilioCallFateUnknownError,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.calls.recovery import Delivery, LostCall
 from airflow_provider_twiliocall.calls.watch import queue_deadline_of_call
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
-    AirflowTaskTimeout,
     TwilioCallAbandonedError,
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,

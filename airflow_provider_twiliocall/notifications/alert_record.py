@@ -26,6 +26,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.compat import comms_for_threads
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class AlertRecord:
     @classmethod
     def for_callback(cls, context: Mapping[str, Any]) -> AlertRecord:
         """Return the record for a callback that Airflow runs in a worker, a DAG processor or an executor."""
-        comms = _comms()
+        comms = comms_for_threads()
         if comms is None:
             return cls()
 
@@ -78,7 +79,7 @@ class AlertRecord:
 
         :param loop: the triggerer's
         """
-        comms = _comms()
+        comms = comms_for_threads()
         if comms is None:
             return cls()
 
@@ -133,16 +134,3 @@ class AlertRecord:
             logger.debug("What is kept in Airflow of call %s is still on its way.", call_sid)
         except Exception as error:
             logger.warning(_NO_ANSWER, "keep", call_sid, str(error) or type(error).__name__)
-
-
-def _comms() -> Any:
-    """Return this process's connection to Airflow's API; None where there is none that threads can share."""
-    from airflow import __version__
-    from airflow.sdk.execution_time import task_runner
-    from airflow.sdk.execution_time.comms import CommsDecoder
-
-    if __version__.startswith("3.1."):
-        return None
-    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
-    # `airflow dags test` has something else, which has no lock.
-    return comms if isinstance(comms, CommsDecoder) else None

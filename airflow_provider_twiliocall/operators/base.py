@@ -152,7 +152,7 @@ class CallOperator(WaitingOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume as Airflow does, but a wait that broke off is no reason to forget the call, or to dial again."""
-        from airflow_provider_twiliocall.exceptions import TaskDeferralError, TaskDeferralTimeout
+        from airflow_provider_twiliocall.compat import TaskDeferralError, TaskDeferralTimeout
 
         try:
             return super().resume_execution(next_method, next_kwargs, context)
@@ -435,7 +435,7 @@ class CallOperator(WaitingOperator):
 
     def _by_the_clock(self, context: Context, journal: CallJournal, work: Callable[[], str]) -> Any:
         """Do it, and end the call where the task's execution_timeout strikes."""
-        from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
+        from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 
         try:
             try:

@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
-    AirflowTaskTimeout,
     TwilioCallEndedForGoodError,
     TwilioCallFateUnknownError,
     TwilioCallMaybePlacedError,

@@ -13,7 +13,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
-from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.journal import call_journal as journal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger

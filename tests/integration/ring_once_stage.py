@@ -18,7 +18,7 @@ from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.xcom import XCom
 from urllib3.util import retry
 
-from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.simulator.operation import asked_for

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
-    AirflowTaskTimeout,
     TwilioCallAbandonedError,
     TwilioCallEndedForGoodError,
     TwilioCallInterruptedError,

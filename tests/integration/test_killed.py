@@ -16,11 +16,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_twiliocall.calls import monitor as following_module
 from airflow_provider_twiliocall.calls.monitor import CallFollower
 from airflow_provider_twiliocall.calls.outcome import judge
-from airflow_provider_twiliocall.exceptions import (
-    AirflowTaskTimeout,
-    TwilioCallFateUnknownError,
-    TwilioCallInterruptedError,
-)
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
+from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallInterruptedError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.ring_task import SOMEBODY, defer, waiting
 from tests.support.interruption import DeadlyStore, Killed

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk.execution_time.timeout import TimeoutPosix
 
-from airflow_provider_twiliocall.exceptions import AirflowTaskTimeout
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.support.task_context import StateStore

@@ -13,8 +13,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_twiliocall.calls.monitor import CallFollower, no_redial_of
 from airflow_provider_twiliocall.calls.outcome import judge
 from airflow_provider_twiliocall.calls.watch import CallWait, WaitEnd, WaitResult
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
-    AirflowTaskTimeout,
     TwilioCallEndedForGoodError,
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,

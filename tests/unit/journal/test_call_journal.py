@@ -9,11 +9,8 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time.timeout import TimeoutPosix
 
-from airflow_provider_twiliocall.exceptions import (
-    AirflowTaskTimeout,
-    TwilioCallNotPlacedError,
-    TwilioCallSupersededError,
-)
+from airflow_provider_twiliocall.compat import AirflowTaskTimeout
+from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallSupersededError
 from airflow_provider_twiliocall.journal.attempt import Dial
 from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal, Entry, State
 from airflow_provider_twiliocall.twilio.call import Call
