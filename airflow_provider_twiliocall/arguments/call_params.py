@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 from airflow_provider_twiliocall.arguments.checks import read_seconds
@@ -12,6 +13,7 @@ from airflow_provider_twiliocall.arguments.content import SAYS_WHAT, is_true, pr
 from airflow_provider_twiliocall.arguments.redaction import RedactionError, redacted
 from airflow_provider_twiliocall.arguments.templated import is_blank
 from airflow_provider_twiliocall.twilio.call import AnsweredBy, answerers
+from airflow_provider_twiliocall.twilio.param_problems import Problem, problems_about
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams, numbers_in_e164
 from airflow_provider_twiliocall.twilio.twiml import (
     PAUSE_S,
@@ -58,7 +60,7 @@ def params_from_arguments(
     """Turn an operator's arguments into parameters.
 
     :param arguments: Twilio's fields by name, as rendered
-    :param said: those of :data:`.SPEECH_FIELDS`, as rendered, that become TwiML. What Airflow masks in its logs is
+    :param said: those of :data:`.SPEECH_FIELDS`, as rendered, which become TwiML. What Airflow masks in its logs is
         not said. A message gives the call a ``time_limit`` by its length unless it has one
     :param accept_answered_by: as rendered; implies answering machine detection after the beep, so that a
         voicemail has the message too
@@ -66,12 +68,13 @@ def params_from_arguments(
     :raises CallParamsError: all mistakes at once
     """
     fields, refusals = numbers_in_e164(arguments, default_country)
-    problems = problems_of_content(fields, said)
+    speech = {name: value for name, value in said.items() if not is_blank(value)}
+    problems = [*problems_of_content({**arguments, **said}, is_rendered=True), *_problems_of_speech(speech)]
     if not problems:
-        try:
-            fields.update(_fields_of_what_is_said(said, fields))
-        except ValueError as error:
-            problems.append(str(error))
+        saying = "audio_url" if "audio_url" in speech else "message"
+        problems = problems_about(
+            saying, check=lambda: fields.update(_fields_of_what_is_said(speech, fields))
+        )
     if problems:
         # So that the missing TwiML is not complained of a second time.
         fields.update(url=None, application_sid=None, twiml=_SILENCE)
@@ -84,19 +87,16 @@ def params_from_arguments(
     try:
         params = CreateCallParams(**fields)
     except CallParamsError as error:
-        raise CallParamsError(problems + _told_once(error.problems, refusals)) from None
+        # Of a number, in the words of who knows the default country.
+        told = {problem.arguments for problem in refusals}
+        others = [problem for problem in error.problems if problem.arguments not in told]
+        raise CallParamsError([*problems, *refusals, *others]) from None
     if problems:
         raise CallParamsError(problems)
     return params
 
 
-def _told_once(problems: list[str], refusals: Mapping[str, str]) -> list[str]:
-    """Return the problems, those of a number in the words of who knows the default country."""
-    others = [problem for problem in problems if problem.partition("=")[0] not in refusals]
-    return [*refusals.values(), *others]
-
-
-def problems_of_literals(known: Mapping[str, Any], *, later: Collection[str]) -> list[str]:
+def problems_of_literals(known: Mapping[str, Any], *, later: Collection[str]) -> list[Problem]:
     """Say what is wrong with the arguments that are known when a DAG is parsed; log what Twilio would pass over.
 
     :param known: by name, without numbers and message
@@ -115,55 +115,52 @@ def problems_of_literals(known: Mapping[str, Any], *, later: Collection[str]) ->
     return problems
 
 
-def _problems_of_speech(said: Mapping[str, Any]) -> list[str]:
-    problems = []
-    for name in ("voice", "language", "repeat", "verbatim", "audio_url"):
-        if name not in said:
-            continue
-        try:
-            if name == "audio_url":
-                audio_to_twiml(said[name])
-            elif name == "verbatim":
-                is_true(name, said[name])
-            else:
-                message_to_twiml("heard", **{name: said[name]})
-        except ValueError as error:
-            problems.append(str(error))
-    return problems
-
-
-def _problems_of_answerers(accept_answered_by: Any, send_digits: Any) -> list[str]:
-    try:
-        accepted = answerers(accept_answered_by)
-    except ValueError as error:
-        return [str(error)]
-    if accepted is None or is_blank(send_digits):
-        return []
+def _problems_of_speech(speech: Mapping[str, Any]) -> list[Problem]:
+    """Say what is wrong with each way of speaking, and with a recording."""
+    checks: dict[str, Callable[[Any], object]] = {
+        "voice": lambda voice: message_to_twiml("heard", voice=voice),
+        "language": lambda language: message_to_twiml("heard", language=language),
+        "repeat": lambda repeat: message_to_twiml("heard", repeat=repeat),
+        "verbatim": lambda verbatim: is_true("verbatim", verbatim),
+        "audio_url": audio_to_twiml,
+    }
     return [
-        "accept_answered_by needs answering machine detection, which Twilio switches off for calls with "
-        "send_digits: drop one of the two"
+        problem
+        for name, check in checks.items()
+        if name in speech
+        for problem in problems_about(name, check=partial(check, speech[name]))
     ]
 
 
-def _fields_of_what_is_said(said: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+def _problems_of_answerers(accept_answered_by: Any, send_digits: Any) -> list[Problem]:
+    problems = problems_about("accept_answered_by", check=lambda: answerers(accept_answered_by))
+    if problems or accept_answered_by is None or is_blank(send_digits):
+        return problems
+    text = (
+        "accept_answered_by needs answering machine detection, which Twilio switches off for calls with "
+        "send_digits: drop one of the two"
+    )
+    return [Problem(("accept_answered_by", "send_digits"), text)]
+
+
+def _fields_of_what_is_said(speech: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the TwiML that says it, with the time that takes; nothing where Twilio is told otherwise.
 
+    :param speech: those of :data:`.SPEECH_FIELDS` that are given
     :raises ValueError: it cannot be said
     """
-    speech = {name: None if is_blank(value) else value for name, value in said.items()}
-    repeat = 1 if speech["repeat"] is None else speech["repeat"]
-    if speech["audio_url"] is not None:
+    repeat = speech.get("repeat", 1)
+    if "audio_url" in speech:
         return {"twiml": audio_to_twiml(speech["audio_url"], repeat=repeat)}
     if any(not is_blank(fields[name]) for name in SAYS_WHAT if name in fields):
         return {}
-    # A template that finds nothing renders to "None", which nobody means to have said.
-    message = _without_secrets("" if speech["message"] is None else speech["message"])
+    message = _without_secrets(speech["message"])
     twiml = message_to_twiml(
         message,
-        voice=speech["voice"],
-        language=speech["language"],
+        voice=speech.get("voice"),
+        language=speech.get("language"),
         repeat=repeat,
-        verbatim=is_true("verbatim", speech["verbatim"]),
+        verbatim=is_true("verbatim", speech.get("verbatim")),
     )
     if not is_blank(fields["time_limit"]):
         return {"twiml": twiml}
@@ -171,10 +168,10 @@ def _fields_of_what_is_said(said: Mapping[str, Any], fields: Mapping[str, Any]) 
     return {"twiml": twiml, "time_limit": limit}
 
 
-def _without_secrets(message: Any) -> Any:
-    """Redact a message as Airflow redacts its logs; what is not text is refused elsewhere."""
+def _without_secrets(message: str) -> str:
+    """Redact a message as Airflow redacts its logs."""
     try:
-        return redacted(message) if isinstance(message, str) else message
+        return redacted(message)
     except RedactionError as error:
         raise ValueError(f"message: {error}") from None
 

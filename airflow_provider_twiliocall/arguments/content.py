@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_twiliocall.arguments.templated import is_blank, is_literal
 from airflow_provider_twiliocall.twilio.fields import SPEECH_FIELDS
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.twilio.param_problems import Problem
 
 SAYS_WHAT = ("message", "audio_url", "url", "twiml", "application_sid")
 
@@ -20,43 +23,43 @@ _SPOKEN = {
 }
 
 _TWIML = re.compile(r"\s*(<\?xml\b|<(Response|Say|Play|Pause|Gather)\b)")
-_NOTHING_IS_HEARD = (
-    "one of message, audio_url, url, twiml and application_sid has to say what the callee hears"
-)
+_WORDS = "give the words to say"
 
 
-def problems_of_content(fields: Mapping[str, Any], said: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong with what is to be heard, once it is rendered.
+def problems_of_content(
+    asked: Mapping[str, Any], *, is_rendered: bool, has_default_message: bool = False
+) -> list[Problem]:
+    """Say what is wrong with what is to be heard.
 
-    :param fields: Twilio's own, by name
-    :param said: those of :data:`.SPEECH_FIELDS`
-    """
-    asked = {**fields, **said}
-    heard = [name for name in SAYS_WHAT if not is_blank(asked[name])]
-    if not heard and said["message"] is None:
-        return [_NOTHING_IS_HEARD]
-    return _too_much(heard) or _without_a_meaning(
-        heard, (name for name in _SPOKEN if not is_blank(said[name]))
-    )
-
-
-def literal_problems_of_content(given: Mapping[str, Any], *, has_default_message: bool) -> list[str]:
-    """Say what is wrong with what is to be heard, as far as it is known when a DAG is parsed.
-
-    :param given: all arguments of a call that are given, by name; templates may still come to nothing
+    :param asked: the arguments of a call, by name
+    :param is_rendered: whether all of them are known; if not, templates may still come to anything, or to nothing
     :param has_default_message: whether something is said where nothing is given
     """
-    if "message" in given and (problem := _problem_of_message(given["message"])):
-        return [problem]
-    possible = [name for name in SAYS_WHAT if not is_blank(given.get(name))]
-    certain = [name for name in possible if is_literal(given[name])]
+    message = asked.get("message")
+    if text := _wrong_message(message, is_rendered=is_rendered):
+        return [_problem("message", text=text)]
+    possible = [name for name in SAYS_WHAT if not is_blank(asked.get(name))]
+    certain = [name for name in possible if is_rendered or is_literal(asked[name])]
     if not possible and not has_default_message:
-        return [_NOTHING_IS_HEARD]
-    if problems := _too_much(certain):
-        return problems
+        text = "one of message, audio_url, url, twiml and application_sid has to say what the callee hears"
+        if message is not None:
+            text = f"message is empty: {_WORDS}, and look whether a template rendered to nothing"
+        return [_problem(*SAYS_WHAT, text=text)]
+    if len(certain) > 1 and certain[0] in SPEECH_FIELDS:
+        text = f"{' and '.join(certain)} exclude one another: keep the one the callee shall hear"
+        return [_problem(*certain, text=text)]
     if possible != certain:
         return []
-    return _without_a_meaning(certain or ["message"], (name for name in _SPOKEN if name in given))
+    heard = certain[0] if certain else "message"
+    return [
+        _problem(
+            name,
+            text=f"{name} has a meaning only for a {' or '.join(has_meaning)}: leave it out (it may also come from "
+            "default_args)",
+        )
+        for name, has_meaning in _SPOKEN.items()
+        if heard not in has_meaning and not is_blank(asked.get(name))
+    ]
 
 
 def is_true(name: str, value: Any) -> bool:
@@ -72,28 +75,21 @@ def is_true(name: str, value: Any) -> bool:
     return words[str(value).strip().lower()]
 
 
-def _problem_of_message(message: Any) -> str | None:
-    if not is_literal(message) and not isinstance(message, str):
+def _problem(*arguments: str, text: str) -> Problem:
+    # Not loaded for a DAG that is in order.
+    from airflow_provider_twiliocall.twilio.param_problems import Problem
+
+    return Problem(arguments, text)
+
+
+def _wrong_message(message: Any, *, is_rendered: bool) -> str | None:
+    if message is None or (is_rendered and is_blank(message)):
         return None
     if not isinstance(message, str):
-        return f"message is {type(message).__name__}, not text: give the words to say as a string"
+        is_known = is_rendered or is_literal(message)
+        return f"message is {type(message).__name__}, not text: {_WORDS} as a string" if is_known else None
     if is_blank(message):
-        return "message is empty: give the words to say, or leave it out"
+        return f"message is empty: {_WORDS}, or leave it out"
     if _TWIML.match(message):
         return "message is TwiML, and its tags would be said as words: give it as twiml instead"
     return None
-
-
-def _too_much(heard: Sequence[str]) -> list[str]:
-    if len(heard) > 1 and heard[0] in SPEECH_FIELDS:
-        return [f"{' and '.join(heard)} exclude one another: keep the one the callee shall hear"]
-    return []
-
-
-def _without_a_meaning(heard: Sequence[str], ways: Iterable[str]) -> list[str]:
-    return [
-        f"{name} has a meaning only for a {' or '.join(_SPOKEN[name])}: leave it out (it may also come from "
-        "default_args)"
-        for name in ways
-        if heard and heard[0] not in _SPOKEN[name]
-    ]

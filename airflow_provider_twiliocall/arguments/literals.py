@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_twiliocall.arguments.checks import check_conn_id
-from airflow_provider_twiliocall.arguments.content import literal_problems_of_content
+from airflow_provider_twiliocall.arguments.content import problems_of_content
 from airflow_provider_twiliocall.arguments.templated import is_literal
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.phone_number import (
     check_digits,
     is_phone_number,
-    redact_phone_number,
     without_separators,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.twilio.param_problems import Problem
 
 # What their characters say is checked here; the rest depends on the connection's default country.
 _JUDGED_ELSEWHERE = ("to", "from_", "message")
@@ -23,7 +24,7 @@ _JUDGED_ELSEWHERE = ("to", "from_", "message")
 
 def literal_problems(
     asked: Any, callees: Sequence[Any], *, named: str = "to", has_default_message: bool = False
-) -> list[str]:
+) -> list[Problem]:
     """Say what is wrong with the arguments of a call, as far as they are known when a DAG is parsed.
 
     Neither a connection nor ``phonenumbers`` is needed for it, and what checks the fields of a call is imported only
@@ -33,7 +34,6 @@ def literal_problems(
     :param callees: whom to call, each as given
     :param named: the argument that names them
     :param has_default_message: whether something is said where nothing is given
-    :return: one line each: argument, value, what is wrong with it and how to fix it
     """
     given = {
         name: value
@@ -49,8 +49,8 @@ def literal_problems(
             for problem in _problems_of_callee(named, callee)
         ),
         *_problems_of_caller(literals.get("from_"), callees, named),
-        *problems_of(lambda: check_conn_id(asked.twilio_conn_id)),
-        *literal_problems_of_content(given, has_default_message=has_default_message),
+        *_problems_about("twilio_conn_id", lambda: check_conn_id(asked.twilio_conn_id)),
+        *problems_of_content(given, is_rendered=False, has_default_message=has_default_message),
         *_problems_of_fields(literals, given),
     ]
 
@@ -93,50 +93,62 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
     raise ValueError(f"{name}={value!r} is none of {', '.join(others)} and {last}")
 
 
-def refuse(problems: list[str]) -> None:
+def refuse(problems: Iterable[Problem | str]) -> None:
     """Refuse to go on where there is a problem.
 
     :raises ValueError: tells all of them
     """
-    if problems:
-        raise ValueError("\n".join(problems))
+    if text := "\n".join(map(str, problems)):
+        raise ValueError(text)
 
 
-def _problems_of_callee(named: str, callee: Any) -> list[str]:
+def _problems_of_callee(named: str, callee: Any) -> list[Problem]:
     if is_phone_number(callee):
         return _problems_of_digits(named, callee)
-    return [named + problem.removeprefix("to") for problem in _problems_of_model({"to": callee}, "to")]
+    return _problems_of_addresses({"to": callee}, named)
 
 
-def _problems_of_caller(from_: Any, callees: Sequence[Any], named: str) -> list[str]:
+def _problems_of_caller(from_: Any, callees: Sequence[Any], named: str) -> list[Problem]:
     if from_ is None:
         return []
     known = [callee for callee in callees if is_literal(callee)]
-    if isinstance(from_, str) and without_separators(from_) in map(without_separators, map(str, known)):
-        return [
-            f"{named} and from_ are both {redact_phone_number(from_)!r}: call from another number than the one called "
-            "(Twilio error 21211)"
-        ]
+    for callee in known if isinstance(from_, str) else ():
+        if without_separators(str(callee)) == without_separators(from_):
+            problems = _problems_of_addresses({"to": callee, "from_": from_}, named)
+            return [problem for problem in problems if problem.arguments == ("to", "from_")]
     numbers = list(filter(is_phone_number, known))
     if not is_phone_number(from_):
-        return _problems_of_model({"to": next(iter(numbers or known), None), "from_": from_}, "from_")
+        asked = {"to": next(iter(numbers or known), None), "from_": from_}
+        return [problem for problem in _problems_of_addresses(asked, named) if "from_" in problem.arguments]
     if len(numbers) < len(callees) and not from_.lstrip().startswith("+"):
         # It may be the user of a SIP address.
         return []
     return _problems_of_digits("from_", from_)
 
 
-def _problems_of_digits(name: str, number: str) -> list[str]:
-    return [f"{name}={problem}" for problem in problems_of(lambda: check_digits(number))]
+def _problems_of_digits(name: str, number: str) -> list[Problem]:
+    return _problems_about(name, lambda: check_digits(number), prefix=f"{name}=")
 
 
-def _problems_of_model(fields: dict[str, Any], name: str) -> list[str]:
+def _problems_about(name: str, check: Callable[[], object], prefix: str = "") -> list[Problem]:
+    try:
+        check()
+    except ValueError:
+        # Not loaded for a DAG that is in order.
+        from airflow_provider_twiliocall.twilio.param_problems import problems_about
+
+        return problems_about(name, check=check, prefix=prefix)
+    return []
+
+
+def _problems_of_addresses(fields: dict[str, Any], callee: str) -> list[Problem]:
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
-    return [problem for problem in CreateCallParams.problems_of(fields) if re.match(rf"{name}\b", problem)]
+    problems = CreateCallParams.problems_of(fields, callee=callee)
+    return [problem for problem in problems if not {"to", "from_"}.isdisjoint(problem.arguments)]
 
 
-def _problems_of_fields(literals: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+def _problems_of_fields(literals: Mapping[str, Any], given: Mapping[str, Any]) -> list[Problem]:
     checked = {name: value for name, value in literals.items() if name not in _JUDGED_ELSEWHERE}
     problems = []
     if is_phone_number(checked.get("caller_id")):

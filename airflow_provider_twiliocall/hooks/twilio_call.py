@@ -18,6 +18,7 @@ from airflow_provider_twiliocall.hooks.computed_once import computed_once
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
 from airflow_provider_twiliocall.twilio.client import PATIENCE_TO_END_S, TwilioClient
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioRejectedError
+from airflow_provider_twiliocall.twilio.param_problems import Problem
 from airflow_provider_twiliocall.twilio.params import CallParamsError, numbers_in_e164
 
 if TYPE_CHECKING:
@@ -200,11 +201,12 @@ class TwilioCallHook(BaseHook):
         fields, refusals = numbers_in_e164(numbers, self.settings.default_country)
         try:
             if refusals:
-                raise CallParamsError(list(refusals.values()))
+                raise CallParamsError(refusals)
             return params.replace(from_=fields["from_"])
         except CallParamsError as error:
             source = f"with the extra `from` of the connection {self.twilio_conn_id!r}: "
-            raise CallParamsError([source + problem for problem in error.problems]) from None
+            problems = [Problem(problem.arguments, f"{source}{problem}") for problem in error.problems]
+            raise CallParamsError(problems) from None
 
     def create_call(self, params: CreateCallParams) -> Call:
         """Place a call, with one POST, from the connection's default caller ID unless the parameters name one."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.notifications.wanted_call import WantedCall
     from airflow_provider_twiliocall.twilio.client import TwilioClient
     from airflow_provider_twiliocall.twilio.errors import TwilioError
+    from airflow_provider_twiliocall.twilio.param_problems import Problem
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 DEFAULT_COOLDOWN = timedelta(minutes=15)
@@ -207,16 +208,16 @@ class TwilioCallNotifier(BaseNotifier):
         problems = [*wrong_cooldown, *wrong_delivery, *self._literal_problems()]
         if problems and kwargs.get("context") is not None:
             # Airflow makes the notifier of a deadline when the phone has to ring. That is too late to refuse.
-            self._say(logging.ERROR, "Fix these arguments of the alert: %s", "; ".join(problems))
+            self._say(logging.ERROR, "Fix these arguments of the alert: %s", "; ".join(map(str, problems)))
         else:
             refuse(problems)
 
-    def _literal_problems(self) -> list[str]:
+    def _literal_problems(self) -> list[Problem | str]:
         try:
             callees = callees_of(self.to)
         except ValueError as error:
             return [str(error), *literal_problems(self, [], has_default_message=True)]
-        return literal_problems(self, callees, has_default_message=True)
+        return [*literal_problems(self, callees, has_default_message=True)]
 
     # As Airflow calls it ----------------------------------------------------------------------------------
 
@@ -454,7 +455,7 @@ class TwilioCallNotifier(BaseNotifier):
                 if params.to not in alerts:
                     alerts[params.to] = self._alert(hook, wanted, params, waiting_time, record)
             except CallParamsError as error:
-                self._failed(show_callee(contact), "; ".join(error.problems), failures)
+                self._failed(show_callee(contact), "; ".join(map(str, error.problems)), failures)
             except Exception as error:
                 self._failed(show_callee(contact), str(error), failures)
         return list(alerts.values())

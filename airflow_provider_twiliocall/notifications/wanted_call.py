@@ -63,7 +63,7 @@ class WantedCall:
                 wrong = error.arguments & self._given.keys()
                 if not wrong:
                     break
-                self._leave_out(wrong, "; ".join(error.problems_of(wrong)))
+                self._leave_out(wrong, "; ".join(map(str, error.problems_of(wrong))))
             except TwilioConnectionError:
                 raise
             except Exception as error:

@@ -27,7 +27,7 @@ def checked_params(
     if like is not None and to is not None:
         fields, refusals = numbers_in_e164({"to": to}, country)
         if refusals:
-            raise CallParamsError(list(refusals.values()))
+            raise CallParamsError(refusals)
         return like.replace(**fields)
     arguments = {name: getattr(task, name, None) for name in CREATE_CALL_FIELDS} | {"to": to}
     said = {name: getattr(task, name) for name in SPEECH_FIELDS}

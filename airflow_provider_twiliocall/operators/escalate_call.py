@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.operators.escalation import Callee, Escalation
     from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.twilio.param_problems import Problem
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
     Contacts: TypeAlias = Sequence[str | Contact | dict[str, Any]] | str
@@ -174,12 +175,12 @@ class EscalateCallOperator(CallOperator):
             lambda: check_detection_stays_on(self.send_digits),
         )
 
-    def _literal_problems(self) -> list[str]:
+    def _literal_problems(self) -> list[Problem | str]:
         # What a mapped task is given is known at run time, when a bad contact is no reason not to ring the others.
         if getattr(self, "_BaseOperator__from_mapped", False):
             return []
         numbers, problems = _numbers_in(self.contacts)
-        return problems + literal_problems(self, numbers, named="contacts")
+        return [*problems, *literal_problems(self, numbers, named="contacts")]
 
     def render_template(
         self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
@@ -196,12 +197,14 @@ class EscalateCallOperator(CallOperator):
 
         :raises CallParamsError: there is none left to call; says why
         """
+        from airflow_provider_twiliocall.twilio.param_problems import Problem
         from airflow_provider_twiliocall.twilio.params import CallParamsError
 
         callees = self._escalation.callees
         bad = [callee for callee in callees if callee.params is None]
         if len(bad) == len(callees):
-            raise CallParamsError(list(dict.fromkeys(str(callee.problem) for callee in bad)))
+            texts = dict.fromkeys(str(callee.problem) for callee in bad)
+            raise CallParamsError([Problem(("contacts",), text) for text in texts])
         for callee in bad:
             logger.error("%s cannot be called, the others are: %s", callee.who, callee.problem)
 
@@ -244,7 +247,7 @@ class EscalateCallOperator(CallOperator):
             # A window that never opens is said now, and not taken for one that is closed at the moment.
             rules.earliest_ring(clock.time())
         except CallParamsError as error:
-            return Callee(contact.shown, to, None, problem="\n- ".join(error.problems))
+            return Callee(contact.shown, to, None, problem="\n- ".join(map(str, error.problems)))
         except ValueError as error:
             return Callee(contact.shown, to, None, problem=f"{contact.shown}: {error}")
         return Callee(contact.shown, to, params, rules)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
     from airflow_provider_twiliocall.operators.redial import Redial
     from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.twilio.param_problems import Problem
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 DEFAULT_DEFERRABLE: bool = conf.getboolean("operators", "default_deferrable", fallback=False)
@@ -265,7 +266,7 @@ class CreateCallOperator(CallOperator):
         # What default_args give reaches all tasks, also those for which it means nothing.
         inherited = kwargs.get("default_args") or {}
         own = {name for name, value in arguments.items() if value is not None and name not in inherited}
-        problems = self._problems()
+        problems: list[Problem | str] = [*self._problems()]
         # What a mapped task is given is judged when it runs.
         if not getattr(self, "_BaseOperator__from_mapped", False):
             problems += [*self._meaningless(own), *self._literal_problems()]
@@ -303,10 +304,10 @@ class CreateCallOperator(CallOperator):
             if other and name in own
         ]
 
-    def _literal_problems(self) -> list[str]:
+    def _literal_problems(self) -> list[Problem | str]:
         if problem := problem_of_several(self.to):
             return [problem, *literal_problems(self, [])]
-        return literal_problems(self, [self.to])
+        return [*literal_problems(self, [self.to])]
 
     # The steps --------------------------------------------------------------------------------------------
 
@@ -422,11 +423,12 @@ class CreateCallOperator(CallOperator):
     def _params(self) -> CreateCallParams:
         from airflow_provider_twiliocall.arguments.call_params import mask_secrets
         from airflow_provider_twiliocall.operators.checked_params import checked_params
+        from airflow_provider_twiliocall.twilio.param_problems import Problem
         from airflow_provider_twiliocall.twilio.params import CallParamsError
 
         mask_secrets(self)
         if problem := problem_of_several(self.to):
-            raise CallParamsError([problem])
+            raise CallParamsError([Problem(("to",), problem)])
         return checked_params(self, self.to, self.hook, accept_answered_by=self.accept_answered_by)
 
 

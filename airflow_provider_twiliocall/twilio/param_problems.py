@@ -1,9 +1,9 @@
-"""How a refused argument is told to whoever wrote the DAG: field, value, what is wrong, how to mend it."""
+"""What is wrong with an argument of a call, as a value: what it is about, and how to tell whoever wrote the DAG."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -13,6 +13,34 @@ from airflow_provider_twiliocall.twilio.phone_number import redact_phone_numbers
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in the arguments of a call.
+
+    :param arguments: the names of those that it is about
+    :param text: one line: argument, value, what is wrong with it and how to fix it
+    """
+
+    arguments: tuple[str, ...]
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def problems_about(*arguments: str, check: Callable[[], object], prefix: str = "") -> list[Problem]:
+    """Return what a check refuses, as a problem of these arguments.
+
+    :param check: raises a ValueError for what it refuses
+    :param prefix: stands before its words
+    """
+    try:
+        check()
+    except ValueError as error:
+        return [Problem(arguments, f"{prefix}{error}")]
+    return []
 
 
 @dataclass(frozen=True)
@@ -48,13 +76,16 @@ def rule_of(field: FieldInfo) -> Rule:
     return next(part for part in _parts_of(field) if isinstance(part, Rule))
 
 
-def refused_argument(detail: ErrorDetails, field: FieldInfo, arguments: Mapping[str, Any]) -> str:
-    """Word what pydantic found about one field."""
-    name, kind, value = str(detail["loc"][0]), detail["type"], detail["input"]
+def refused_argument(detail: ErrorDetails, field: FieldInfo, asked: object, name: str) -> str:
+    """Word what pydantic found about one field.
+
+    :param asked: for it, as the author has it
+    :param name: what the author calls the field
+    """
+    kind, value = detail["type"], detail["input"]
     rule = rule_of(field)
     code = f" (Twilio error {rule.code})" if rule.code else ""
     if kind == "missing":
-        asked = arguments.get(name)
         what = (
             f"{name} is missing" if asked is None else f"{name}={asked!r} is empty, as templates may render"
         )

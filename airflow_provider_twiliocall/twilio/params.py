@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from airflow_provider_twiliocall.twilio import param_types as types
+from airflow_provider_twiliocall.twilio.param_combinations import (
+    INSTRUCTIONS,
+    problems_of_combinations,
+    warnings_about,
+)
 from airflow_provider_twiliocall.twilio.param_problems import (
+    Problem,
     redact,
     refused_argument,
     rule_of,
-    show,
     unknown_argument,
 )
 from airflow_provider_twiliocall.twilio.param_types import is_sip_user
@@ -24,7 +28,6 @@ from airflow_provider_twiliocall.twilio.phone_number import (
     normalize_phone_number,
     redact_phone_number,
 )
-from airflow_provider_twiliocall.twilio.twiml import unknown_verbs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -32,72 +35,40 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NUMBERS = ("to", "from_", "caller_id")
-# The one argument or the several that a problem is about: "url and twiml are given, …".
-_NAMED = re.compile(r"[a-z_]+(?:(?:,| and) [a-z_]+)*(?=[=: ])")
-
-_INSTRUCTIONS = ("url", "twiml", "application_sid")
-_IGNORED_WITH_APPLICATION = (
-    "method",
-    "fallback_url",
-    "fallback_method",
-    "status_callback",
-    "status_callback_method",
-    "status_callback_event",
-)
-_HAS_EFFECT_ONLY_WITH = {
-    "method": "url",
-    "fallback_method": "fallback_url",
-    "status_callback_method": "status_callback",
-    "status_callback_event": "status_callback",
-    "recording_status_callback": "record",
-    "recording_status_callback_method": "recording_status_callback",
-    "recording_status_callback_event": "recording_status_callback",
-    "recording_channels": "record",
-    "recording_track": "record",
-    "trim": "record",
-    "machine_detection_timeout": "machine_detection",
-    "machine_detection_speech_threshold": "machine_detection",
-    "machine_detection_speech_end_threshold": "machine_detection",
-    "machine_detection_silence_timeout": "machine_detection",
-    "async_amd": "machine_detection",
-    "async_amd_status_callback": "async_amd",
-    "async_amd_status_callback_method": "async_amd_status_callback",
-    "sip_auth_password": "sip_auth_username",
-}
 
 
 class CallParamsError(ValueError):
-    """The arguments of a call cannot be sent to Twilio. Trying again is useless: the DAG has to be mended.
+    """The arguments of a call cannot be sent to Twilio. Trying again is useless: the DAG has to be fixed.
 
-    :param problems: every mistake, one line each: field, value, what is wrong with it and how to mend it.
+    :param problems: every mistake
     """
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(problems)
-        self.problems = problems
+        self.problems = list(problems)
 
     @property
     def arguments(self) -> frozenset[str]:
-        """The names of the arguments that are wrong: every problem begins with its own."""
-        return frozenset(name for problem in self.problems for name in _named_in(problem))
+        """The names of the arguments that are wrong."""
+        return frozenset(name for problem in self.problems for name in problem.arguments)
 
-    def problems_of(self, arguments: Collection[str]) -> list[str]:
+    def problems_of(self, arguments: Collection[str]) -> list[Problem]:
         """Return the problems that are about some of these arguments."""
-        return [problem for problem in self.problems if not _named_in(problem).isdisjoint(arguments)]
+        return [problem for problem in self.problems if not set(arguments).isdisjoint(problem.arguments)]
 
     def __str__(self) -> str:
-        return "\n".join(self.problems)
+        return "\n".join(problem.text for problem in self.problems)
 
 
 def numbers_in_e164(
     arguments: Mapping[str, Any], default_country: str | None
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], list[Problem]]:
     """Bring the phone numbers among the arguments of a call to E.164, where a default country is known.
 
-    :returns: the arguments, and what is wrong with the numbers that cannot be read, by argument: those stay as they
-        are, and :class:`CreateCallParams` refuses them
+    :returns: the arguments, and what is wrong with the numbers that cannot be read: those stay as they are, and
+        :class:`CreateCallParams` refuses them
     """
-    fields, refusals = dict(arguments), {}
+    fields, refusals = dict(arguments), []
     for name in _NUMBERS if default_country else ():
         value = fields.get(name)
         is_number = isinstance(value, int) or is_phone_number(value)
@@ -107,7 +78,8 @@ def numbers_in_e164(
             fields[name] = normalize_phone_number(value, default_country=default_country)
         except ValueError as error:
             code = rule_of(CreateCallParams.model_fields[name]).code
-            refusals[name] = f"{name}={error}" + (f" (Twilio error {code})" if code else "")
+            text = f"{name}={error}" + (f" (Twilio error {code})" if code else "")
+            refusals.append(Problem((name,), text))
     return fields, refusals
 
 
@@ -185,24 +157,26 @@ class CreateCallParams(BaseModel):
         if isinstance(obj, cls):
             return obj
         if not isinstance(obj, Mapping):
-            raise CallParamsError(
-                [f"the arguments of a call are {type(obj).__name__}: give a mapping by name"]
-            )
+            text = f"the arguments of a call are {type(obj).__name__}: give a mapping by name"
+            raise CallParamsError([Problem((), text)])
         return cls(**{str(name): value for name, value in obj.items()})
 
     @classmethod
-    def problems_of(cls, known: Mapping[str, Any], *, later: Collection[str] = ()) -> list[str]:
+    def problems_of(
+        cls, known: Mapping[str, Any], *, later: Collection[str] = (), callee: str = "to"
+    ) -> list[Problem]:
         """Say what is wrong with some of a call's arguments, before the others are known.
 
         :param later: names of arguments that will be given, with values that are not known yet
+        :param callee: what the author calls the argument that says whom to call
         """
         given, problems = _sorted_out(known)
-        refusals = cls.__new__(cls)._refusals(given, known)
-        problems += [problem for name, problem in refusals if name in known]
-        stand_ins = {} if any(name in given for name in _INSTRUCTIONS) else {"twiml": ""}
+        refusals = cls.__new__(cls)._refusals(given, known, callee)
+        problems += [problem for problem in refusals if not known.keys().isdisjoint(problem.arguments)]
+        stand_ins = {} if any(name in given for name in INSTRUCTIONS) else {"twiml": ""}
         if "sip_auth_password" in later:
             stand_ins["sip_auth_password"] = ""
-        return problems + _combination_problems({**stand_ins, **given})
+        return problems + problems_of_combinations({**stand_ins, **given}, callee)
 
     def replace(self, **changes: Any) -> Self:
         """Give the same parameters with some changed (None unsets one), validated anew as a whole."""
@@ -237,20 +211,29 @@ class CreateCallParams(BaseModel):
 
     def _fill(self, arguments: Mapping[str, Any]) -> None:
         given, problems = _sorted_out(arguments)
-        problems += [problem for _, problem in self._refusals(given, arguments)]
-        problems += _combination_problems(given)
+        problems += self._refusals(given, arguments)
+        problems += problems_of_combinations(given)
         if problems:
             # Raised out here, so that no traceback carries pydantic's error and the values in it.
             raise CallParamsError(problems)
 
-    def _refusals(self, given: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Take the values; return each field that was refused, and why."""
+    def _refusals(
+        self, given: Mapping[str, Any], arguments: Mapping[str, Any], callee: str = "to"
+    ) -> list[Problem]:
+        """Take the values; return what was refused, and why."""
         try:
             super().__init__(**given)
         except ValidationError as error:
             details = [(str(detail["loc"][0]), detail) for detail in error.errors(include_url=False)]
             fields = type(self).model_fields
-            return [(name, refused_argument(detail, fields[name], arguments)) for name, detail in details]
+            shown = {"to": callee}
+            return [
+                Problem(
+                    (name,),
+                    refused_argument(detail, fields[name], arguments.get(name), shown.get(name, name)),
+                )
+                for name, detail in details
+            ]
         return []
 
     def _given(self) -> Iterator[tuple[str, Any]]:
@@ -258,35 +241,7 @@ class CreateCallParams(BaseModel):
 
     def _warnings(self) -> list[str]:
         given = {field for field in self.model_fields_set if getattr(self, field) not in (False, "false")}
-        warnings = []
-        ignored = [field for field in _IGNORED_WITH_APPLICATION if field in given]
-        if "application_sid" in given and ignored:
-            warnings.append(
-                f"Twilio ignores {', '.join(ignored)} when application_sid is given: set them there"
-            )
-            given.difference_update(ignored)
-        if {"send_digits", "machine_detection"} <= given:
-            warnings.append(
-                "Twilio ignores machine_detection when send_digits is given: leave one of them out"
-            )
-        warnings += [
-            f"Twilio ignores {field} without {needed}: give {needed} too, or leave {field} out"
-            for field, needed in _HAS_EFFECT_ONLY_WITH.items()
-            if field in given and needed not in given
-        ]
-        if self.machine_detection_timeout is not None and not 3 <= self.machine_detection_timeout <= 59:
-            warnings.append(
-                f"machine_detection_timeout={self.machine_detection_timeout} is outside 3 to 59 seconds: "
-                "Twilio may refuse or change it"
-            )
-        if self.twiml is not None:
-            warnings += unknown_verbs(self.twiml)
-        return warnings
-
-
-def _named_in(problem: str) -> frozenset[str]:
-    named = _NAMED.match(problem)
-    return frozenset(re.findall(r"[a-z_]+", named[0])) - {"and"} if named else frozenset()
+        return warnings_about(given, self.machine_detection_timeout, self.twiml)
 
 
 @cache
@@ -294,22 +249,22 @@ def _wire_name(field: str) -> str:
     return "".join(word.capitalize() for word in field.split("_"))
 
 
-def _sorted_out(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _sorted_out(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """Find what is set, under its field's name, and what is no argument of a call."""
     fields = CreateCallParams.model_fields
     given: dict[str, Any] = {}
-    problems = []
+    problems: list[Problem] = []
     for name, value in arguments.items():
         field = "from_" if name == "from" else str(name)
         if field not in fields:
-            problems.append(unknown_argument(field, fields))
+            problems.append(Problem((field,), unknown_argument(field, fields)))
             continue
         if isinstance(value, str) and value != value.strip() and not rule_of(fields[field]).secret:
             value = value.strip()
         if _is_unset(value):
             continue
         if field in given:
-            problems.append("from and from_ are the same argument: give one of them")
+            problems.append(Problem((field,), "from and from_ are the same argument: give one of them"))
         given[field] = value
     return given, problems
 
@@ -318,46 +273,3 @@ def _is_unset(value: object) -> bool:
     if isinstance(value, str):
         return value.strip() in ("", "None")
     return value is None or (isinstance(value, (list, tuple, set, frozenset)) and not value)
-
-
-def _combination_problems(given: Mapping[str, Any]) -> list[str]:
-    """Check what arguments demand of each other, on values not yet checked: all mistakes are told at once."""
-    problems = []
-    instructions = [name for name in _INSTRUCTIONS if name in given]
-    if not instructions:
-        problems.append(
-            "none of url, twiml and application_sid is given, or a template rendered to nothing, and nothing "
-            "would be said: give one of them (an operator's message becomes twiml)"
-        )
-    if len(instructions) > 1:
-        problems.append(
-            f"{' and '.join(instructions)} are given, and Twilio follows one and ignores the rest: "
-            "give exactly one of url, twiml and application_sid"
-        )
-    to, from_ = str(given.get("to", "")), str(given.get("from_", ""))
-    if is_phone_number(to) and from_ and not is_phone_number(from_):
-        problems.append(
-            f"from_={redact_phone_number(from_)!r} cannot call a phone number: "
-            "give a phone number of yours, e.g. +15551234567 (Twilio error 21212)"
-        )
-    if to and from_ and _dialled(to) == _dialled(from_):
-        problems.append(
-            f"to and from_ are both {redact_phone_number(_dialled(to))!r}: "
-            "call from another number than the one called (Twilio error 21211)"
-        )
-    if "byoc" in given and to.startswith(("client:", "sip:")):
-        problems.append(
-            f"byoc={show(given['byoc'])} carries calls to phone numbers only, and to is none: leave byoc out"
-        )
-    if "sip_auth_username" in given and "sip_auth_password" not in given:
-        problems.append(
-            "sip_auth_username is given without sip_auth_password: give both (Twilio error 21221 to 21225)"
-        )
-    return problems
-
-
-def _dialled(address: str) -> str:
-    try:
-        return normalize_phone_number(address)
-    except ValueError:
-        return address

@@ -29,7 +29,7 @@ def params(
 def problems(**given: Any) -> list[str]:
     with pytest.raises(CallParamsError) as refused:
         params(**given)
-    return refused.value.problems
+    return [problem.text for problem in refused.value.problems]
 
 
 def test_a_message_becomes_twiml() -> None:

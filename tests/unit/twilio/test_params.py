@@ -26,7 +26,7 @@ def params(**arguments: Any) -> CreateCallParams:
 def problems_of(**arguments: Any) -> list[str]:
     with pytest.raises(CallParamsError) as refused:
         params(**arguments)
-    return refused.value.problems
+    return [problem.text for problem in refused.value.problems]
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture, **arguments: Any) -> list[str]:
@@ -54,7 +54,7 @@ def test_all_mistakes_are_told_at_once_one_line_each():
         CreateCallParams(to="5551234567", timeout=3600, record="maybe", byoc="x", tiemout=3, method="PUT")
     fields = [line.split("=")[0].split(" ")[0] for line in str(refused.value).splitlines()]
     assert fields == ["tiemout", "to", "method", "timeout", "record", "byoc", "none"]
-    assert refused.value.problems == str(refused.value).splitlines()
+    assert [problem.text for problem in refused.value.problems] == str(refused.value).splitlines()
 
 
 def test_the_error_is_a_value_error_without_a_trace_of_pydantic():
@@ -185,7 +185,7 @@ def test_a_model_validates_as_itself_and_anything_but_a_mapping_is_refused():
 def test_model_validate_tells_mistakes_as_the_constructor_does():
     with pytest.raises(CallParamsError) as refused:
         CreateCallParams.model_validate({"to": "5551234567", "twiml": TWIML})
-    assert refused.value.problems == problems_of(to="5551234567", from_=None)
+    assert str(refused.value).splitlines() == problems_of(to="5551234567", from_=None)
 
 
 def test_the_form_repeats_the_key_of_a_list_and_leaves_out_what_is_unset_and_the_account():
@@ -350,7 +350,7 @@ def test_any_arguments_make_a_form_or_are_refused_line_by_line(arguments):
         form = CreateCallParams(**arguments).to_form()
     except CallParamsError as refused:
         assert refused.problems
-        assert str(refused).splitlines() == refused.problems
+        assert str(refused).splitlines() == [problem.text for problem in refused.problems]
         str(refused).encode()
     else:
         assert all(isinstance(name, str) and value.encode() for name, value in form)
@@ -363,7 +363,7 @@ def test_any_arguments_make_a_form_or_are_refused_line_by_line(arguments):
         ({"timeout": 3600, "trim": "x"}, {"timeout", "trim"}),
         ({"from_": "+15551234567"}, {"to", "from_"}),
         ({"url": "https://example.com"}, {"url", "twiml"}),
-        ({"twiml": None}, set()),
+        ({"twiml": None}, {"url", "twiml", "application_sid"}),
         ({"sip_auth_username": "anne"}, {"sip_auth_username"}),
         ({"byoc": "BY1"}, {"byoc"}),
         ({"to": None}, {"to"}),
