@@ -43,11 +43,13 @@ class Storm:
     """What became of the alerts of one process.
 
     :param rung: how many numbers have a call that has left the queue, or will
+    :param rings: how many such calls there are
     """
 
     seconds: float
     calls: int
     rung: int
+    rings: int
 
 
 def run(console: Console) -> list[Bound]:
@@ -59,15 +61,18 @@ def run(console: Console) -> list[Bound]:
         title=f"{ALERTS} alerts in a row, from one process; Twilio answers in {ANSWER_S * 1000:g} ms"
     )
     table.add_column("alerts")
-    for heading in ("s", "at most", "calls placed", "numbers rung"):
+    for heading in ("s", "at most", "calls placed", "numbers rung", "rings"):
         table.add_column(heading, justify="right")
     for way, storm in storms.items():
-        table.add_row(way, f"{storm.seconds:.1f}", f"{MOST_S:g}", str(storm.calls), str(storm.rung))
+        table.add_row(
+            way, f"{storm.seconds:.1f}", f"{MOST_S:g}", str(storm.calls), str(storm.rung), str(storm.rings)
+        )
     console.print(table)
     bounds: list[Bound] = []
     for way, storm in storms.items():
         bounds.append(Bound(f"{ALERTS} alerts in a row {way}, s", storm.seconds, MOST_S))
         bounds.append(Bound("numbers not rung by them", len(set(ways[way])) - storm.rung, 0))
+        bounds.append(Bound("rings beyond one for each number", storm.rings - storm.rung, 0))
     return bounds
 
 
@@ -92,8 +97,8 @@ def _storm(numbers: list[str]) -> Storm:
             check=True,
         )
         calls = requests.get(f"{host}/simulator/calls", timeout=15).json()
-    rung = {call["to"] for call in calls if call["start_time"] or call["status"] == "queued"}
-    return Storm(float(finished.stdout.splitlines()[-1]), len(calls), len(rung))
+    rung = [call["to"] for call in calls if call["start_time"] or call["status"] == "queued"]
+    return Storm(float(finished.stdout.splitlines()[-1]), len(calls), len(set(rung)), len(rung))
 
 
 def _let_answers_take_their_time(host: str) -> None:

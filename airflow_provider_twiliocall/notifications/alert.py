@@ -208,6 +208,8 @@ class Alert:
                 self._unanswered += 1
                 logger.warning("Nobody can say yet whether the call to %s was placed: %s", self.callee, error)
                 if (found := self._find(sent)) is not None:
+                    if self._was_created_since(sent, found.call):
+                        self._record.add(found.call.sid)
                     return found
                 self._refuse_another(error)
             except (TwilioRejectedError, TwilioNotFoundError) as error:
@@ -251,6 +253,11 @@ class Alert:
             if brief.left < _PAUSE_S:
                 return None
             clock.sleep(_PAUSE_S)
+
+    def _was_created_since(self, sent: float, call: Call) -> bool:
+        """Say whether a call may be the one that was asked for at that moment, and not an earlier one."""
+        earliest = sent + (self._client.clock_offset or 0.0) - _CLOCK_SLACK_S
+        return call.date_created is not None and call.date_created.timestamp() >= earliest
 
     def _only_call_since(self, sent: float) -> Call | None:
         seconds = clock.time() - sent + _CLOCK_SLACK_S

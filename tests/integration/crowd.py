@@ -1,8 +1,9 @@
-"""A crowd of notifiers: ``python -m tests.integration.crowd NUMBERS PROCESSES NOTIFIERS_IN_EACH SLOWNESS``.
+"""A crowd of notifiers: ``python -m tests.integration.crowd NUMBERS PROCESSES NOTIFIERS_IN_EACH ENDING SLOWNESS``.
 
 All of them begin at the same moment, and each calls the numbers, separated by commas, one after the other, by the
 connection in the environment. The processes are forked, as those of Airflow's tasks are. Every second that a notifier
-counts takes SLOWNESS seconds. The exit status says how many processes had a notifier that failed.
+counts takes SLOWNESS seconds. ENDING of the processes end when their last notifier returns, as Airflow's do; the others
+when the second looks are over too. The exit status says how many processes had a notifier that failed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from airflow_provider_twiliocall.notifications.twilio_call import (
 )
 
 
-def notify_at_once(numbers: list[str], how_many: int, start: Barrier) -> None:
+def notify_at_once(numbers: list[str], how_many: int, waits: bool, start: Barrier) -> None:
     failures: list[Exception] = []
 
     def notify() -> None:
@@ -41,10 +42,10 @@ def notify_at_once(numbers: list[str], how_many: int, start: Barrier) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    # A process that ends at once loses the second looks of its last second.
-    for thread in threading.enumerate():
-        if thread.name == NAME:
-            thread.join()
+    if waits:
+        for thread in threading.enumerate():
+            if thread.name == NAME:
+                thread.join()
     # Not by way of what Airflow does at the end of a process, which takes a while.
     os._exit(1 if failures else 0)
 
@@ -64,7 +65,7 @@ def slow_down(slowness: float) -> None:
                 setattr(module, name, seconds * slowness)
 
 
-def main(numbers: list[str], processes: int, notifiers_in_each: int, slowness: float) -> int:
+def main(numbers: list[str], processes: int, notifiers_in_each: int, ending: int, slowness: float) -> int:
     warm_up()
     slow_down(slowness)
     # As Airflow does before it forks: what is collected in the processes would be copied to each of them first.
@@ -72,8 +73,8 @@ def main(numbers: list[str], processes: int, notifiers_in_each: int, slowness: f
     fork = multiprocessing.get_context("fork")
     start = fork.Barrier(processes)
     crowd = [
-        fork.Process(target=notify_at_once, args=(numbers, notifiers_in_each, start))
-        for _ in range(processes)
+        fork.Process(target=notify_at_once, args=(numbers, notifiers_in_each, each >= ending, start))
+        for each in range(processes)
     ]
     for process in crowd:
         process.start()
@@ -83,4 +84,5 @@ def main(numbers: list[str], processes: int, notifiers_in_each: int, slowness: f
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1].split(","), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
+    callees, *counts, stretch = sys.argv[1:]
+    sys.exit(main(callees.split(","), *map(int, counts), slowness=float(stretch)))

@@ -16,6 +16,8 @@ from airflow_provider_twiliocall.simulator.fault import Fault, FaultKind
 from tests.integration.virtual_storm import Weather, rings, storm
 
 PROCESSES = 8
+# So many of them end when the last notifier returns, and lose the second looks that still go on.
+ENDING = 2
 NOTIFIERS_IN_EACH = 25
 NUMBER = "+15551230001"
 NUMBERS = [f"+155512310{number:02}" for number in range(10)]
@@ -50,7 +52,8 @@ def test_200_notifiers_at_once_ring_four_times_at_most_where_lists_lag(twilio: T
 def test_alerts_in_a_row_of_8_processes_ring_each_number_once(twilio: TwilioSimulator) -> None:
     rung = calls_of_a_storm(twilio, NUMBERS, notifiers_in_each=1)
     assert set(rung) == set(NUMBERS)
-    assert max(Counter(rung).values()) <= 2
+    # One ring more at most for each process that ended before it could take its call back.
+    assert max(Counter(rung).values()) <= 2 + ENDING
 
 
 @pytest.mark.untraced
@@ -84,7 +87,7 @@ def rings_of_a_storm(simulator: TwilioSimulator) -> int:
 
 def calls_of_a_storm(simulator: TwilioSimulator, numbers: list[str], *, notifiers_in_each: int) -> list[str]:
     """Let notifiers loose that call the numbers one after the other, and return who was rung, once for each ring."""
-    crowd = [",".join(numbers), str(PROCESSES), str(notifiers_in_each), str(SLOWNESS)]
+    crowd = [",".join(numbers), *map(str, (PROCESSES, notifiers_in_each, ENDING, SLOWNESS))]
     subprocess.run(
         [sys.executable, "-m", "tests.integration.crowd", *crowd],
         cwd=Path(__file__).parents[2],
