@@ -76,8 +76,44 @@ def test_the_rule_alone_keeps_to_that(
     assert 1 <= len(rung) <= most
     stands = {call.sid for call in rung if call.status != "canceled"}
     assert stands
-    assert stands <= twilio.record.kept
-    assert len(twilio.record.kept) <= most
+    assert all(twilio.airflow.has(call) for call in rung if call.sid in stands)
+    assert len(twilio.airflow.kept) <= most
+
+
+@pytest.mark.untraced
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("weather", "most"),
+    [
+        pytest.param(Weather(lost=0.5), 2, id="lists up to date"),
+        pytest.param(Weather(lag=2, lost=0.5), 4, id="lists lag"),
+        pytest.param(Weather(lag=2, lost=1.0), 4, id="lists lag, Airflow is away"),
+    ],
+)
+def test_an_airflow_that_loses_what_is_written_changes_nothing_in_a_storm(
+    monkeypatch: pytest.MonkeyPatch, weather: Weather, most: int, seed: int
+) -> None:
+    assert 1 <= len(rings(storm(monkeypatch, weather, seed=seed))) <= most
+
+
+@pytest.mark.untraced
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("weather", "most"),
+    [
+        pytest.param(Weather(), 2, id="lists up to date"),
+        pytest.param(Weather(lag=2), 4, id="lists lag"),
+        pytest.param(Weather(lost=0.2), 2, id="Airflow loses some"),
+        pytest.param(Weather(lag=2, lost=0.2), 4, id="lists lag, Airflow loses some"),
+        pytest.param(Weather(record=1.0), 2, id="Airflow is slow"),
+    ],
+)
+def test_an_ordinary_call_silences_no_storm(
+    monkeypatch: pytest.MonkeyPatch, weather: Weather, most: int, seed: int
+) -> None:
+    _, *rung = rings(storm(monkeypatch, weather, seed=seed, ordinary_call=True))
+    assert 1 <= len(rung) <= most
+    assert any(call.status != "canceled" for call in rung)
 
 
 def rings_of_a_storm(simulator: TwilioSimulator) -> int:

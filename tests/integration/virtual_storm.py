@@ -23,7 +23,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from airflow_provider_twiliocall.notifications import alert, cooldown
-from airflow_provider_twiliocall.notifications.alert_record import LONGEST_CHANGE_S, AlertRecord
+from airflow_provider_twiliocall.notifications.alert_record import (
+    LONGEST_CHANGE_S,
+    LONGEST_QUESTION_S,
+    PREFIX,
+    AlertRecord,
+)
 from airflow_provider_twiliocall.notifications.deadline import Deadline, OutOfTimeError
 from airflow_provider_twiliocall.notifications.this_process import WaitingTime
 from airflow_provider_twiliocall.simulator.calls import account
@@ -37,6 +42,7 @@ from airflow_provider_twiliocall.simulator.twilio_api.resources import call_body
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from tests.support.airflow_variables import AirflowVariables
 from tests.support.replaced_clock import replace_clock
 
 NUMBER = "+15551230001"
@@ -131,35 +137,42 @@ def _raise(error: Exception) -> None:
     raise error
 
 
-class VirtualRecord(AlertRecord):
-    """The record of what alerts have placed, in this process; an answer takes its time.
+class VirtualAirflow(AirflowVariables):
+    """Airflow's Variables; requests take their time, and some are lost on the way, or their answers are.
 
     :param answer: seconds
+    :param lost: the share of requests that are lost, and of answers
     """
 
-    def __init__(self, time: VirtualTime, answer: float) -> None:
+    def __init__(self, time: VirtualTime, chance: random.Random, answer: float, lost: float) -> None:
         super().__init__()
-        self.kept: set[str] = set()
         self._time = time
+        self._chance = chance
         self._answer = answer
+        self._lost = lost
 
-    @property
-    def may_write(self) -> bool:
-        return True
-
-    def has(self, call_sid: str) -> bool:
+    def send(self, request: Any) -> Any:
         self._time.sleep(self._answer)
-        return call_sid in self.kept
+        self._lose()
+        answer = super().send(request)
+        self._lose()
+        return answer
 
-    def add(self, call_sid: str) -> None:
-        self._write(partial(self.kept.add, call_sid))
+    def record(self) -> AlertRecord:
+        """Return the record of one alert, with the time limits that it has in Airflow's processes."""
 
-    def forget(self, call_sid: str) -> None:
-        self._write(partial(self.kept.discard, call_sid))
+        def send(request: Any, longest: float) -> Any:
+            return Deadline(longest).bound(lambda: self.send(request), most=longest)
 
-    def _write(self, change: Callable[[], object]) -> None:
-        self._time.start(change, after=self._answer)
-        self._time.sleep(min(self._answer, LONGEST_CHANGE_S))
+        return AlertRecord(partial(send, longest=LONGEST_QUESTION_S), partial(send, longest=LONGEST_CHANGE_S))
+
+    def has(self, call: Call | SimulatedCall) -> bool:
+        """Say whether it is kept that an alert has placed the call."""
+        return PREFIX + call.sid in self.kept
+
+    def _lose(self) -> None:
+        if self._chance.random() < self._lost:
+            raise OSError("the API server is away")
 
 
 @dataclass(frozen=True)
@@ -170,12 +183,14 @@ class Weather:
     :param answer: seconds that an answer takes, on average
     :param capacity: requests answered in a second
     :param record: seconds that Airflow takes to answer what it keeps of alerts
+    :param lost: the share of requests to Airflow that are lost, and of its answers
     """
 
     lag: float = 0.0
     answer: float = 0.1
     capacity: float = 1000.0
     record: float = 0.05
+    lost: float = 0.0
 
 
 class VirtualTwilio:
@@ -186,7 +201,7 @@ class VirtualTwilio:
     def __init__(self, time: VirtualTime, chance: random.Random, weather: Weather) -> None:
         self.account = Account(Clock(read=time.time), calls_per_second=1.0)
         self.account.script.set(NUMBER, as_endings({"outcome": "human", "talk": 60}))
-        self.record = VirtualRecord(time, weather.record)
+        self.airflow = VirtualAirflow(time, chance, weather.record, weather.lost)
         self.requests = 0
         self._time = time
         self._chance = chance
@@ -238,9 +253,18 @@ class VirtualTwilio:
 
 
 def storm(
-    patch: pytest.MonkeyPatch, weather: Weather, *, seed: int, notifiers: int = 200, spread: float = 0.5
+    patch: pytest.MonkeyPatch,
+    weather: Weather,
+    *,
+    seed: int,
+    notifiers: int = 200,
+    spread: float = 0.5,
+    ordinary_call: bool = False,
 ) -> VirtualTwilio:
-    """Let that many alerts loose within ``spread`` seconds, and return what Twilio saw of it."""
+    """Let that many alerts loose within ``spread`` seconds, and return what Twilio saw of it.
+
+    :param ordinary_call: somebody has rung the number two minutes before, with an operator
+    """
     time, chance = VirtualTime(), random.Random(seed)
     replace_clock(patch, time)
     patch.setattr(cooldown, "_random", chance)
@@ -258,11 +282,15 @@ def storm(
             delivery="at_least_once",
             seconds=BUDGET,
             waiting_time=WaitingTime(math.inf),
-            record=twilio.record,
+            record=twilio.airflow.record(),
         ).ring()
 
+    begins = 0.0
+    if ordinary_call:
+        time.start(lambda: twilio.create_call(params))
+        begins = 120.0
     for _ in range(notifiers):
-        time.start(ring, after=chance.uniform(0, spread))
+        time.start(ring, after=begins + chance.uniform(0, spread))
     time.run()
     return twilio
 
