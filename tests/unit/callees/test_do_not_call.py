@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phonenumbers import is_valid_number, parse
 
 from airflow_provider_twiliocall.callees.do_not_call import DoNotCallList
 from tests.unit.twilio.examples import e164
@@ -171,8 +172,10 @@ def one_number_in_two_ways(draw: st.DrawFn) -> tuple[str, str, str]:
         f"{code} {national[:3]} {national[3:6]}-{national[6:]}",
         f"{code} ({trunk}){national}" if trunk else f"{code} ({national[:3]}) {national[3:]}",
         f"tel:{number}",
-        f"{trunk}{national[:4]} {national[4:]}",
     ]
+    # In North America a number without its 1 may be another country's that lacks its +, unless somebody can have it.
+    if code != "+1" or is_valid_number(parse(number)):
+        texts.append(f"{trunk}{national[:4]} {national[4:]}")
     users = [
         number,
         f"%2B{number[1:]}",
