@@ -38,6 +38,14 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_AIRFLOW_HOME, ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def masks_of_its_own() -> Iterator[None]:
+    """What one test takes for a secret is none to the next one, be it no more than ``[1, 2]``."""
+    yield
+    if masks := sys.modules.get("airflow.sdk._shared.secrets_masker"):
+        masks.reset_secrets_masker()
+
+
 class NetworkForbidden(Exception):
     """A test reached for another machine. Not an OSError, so that no code under test takes it for weather."""
 

@@ -25,7 +25,8 @@ from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks import twilio_call as hook_module
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.notifications import alert, cooldown, twilio_call
+from airflow_provider_twiliocall.notifications import alert, alert_record, cooldown, twilio_call
+from airflow_provider_twiliocall.notifications import this_process as process_module
 from airflow_provider_twiliocall.notifications.cooldown import Cooldown
 from airflow_provider_twiliocall.notifications.deadline import Deadline
 from airflow_provider_twiliocall.notifications.this_process import (
@@ -582,12 +583,16 @@ def test_what_goes_wrong_after_an_alert_has_returned_is_logged(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    returned = threading.Event()
+
     def gives_way_to_one_that_is_gone(self: Cooldown, own: Any, *, until: float) -> None:
+        assert returned.wait(LONGEST_REST_S)
         twilio.inject(Fault(kind=FaultKind.STATUS, status=400, code=21210, operations=CREATES, times=None))
 
     with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.ERROR):
         patch.setattr(Cooldown, "give_way", gives_way_to_one_that_is_gone)
         notify()
+        returned.set()
         wait_for_second_looks()
     assert "+1*******0001 may not know what has happened" in caplog.text + "".join(capfd.readouterr())
 
@@ -637,9 +642,14 @@ def test_a_hundred_alerts_in_the_event_loop_need_few_threads_and_all_ring(
             return super().send(request)
 
     # What a slow machine does not answer in time would have a thread of its own for longer.
-    monkeypatch.setattr(twilio_call, "BUDGET_S", 120.0)
-    for limit in ("LONGEST_LOOK_S", "LONGEST_CLEANING_S"):
-        monkeypatch.setattr(alert, limit, 120.0)
+    monkeypatch.setattr(twilio_call, "BUDGET_S", 600.0)
+    for room, limits in {
+        alert: ("LONGEST_LOOK_S", "LONGEST_CLEANING_S"),
+        alert_record: ("LONGEST_QUESTION_S", "LONGEST_CHANGE_S"),
+        process_module: ("READ_TIMEOUT_S",),
+    }.items():
+        for limit in limits:
+            monkeypatch.setattr(room, limit, 600.0)
     Counting().connect(monkeypatch)
     monkeypatch.setattr(alert, "random_wait", counted)
     monkeypatch.setattr(cooldown, "LONGEST_LAG_S", 0.5)

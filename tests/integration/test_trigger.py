@@ -28,7 +28,8 @@ STAYS_QUEUED = "+15005551105"
 UNKNOWN_SID = "CA" + "0" * 32
 SHORTEST_DEFERRAL_S = twilio_call.SHORTEST_DEFERRAL_S
 
-BOUND = 20
+# No test waits that long: a trigger that hangs ends here, however busy the machine is.
+BOUND = 600
 TICK = 0.01
 
 
@@ -138,7 +139,7 @@ def test_a_hundred_calls_are_taken_back_at_once_and_nobody_has_to_be_woken_for_i
 
     async def all_of_them() -> list[list[dict[str, Any]]]:
         return await asyncio.gather(
-            *(fired(trigger(sid, poll_interval=60, queue_deadline=closing)) for sid in sids)
+            *(fired(trigger(sid, poll_interval=3600, queue_deadline=closing)) for sid in sids)
         )
 
     ends = [payload["end"] for [payload] in asyncio.run(all_of_them())]
