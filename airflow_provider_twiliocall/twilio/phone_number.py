@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
+    from phonenumbers.phonemetadata import PhoneMetadata
 
 # Police, fire brigade and ambulance in the more populous countries.
 EMERGENCY_NUMBERS = frozenset([
@@ -299,7 +300,56 @@ def _read(text: str, country: str | None, shown: str) -> str:
     # With two trunk zeros, say.
     if found != text and _as_e164(parse(found, None)) != found:
         raise ValueError(f"{shown} has one zero too many after the country code: leave it out")
+    _refuse_a_trunk_prefix(number, text, country, shown)
     return found
+
+
+def _refuse_a_trunk_prefix(number: PhoneNumber, text: str, country: str | None, shown: str) -> None:
+    """Refuse a number that lacks a digit, though its length is possible, where its trunk prefix shows it.
+
+    The library keeps a trunk prefix (``0`` in France, ``1`` in North America) as a digit where the rest is too short
+    without it, and drops it where the rest has the length of some other number.
+    """
+    from phonenumbers import is_valid_number, is_valid_number_for_region, national_significant_number
+
+    code, digits = number.country_code or 0, national_significant_number(number)
+    main = _plans_of(code)[0]
+    trunk = re.match(main.national_prefix_for_parsing or "", digits)
+    kept = trunk[0][:1] if trunk else ""
+    of_region = None if text.startswith("+") else country
+    exists = is_valid_number_for_region(number, of_region) if of_region else is_valid_number(number)
+    # In Italy, say, there is no trunk prefix, and numbers do begin with 0.
+    if (kept and not exists) or (digits.startswith("0") and not _fits_its_plan(code, digits)):
+        raise ValueError(
+            f"{shown} is too short for a number with the country code +{code}, its {kept or 0} not counted: write all "
+            f"the other digits, and no {kept or 0} before them"
+        )
+    dropped = main.national_prefix
+    is_dropped = bool(dropped) and text in (f"+{code}{dropped}{digits}", f"{dropped}{digits}")
+    if is_dropped and not _fits_its_plan(code, digits):
+        raise ValueError(
+            f"{shown} has too few or too many digits for what it begins with: check them, or write +{code} without "
+            f"the {dropped} after it if they are right"
+        )
+
+
+def _fits_its_plan(code: int, digits: str) -> bool:
+    """Say whether numbers that begin so, and are as long, can exist in a country with this code."""
+    descriptions = (plan.general_desc for plan in _plans_of(code))
+    patterns = (each.national_number_pattern for each in descriptions if each is not None)
+    return any(re.fullmatch(pattern, digits) for pattern in patterns if pattern is not None)
+
+
+def _plans_of(code: int) -> list[PhoneMetadata]:
+    """Return what is known of the numbers of each country with this code, beginning with the main one."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+    from phonenumbers.phonemetadata import PhoneMetadata
+
+    plans = (
+        PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+        for region in COUNTRY_CODE_TO_REGION_CODE[code]
+    )
+    return [plan for plan in plans if plan is not None]
 
 
 def _wrong_length(length: int, kind: str) -> str:

@@ -71,6 +71,8 @@ def test_an_empty_list_that_was_read_is_taken_as_it_is() -> None:
         ("None", "entry 1: 'None' has"),
         (["+15005550006.0"], "entry 1: '+1*******006.0' has decimals"),
         (["+15005550006 (12)"], "ends with an extension"),
+        (["+33 06 12 34 56 7"], "is too short for a number with the country code +33"),
+        (["+1 1 500 555 000"], "is too short for a number with the country code +1"),
         ([33612345678], "is not text: give the number as a string"),
         ([None], "None is not text"),
         ("[33612345678]", "is not text"),

@@ -6,8 +6,19 @@ import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from phonenumbers import (
+    SUPPORTED_REGIONS,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    example_number_for_type,
+    format_number,
+    is_valid_number,
+    national_significant_number,
+    ndd_prefix_for_region,
+    parse,
+)
 
 from airflow_provider_twiliocall.twilio.phone_number import (
     is_phone_number,
@@ -17,6 +28,8 @@ from airflow_provider_twiliocall.twilio.phone_number import (
     show_address,
 )
 from tests.unit.twilio.examples import e164, reproducible
+
+FIXED_LINE, MOBILE = PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE
 
 number_like = st.text(alphabet="+0123456789 -.()/\u00a0\u2009\u2011\u2013\u200b٣５xX", max_size=25)
 
@@ -50,6 +63,16 @@ number_like = st.text(alphabet="+0123456789 -.()/\u00a0\u2009\u2011\u2013\u200b�
         ("+44 7911.123456", "+447911123456"),
         ("+33 6 12 34 56.78", "+33612345678"),
         ("+49.89.12.34.56", "+4989123456"),
+        ("+378 0549 886377", "+3780549886377"),
+        ("+378 886377", "+3780549886377"),
+        ("+225 07 12 34 56 78", "+2250712345678"),
+        ("+241 06 03 12 34", "+24106031234"),
+        ("+242 06 123 4567", "+242061234567"),
+        ("+229 01 95 12 34 56", "+2290195123456"),
+        ("+7 800 555 35 35", "+78005553535"),
+        ("+7 8 916 123 45 67", "+79161234567"),
+        ("+44 7700 90012", "+44770090012"),
+        ("+800 1234 5678", "+80012345678"),
     ],
 )
 def test_a_number_as_people_write_it_comes_out_in_e164(written, dialled):
@@ -98,6 +121,22 @@ def test_a_number_as_people_write_it_comes_out_in_e164(written, dialled):
         ("+2905123456", "is too long"),
         ("+15550006", "is too short for a number with the country code +1"),
         ("+999123456", "has no country code that exists: check its digits"),
+        ("+33 06 12 34 56 7", "is too short for a number with the country code +33, its 0 not counted"),
+        ("+33 (0)6 12 34 56 7", "is too short for a number with the country code +33, its 0 not counted"),
+        ("+33061234567", "write all the other digits, and no 0 before them"),
+        ("+1 1 500 555 000", "is too short for a number with the country code +1, its 1 not counted"),
+        ("+11500555000", "is too short for a number with the country code +1"),
+        ("+1 0500555000", "is too short for a number with the country code +1, its 0 not counted"),
+        ("+34 061234567", "is too short for a number with the country code +34, its 0 not counted"),
+        ("+41079123456", "is too short for a number with the country code +41"),
+        ("+48 050 123 456", "is too short for a number with the country code +48"),
+        ("+420060123456", "is too short for a number with the country code +420"),
+        ("+7 8 916 123 45 6", "is too short for a number with the country code +7, its 8 not counted"),
+        ("+370 8 612 3456", "is too short for a number with the country code +370, its 8 not counted"),
+        (
+            "+44 (0)7700 90012",
+            "has too few or too many digits for what it begins with: check them, or write +44",
+        ),
         ("+49 00 89 123456", "has one zero too many after the country code: leave it out"),
         ("+0612345678", "has no country code"),
         ("911", "'911' is an emergency number"),
@@ -167,6 +206,11 @@ def test_a_default_country_makes_a_number_of_a_national_one(written, country, di
     [
         ("0033612345678", "US", "is too long for a number with the country code +1"),
         ("5550006", "US", "is too short for a number with the country code +1: write its area code too"),
+        ("061234567", "FR", "is too short for a number with the country code +33, its 0 not counted"),
+        ("1500555000", "US", "is too short for a number with the country code +1, its 1 not counted"),
+        ("8 777 100 09 9", "KZ", "is too short for a number with the country code +7, its 8 not counted"),
+        ("07700 90012", "GB", "has too few or too many digits for what it begins with"),
+        (1500555000, "US", "is not a number that can be dialled"),
         ("116117", "DE", "is a short number"),
         ("40404", "US", "is too short"),
         ("112", "FR", "is an emergency number"),
@@ -192,6 +236,45 @@ def test_a_default_country_makes_a_number_of_a_national_one(written, country, di
 def test_what_could_be_a_strangers_number_is_refused_with_a_default_country_too(written, country, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         normalize_phone_number(written, default_country=country)
+
+
+@st.composite
+def numbers_that_lack_a_digit(draw: st.DrawFn) -> tuple[str, str | None, str]:
+    """A number with its trunk prefix and one digit too few, its country if it has no +, and all as if dialled."""
+    region = draw(st.sampled_from(sorted(SUPPORTED_REGIONS)))
+    # Where numbers do begin with 0, as in Italy, nobody can tell that it is too much.
+    prefix = ndd_prefix_for_region(region, True) or ("0" if region in ("ES", "PL", "CZ", "DK") else None)
+    number = example_number_for_type(region, draw(st.sampled_from([FIXED_LINE, MOBILE])))
+    assume(prefix is not None and number is not None)
+    digits = national_significant_number(number)
+    place = draw(st.integers(0, len(digits) - 1))
+    short = f"{prefix}{digits[:place]}{digits[place + 1 :]}"
+    wrong = f"+{number.country_code}{short}"
+    # Kazakhstan's trunk prefix is how numbers of Russia begin, which has the same country code.
+    assume(not (number.country_code == 7 and is_valid_number(parse(wrong))))
+    return draw(st.sampled_from([(wrong, None, wrong), (short, region, wrong)]))
+
+
+@reproducible(examples=1000)
+@given(numbers_that_lack_a_digit())
+def test_a_trunk_prefix_never_makes_up_for_a_digit_that_is_missing(written):
+    text, country, wrong = written
+    with suppress(ValueError):
+        assert normalize_phone_number(text, default_country=country) != wrong
+
+
+@reproducible(examples=1000)
+@given(st.sampled_from(sorted(SUPPORTED_REGIONS)), st.sampled_from([FIXED_LINE, MOBILE]))
+def test_a_number_that_is_assigned_is_dialled_in_every_country(region, kind):
+    number = example_number_for_type(region, kind)
+    assume(number is not None)
+    e164 = format_number(number, PhoneNumberFormat.E164)
+    national = national_significant_number(number)
+    prefix = ndd_prefix_for_region(region, True)
+    assert normalize_phone_number(e164) == e164
+    # Colombia's is asked for a carrier's digit after it.
+    if prefix and region != "CO":
+        assert normalize_phone_number(f"+{number.country_code} ({prefix}){national}") == e164
 
 
 @pytest.mark.parametrize("written", ["06 98 76 54 32 1", "442079876543", 442079876543])
