@@ -47,6 +47,14 @@ _ABBREVIATIONS = {
     "NZDT": ("Pacific/Auckland",),
 }
 
+_OFFSET = re.compile(
+    r"(etc/)?((utc|gmt|z)\s*[+\-\N{MINUS SIGN}]?|[+\-\N{MINUS SIGN}])\s*[0-9]{1,2}(:?[0-9]{2})?",
+    re.IGNORECASE,
+)
+# Of the few zones that are offsets, the sign means the opposite of what people mean by it.
+_OTHER_SIGN = str.maketrans("+-", "-+")
+_ZONE_OF_OFFSET = re.compile(r"Etc/GMT[+-](?!0$)[0-9]{1,2}")
+
 
 def read_time(value: Any) -> time:
     """Read ``"09:00"``, ``"09:00:30"`` or a :class:`datetime.time`, to the second."""
@@ -116,11 +124,21 @@ def read_timezone(value: Any) -> str:
             f"{name!r} has no summer time, and a phone in {meant} would ring an hour off for half of the year: give "
             f"{meant}, or {fits} for a place that never changes its clocks"
         )
+    if _ZONE_OF_OFFSET.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is UTC{name[7:].translate(_OTHER_SIGN)}, the other way round than it looks: give a place whose "
+            "clocks are right, such as 'Europe/Berlin'"
+        )
     try:
         if _is_a_zone(name):
             return pendulum.timezone(name).name
     except (ValueError, OSError):
         pass
+    if _OFFSET.fullmatch(name):
+        raise ValueError(
+            f"{name!r:.80} is not a time zone that is known here: give a name such as 'Europe/Berlin', for an offset "
+            "does not tell when the clocks change"
+        )
     nearest = _zones_like(name)
     hint = f"did you mean {' or '.join(nearest)}?" if nearest else "give a name such as 'Europe/Paris'"
     raise ValueError(f"{name!r:.80} is not a time zone that is known here: {hint}")
@@ -140,6 +158,8 @@ def _zones_like(name: str) -> list[str]:
         return list(zones)
     known: dict[str, str] = {}
     for zone in sorted(filter(_is_a_zone, pendulum.timezones())):
+        if _ZONE_OF_OFFSET.fullmatch(zone):
+            continue
         known[zone.casefold()] = zone
         known.setdefault(zone.casefold().rpartition("/")[2], zone)
     if wanted in known:

@@ -38,6 +38,10 @@ def window(**changes: Any) -> CallWindow:
         ({"timezone": "new york"}, "did you mean America/New_York?"),
         ({"timezone": "+02:00"}, "'+02:00' is not a time zone that is known here: give a name such as"),
         ({"timezone": pendulum.fixed_timezone(7200)}, "is not a time zone that is known here"),
+        ({"timezone": "UTC +02:00"}, "for an offset does not tell when the clocks change"),
+        ({"timezone": "gmt2"}, "for an offset does not tell when the clocks change"),
+        ({"timezone": "Etc/GMT+2"}, "'Etc/GMT+2' is UTC-2, the other way round than it looks: give a place"),
+        ({"timezone": "Etc/GMT-12"}, "'Etc/GMT-12' is UTC+12"),
         ({"timezone": "Europe"}, "'Europe' is not a time zone"),
         ({"timezone": "Europe/Pari"}, "did you mean Europe/Paris"),
         ({"timezone": "America/NewYork"}, "did you mean America/New_York?"),
@@ -143,6 +147,20 @@ def test_weekdays_are_names_or_numbers(weekdays: Any) -> None:
 )
 def test_a_range_of_weekdays_goes_from_the_first_to_the_last_one(weekdays: Any, numbers: str) -> None:
     assert window(weekdays=weekdays) == window(weekdays=list(numbers))
+
+
+@pytest.mark.parametrize(
+    "name", ["GMT+2", "GMT-5", "UTC+2", "UTC-03:30", "utc +2", "Etc/UTC+2", "Etc/GMT+99", "GMT +1"]
+)
+def test_for_an_offset_no_zone_is_suggested_but_a_place(name: str) -> None:
+    with pytest.raises(ValueError, match=r"give (a place|a name).* such as 'Europe/Berlin'") as refused:
+        window(timezone=name)
+    assert "did you mean" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["UTC", "GMT", "Etc/UTC", "Etc/GMT+0", "Etc/GMT-0", "GMT0"])
+def test_what_is_no_offset_from_utc_is_a_zone(name: str) -> None:
+    assert window(timezone=name).timezone == name
 
 
 @pytest.mark.parametrize("zone", ["Europe/Pari", "Asia/Tokio", "America/Sao Paolo", "Australia/Sidney"])
