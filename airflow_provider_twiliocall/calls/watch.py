@@ -22,6 +22,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioNotFoundError,
     TwilioRejectedError,
     TwilioThrottledError,
+    TwilioUnreachableError,
 )
 
 if TYPE_CHECKING:
@@ -185,7 +186,15 @@ class CallWait:
     @property
     def is_for_a_person(self) -> bool:
         """Whether what kept the latest look from being made is for a person to fix, should it last."""
-        return isinstance(self._fault, _FOR_A_PERSON)
+        return isinstance(self._fault, _FOR_A_PERSON) or self._never_got_to_twilio
+
+    @property
+    def _never_got_to_twilio(self) -> bool:
+        # An answer of 500 or more is likely Twilio's, which is out of order.
+        is_unreachable = (
+            isinstance(self._fault, TwilioUnreachableError) and (self._fault.http_status or 0) < 500
+        )
+        return is_unreachable and self._last_seen is None
 
     @property
     def fault(self) -> Fault | None:

@@ -38,8 +38,9 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
 
     A call that ended otherwise fails the sensor for good, since a retry would look at the same call; with
     ``soft_fail`` the sensor is skipped, as it is when its ``timeout`` is over. What a person has to fix fails it also
-    with ``soft_fail``: a bad SID, a connection that cannot be used, that Twilio refuses or that Airflow does not find
-    until the ``timeout``. ``timeout`` works alike in all modes. Killing the sensor leaves the call alone.
+    with ``soft_fail``: a bad SID, a connection that cannot be used, that Twilio refuses, or with which neither Airflow
+    nor Twilio is reached until the ``timeout``. ``timeout`` works alike in all modes. Killing the sensor leaves the
+    call alone.
 
     XCom: ``return_value`` and ``call`` are the finished call as a dict, phone numbers cut to their last four
     digits.
@@ -139,7 +140,7 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
         except (AirflowSkipException, AirflowSensorTimeout, AirflowFailException) as end:
             # Airflow makes a skip of what is raised below, and keeps that as its cause.
             reason = end.__cause__ if isinstance(end, AirflowSkipException) and end.__cause__ else end
-            reason = self._reason_for_a_person(reason) or reason
+            reason = self._timeout_by_a_fault(reason) or reason
             is_skipped = self.never_fail or (self.soft_fail and not _is_for_a_person(reason))
             if not is_skipped:
                 if reason is end:
@@ -149,15 +150,16 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
             self.log.warning("Skipped (%s): %s", leniency, reason)
             raise AirflowSkipException(str(reason)) from reason
 
-    def _reason_for_a_person(self, reason: BaseException) -> BaseException | None:
-        """Return why a sensor that timed out by Airflow's clock could not see its call, where a person can fix that."""
+    def _timeout_by_a_fault(self, reason: BaseException) -> BaseException | None:
+        """Return the end of a sensor that timed out by Airflow's clock and could not see its call at its last look."""
         from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError
 
         wait = self.__dict__.get("_wait")
         is_timeout = isinstance(reason, (AirflowSensorTimeout, AirflowSkipException))
-        if not is_timeout or wait is None or not wait.is_for_a_person:
+        if not is_timeout or wait is None or wait.fault is None:
             return None
-        return TwilioCallFateUnknownError(self._not_seen_in_time(wait.fault))
+        kind = TwilioCallFateUnknownError if wait.is_for_a_person else AirflowSensorTimeout
+        return kind(self._not_seen_in_time(wait.fault))
 
     def _not_seen_in_time(self, problem: object) -> str:
         return f"Call {self.call_sid} was not seen to end within {self.timeout:g} s (timeout): {problem}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -274,6 +276,36 @@ def test_connection_that_is_not_found_until_the_timeout_fails_a_sensor_soft_or_n
         AirflowFailException, match=r"within 0\.2 s \(timeout\): There is no connection 'nowhere'"
     ):
         way(wait, call_sid=UNKNOWN_SID, **arguments)
+
+
+@in_each_way
+@pytest.mark.parametrize("soft_fail", [False, True])
+@pytest.mark.parametrize(
+    ("host", "problem"),
+    [
+        ("https://no-such-host.invalid", "No connection to no-such-host.invalid"),
+        ("http://127.0.0.1:1", "No connection to 127.0.0.1:1"),
+        ("https://127.0.0.1:{port}", "does not speak TLS"),
+    ],
+)
+def test_twilio_that_was_never_reached_until_the_timeout_fails_a_sensor_soft_or_not(
+    wait: Wait, way: Way, soft_fail: bool, host: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = json.loads(wait.simulator.airflow_connection)
+    port = urlsplit(wait.simulator.url).port
+    monkeypatch.setenv(VARIABLE, json.dumps(connection | {"host": host.format(port=port)}))
+    with pytest.raises(TwilioCallFateUnknownError, match=rf"within 0\.2 s \(timeout\): .*{problem}"):
+        way(wait, call_sid=UNKNOWN_SID, timeout=0.2, soft_fail=soft_fail)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_twilio_out_of_order_until_the_timeout_skips_a_soft_sensor_and_is_named(
+    wait: Wait, deferrable: bool
+) -> None:
+    wait.simulator.inject(Fault(kind="status", status=503, operations={"get"}, times=None))
+    way = Wait.deferred if deferrable else Wait.poked
+    with pytest.raises(AirflowSkipException, match=r"within 0\.2 s \(timeout\): .*HTTP 503"):
+        way(wait, call_sid=wait.place_to_end("human"), timeout=0.2, soft_fail=True)
 
 
 @in_each_way
