@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until interrupted; the exit status."""
-    options = _parser().parse_args(argv)
+    options = command_line().parse_args(argv)
     # Before the slow imports, so that Ctrl-C is quiet at any moment.
     stop = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_twiliocall.simulator",
         description="A Twilio that runs on this machine and rings nobody.",

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import pytest
+from airflow import __version__ as airflow_version
 
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.simulator import TwilioSimulator
@@ -44,6 +45,14 @@ def test_call_is_changed_and_hung_up(hook: TwilioCallHook, twilio_simulator: Twi
     assert hook.update_call(call.sid, twiml="<Response><Hangup/></Response>").sid == call.sid
     assert hook.cancel_call(call.sid).status is CallStatus.IN_PROGRESS
     assert hook.hang_up(call.sid).status is CallStatus.COMPLETED
+
+
+def test_user_agent_names_the_airflow_that_runs(
+    hook: TwilioCallHook, twilio_simulator: TwilioSimulator
+) -> None:
+    hook.create_call(CALL)
+    (request,) = twilio_simulator.requests
+    assert f" apache-airflow/{airflow_version} " in request.headers["user-agent"]
 
 
 def test_api_key_is_a_login(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import inspect
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from airflow_provider_twiliocall.hooks.connection_form import CONN_FIELDS
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
-from airflow_provider_twiliocall.simulator.__main__ import _parser as simulator_parser
+from airflow_provider_twiliocall.simulator.__main__ import command_line as simulator_command_line
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 ROOT = Path(__file__).parents[3]
@@ -39,8 +40,12 @@ def _commands() -> Iterator[Any]:
         # A quoted JSON text over several lines is one word of one command.
         text = re.sub(r"'\{\n[^']*'", lambda found: found[0].replace("\n", ""), block.values[0])
         for line in text.splitlines():
-            if words := shlex.split(line, comments=True):
-                yield pytest.param(words, id=f"{block.id} {' '.join(words)[:40]}")
+            words = shlex.split(line, comments=True)
+            # What a pipe leads to is a command of its own.
+            for is_pipe, command in groupby(words, "|".__eq__):
+                if not is_pipe:
+                    words = list(command)
+                    yield pytest.param(words, id=f"{block.id} {' '.join(words)[:40]}")
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ def _check_arguments(task: Any) -> None:
         params_from_arguments(fields, said, accept_answered_by=task.accept_answered_by)
 
 
-@pytest.mark.parametrize("words", _commands())
+@pytest.mark.parametrize("words", list(_commands()))
 def test_a_command_exists(words: list[str]) -> None:
     program, *arguments = words
 
@@ -84,13 +89,13 @@ def test_a_command_exists(words: list[str]) -> None:
         get_parser().parse_args(arguments)
     elif program == "python":
         assert arguments[:2] == ["-m", "airflow_provider_twiliocall.simulator"]
-        simulator_parser().parse_args(arguments[2:])
+        simulator_command_line().parse_args(arguments[2:])
     elif program == "pip":
         name, _, extra = arguments[1].rstrip("]").partition("[")
         assert (arguments[0], name) in {("install", "."), ("install", "airflow-provider-twiliocall")}
         assert not extra or f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
     else:
-        assert program in ("export", "curl", "source") or "=" in program
+        assert program in ("export", "curl", "source", "grep", "xargs") or "=" in program
 
 
 def _connections() -> Iterator[Any]:
@@ -101,7 +106,7 @@ def _connections() -> Iterator[Any]:
             yield pytest.param(text, id=f"{page.name} {text.replace(chr(10), '')[:50]}")
 
 
-@pytest.mark.parametrize("text", _connections())
+@pytest.mark.parametrize("text", list(_connections()))
 def test_a_connection_can_be_used(text: str) -> None:
     # An example of what the simulator prints shows no credentials.
     text = text.replace('"AC…"', f'"AC{32 * "0"}"')

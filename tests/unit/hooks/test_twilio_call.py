@@ -127,14 +127,6 @@ def test_client_is_made_once_of_what_the_connection_says(monkeypatch: pytest.Mon
     assert hook.client._timeout == (3.0, 3.0)
 
 
-def test_user_agent_names_the_airflow_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow import __version__ as airflow_version
-
-    connect(monkeypatch)
-    user_agent = TwilioCallHook().client._session.headers["User-Agent"]
-    assert f" apache-airflow/{airflow_version} " in str(user_agent)
-
-
 def test_hook_may_work_for_a_subaccount(monkeypatch: pytest.MonkeyPatch) -> None:
     subaccount = "AC" + "5" * 32
     connect(monkeypatch)
