@@ -47,7 +47,7 @@ CLEANED_BEFORE_S = 7 * 86_400.0
 MOST_CLEANED = 5
 # When it is too late to give way, since that includes to cancel and to look once more …
 RESERVE_S = 2.5
-# … and when it is too late for the latter, since the call may have to be placed anew.
+# … and when it is too late for the latter, since the call may have to be placed again.
 LAST_RESERVE_S = 1.0
 # The shortest time in which it makes sense to dial again …
 _SHORTEST_S = 0.5
@@ -137,8 +137,7 @@ class Alert:
     def _ring(self) -> Alerted:
         if self._cooldown is None:
             return self._place()
-        with self._waiting_time.spend() as left:
-            clock.sleep(min(random_wait(), left, self._deadline.left))
+        clock.sleep(min(random_wait(), self._waiting_time.left, self._deadline.left))
         if (covering := self._look(self._cooldown.covering_call, most=LONGEST_LOOK_S)) is not None:
             return Alerted(covering, is_ours=False)
         alerted = self._place()
@@ -168,7 +167,7 @@ class Alert:
             call = cooldown.as_far_as_known(placed.call)
         if call is None:
             logger.warning(
-                "The call to %s that this alert gave way to may be gone: placing it anew.", self.callee
+                "The call to %s that this alert gave way to may be gone. It is placed again.", self.callee
             )
             self.placed = None
             return self._place()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_twiliocall.arguments.templated import entries_in
@@ -16,6 +17,42 @@ if TYPE_CHECKING:
 # Between the entries of a list, and not within the braces of a template.
 _BETWEEN_ENTRIES = re.compile(r"[,;\n](?![^{}]*\}\})")
 _LONGEST_SHOWN = 80
+
+
+_SECRETS = ("sip_auth_password", "call_token")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What the templates of an alert gave.
+
+    :param fields: the values by name; None for a field that could not be rendered
+    :param problems: why not, by name
+    :param not_callable: why an entry of ``to`` could not be rendered, by how it is written
+    """
+
+    fields: Mapping[str, Any]
+    problems: Mapping[str, str]
+    not_callable: Mapping[str, str]
+
+
+def rendered(notifier: BaseNotifier, context: Any, environment: jinja2.Environment | None) -> Rendered:
+    """Render each field of a notifier by itself: one that cannot be rendered is no reason not to call."""
+    templates = AlertTemplates(notifier, context, environment)
+    fields: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for name in notifier.template_fields:
+        if name == "to" or (value := getattr(notifier, name)) is None:
+            continue
+        try:
+            fields[name] = templates.render(value)
+        except Exception as error:
+            fields[name] = None
+            # What is secret may stand in what is wrong with it.
+            problems[name] = type(error).__name__ if name in _SECRETS else reason_of(error)
+    callees, not_callable = templates.callees(notifier.to)  # type: ignore[attr-defined]
+    fields["to"] = callees[0] if len(callees) == 1 else callees
+    return Rendered(fields, problems, not_callable)
 
 
 class AlertTemplates:

@@ -51,15 +51,21 @@ class WaitingTime:
         self._waiting = 0
         self._since = 0.0
 
+    @property
+    def left(self) -> float:
+        """The seconds that are left."""
+        with self._lock:
+            self._settle()
+            return self._left
+
     @contextmanager
-    def spend(self) -> Iterator[float]:
-        """Count the time until the end of the block, and give the seconds that are left."""
+    def spend(self) -> Iterator[None]:
+        """Count the time until the end of the block."""
         with self._lock:
             self._settle()
             self._waiting += 1
-            left = self._left
         try:
-            yield left
+            yield
         finally:
             with self._lock:
                 self._settle()
@@ -137,10 +143,10 @@ def this_process() -> ThisProcess:
     return _this_process
 
 
-def begin_anew() -> None:
-    """Forget all of it: a forked process has neither the threads nor the connections of its parent."""
+def forget_this_process() -> None:
+    """Share nothing any more: a forked process has neither the threads nor the connections of its parent."""
     global _this_process
     _this_process = ThisProcess()
 
 
-os.register_at_fork(after_in_child=begin_anew)
+os.register_at_fork(after_in_child=forget_this_process)

@@ -5,47 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import suppress
 from copy import copy
 from datetime import timedelta
-from types import MappingProxyType
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
 
 from airflow_provider_twiliocall.arguments.literals import check_choice, literal_problems, problems_of, refuse
-from airflow_provider_twiliocall.arguments.templated import callees_of, is_blank
+from airflow_provider_twiliocall.arguments.templated import callees_of
 from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
-from airflow_provider_twiliocall.twilio.phone_number import show_callee
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     import jinja2
     from airflow.sdk import Context
 
-    from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-    from airflow_provider_twiliocall.notifications.alert import Alert, Alerted
-    from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
-    from airflow_provider_twiliocall.notifications.this_process import WaitingTime
-    from airflow_provider_twiliocall.notifications.wanted_call import WantedCall
-    from airflow_provider_twiliocall.twilio.client import TwilioClient
-    from airflow_provider_twiliocall.twilio.errors import TwilioError
+    from airflow_provider_twiliocall.notifications.alert_run import AlertRun
+    from airflow_provider_twiliocall.notifications.templates import Rendered
     from airflow_provider_twiliocall.twilio.param_problems import Problem
-    from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 DEFAULT_COOLDOWN = timedelta(minutes=15)
-
-# For all contacts together, once the connection is there: the callbacks of a DAG hold up the DAG processor.
-BUDGET_S = 10.0
-# How long an alert looks again for a connection that Airflow does not find, because its API server is away say.
-CONNECTION_PATIENCE_S = 4.0
-# Of it, what the contacts leave for telling how it went.
-_SLACK_S = 0.5
-
-_SECRETS = ("sip_auth_password", "call_token")
-_INSTEAD_OF_A_MESSAGE = ("audio_url", "url", "twiml", "application_sid")
 
 
 class TwilioCallNotificationError(AirflowException):
@@ -208,7 +189,7 @@ class TwilioCallNotifier(BaseNotifier):
         problems = [*wrong_cooldown, *wrong_delivery, *self._literal_problems()]
         if problems and kwargs.get("context") is not None:
             # Airflow makes the notifier of a deadline when the phone has to ring. That is too late to refuse.
-            self._say(logging.ERROR, "Fix these arguments of the alert: %s", "; ".join(map(str, problems)))
+            self.say(logging.ERROR, "Fix these arguments of the alert: %s", "; ".join(map(str, problems)))
         else:
             refuse(problems)
 
@@ -221,9 +202,7 @@ class TwilioCallNotifier(BaseNotifier):
 
     # As Airflow calls it ----------------------------------------------------------------------------------
 
-    # What of the fields could not be rendered, and why. Of whom to call: by how it is written.
-    _not_rendered: Mapping[str, str] = MappingProxyType({})
-    _not_callable: Mapping[str, str] = MappingProxyType({})
+    _rendered: Rendered | None = None
 
     def __call__(self, *args: Any) -> None:
         """Call everybody; Airflow calls this with the context."""
@@ -242,26 +221,12 @@ class TwilioCallNotifier(BaseNotifier):
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
         """Render each field to text by itself: one that cannot be rendered is no reason not to call."""
-        from airflow_provider_twiliocall.notifications.templates import AlertTemplates, reason_of
+        from airflow_provider_twiliocall.notifications.templates import rendered
 
-        templates = AlertTemplates(self, context, jinja_env)
-        rendered: dict[str, Any] = {}
-        failed: dict[str, str] = {}
-        for name in self.template_fields:
-            if name == "to" or (value := getattr(self, name)) is None:
-                continue
-            try:
-                rendered[name] = templates.render(value)
-            except Exception as error:
-                rendered[name] = None
-                # What is secret may stand in what is wrong with it.
-                failed[name] = type(error).__name__ if name in _SECRETS else reason_of(error)
-        callees, self._not_callable = templates.callees(self.to)
-        rendered["to"] = callees[0] if len(callees) == 1 else callees
-        vars(self).update(rendered)
-        self._not_rendered = failed
-        for name, why in failed.items():
-            self._say(
+        self._rendered = rendered(self, context, jinja_env)
+        vars(self).update(self._rendered.fields)
+        for name, why in self._rendered.problems.items():
+            self.say(
                 logging.ERROR, "%s could not be rendered, so the call is placed without it: %s", name, why
             )
 
@@ -278,299 +243,27 @@ class TwilioCallNotifier(BaseNotifier):
         :raises TwilioConnectionError: the connection cannot be used, and nobody was called
         :raises TwilioConnectionNotFoundError: it was not found for some seconds, and nobody was called
         """
-        from airflow_provider_twiliocall.notifications.this_process import this_process
-
-        contacts = self._contacts()
-        try:
-            hook = self._hook()
-            self._find_connection(hook)
-            _ = hook.settings
-        except Exception as error:
-            self._nobody_is_called(contacts, error)
-            raise
-        self._mask_secrets()
-        # All of it, for Twilio may be slow, and so may Airflow's answers.
-        with this_process().waiting_time.spend():
-            self._call_everybody(hook, contacts, context)
+        self._raise(self._run(context).ring())
 
     async def async_notify(self, context: Context) -> None:
         """Call everybody, as :meth:`notify` does, without holding up the event loop."""
-        from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
-        from airflow_provider_twiliocall.notifications.this_process import WaitingTime, this_process
-
-        contacts = self._contacts()
-        submit = this_process().threads.submit
-        try:
-            # In a thread, for what is imported takes a third of a second, and other triggers have their polls to do.
-            hook = await asyncio.wrap_future(submit(self._hook))
-            await self._fetch_connection(hook)
-            # Here, and not in a thread: to mask a secret, Airflow 3.1 asks what belongs to the event loop.
-            _ = hook.settings
-        except Exception as error:
-            self._nobody_is_called(contacts, error)
-            raise
-        self._mask_secrets()
-        failures: list[str] = []
-        # Alerts wait beside one another here, and nobody waits for them.
-        waiting_time = WaitingTime(math.inf)
-        loop = asyncio.get_running_loop()
-        record = self._record(lambda: AlertRecord.for_trigger(loop))
-        prepared = submit(lambda: self._alerts(hook, contacts, context, waiting_time, record, failures))
-        ringing = [(alert, submit(alert.ring)) for alert in await asyncio.wrap_future(prepared)]
-        await asyncio.gather(*(asyncio.wrap_future(rung) for _, rung in ringing), return_exceptions=True)
-        self._tell_all(ringing, failures)
-
-    def _contacts(self) -> list[Any]:
-        """Return whom to call.
-
-        :raises TwilioCallNotificationError: nobody, and the log says at CRITICAL how they were written
-        """
-        try:
-            return callees_of(self.to)
-        except Exception as error:
-            failures = [f"{to}: {why}" for to, why in self._not_callable.items()] or [str(error)]
-            self._say(
-                logging.CRITICAL,
-                "Nobody was called, for nobody knows whom to call. These do not know what has happened: %s",
-                "; ".join(failures),
-            )
-            raise TwilioCallNotificationError(failures) from None
-
-    def _hook(self) -> TwilioCallHook:
-        from airflow_provider_twiliocall.exceptions import TwilioConnectionError
-        from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-
-        if is_blank(self.twilio_conn_id):
-            why = self._not_rendered.get("twilio_conn_id", "it was rendered to nothing")
-            raise TwilioConnectionError(f"twilio_conn_id does not say which connection to use: {why}. Fix it")
-        return TwilioCallHook(self.twilio_conn_id)
-
-    def _find_connection(self, hook: TwilioCallHook) -> None:
-        from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
         from airflow_provider_twiliocall.notifications.this_process import this_process
 
-        shared = this_process()
-        try:
-            hook.find_connection(patience=0.0)
-        except TwilioConnectionNotFoundError:
-            if self._has_kept_connection(hook):
-                return
-            with shared.patience.spend() as left:
-                hook.find_connection(patience=min(left, CONNECTION_PATIENCE_S))
-        shared.connections.keep(hook)
+        # In a thread, for what is imported takes a third of a second, and other triggers have their polls to do.
+        prepared = this_process().threads.submit(partial(self._run, context))
+        run = await asyncio.wrap_future(prepared)
+        self._raise(await run.ring_on_event_loop())
 
-    async def _fetch_connection(self, hook: TwilioCallHook) -> None:
-        from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
-        from airflow_provider_twiliocall.notifications.this_process import this_process
+    def _run(self, context: Context) -> AlertRun:
+        from airflow_provider_twiliocall.notifications.alert_run import AlertRun
 
-        try:
-            await hook.fetch_connection()
-        except TwilioConnectionNotFoundError:
-            if self._has_kept_connection(hook):
-                return
-            await hook.fetch_connection(patience=CONNECTION_PATIENCE_S)
-        this_process().connections.keep(hook)
+        return AlertRun(self, context, self._rendered)
 
-    def _has_kept_connection(self, hook: TwilioCallHook) -> bool:
-        from airflow_provider_twiliocall.notifications.this_process import this_process
-
-        is_kept = this_process().connections.give(hook)
-        if is_kept:
-            self._say(
-                logging.WARNING,
-                "Airflow does not find the connection %r now. The alert uses what Airflow has given before.",
-                self.twilio_conn_id,
-            )
-        return is_kept
-
-    def _client(self, hook: TwilioCallHook, account_sid: str | None) -> TwilioClient:
-        """Return the client for an account of the connection, None for its own."""
-        from airflow_provider_twiliocall.notifications.this_process import this_process
-
-        for_account = type(hook)(self.twilio_conn_id, account_sid=account_sid)
-        for_account.connection, for_account.settings = hook.connection, hook.settings
-        return this_process().clients.client(for_account)
-
-    def _nobody_is_called(self, contacts: list[Any], error: Exception) -> None:
-        self._say(
-            logging.CRITICAL,
-            "Nobody was called, for the connection %r cannot be used: %s. These do not know what has happened: %s",
-            self.twilio_conn_id,
-            error,
-            ", ".join(show_callee(contact) for contact in contacts),
-        )
-
-    # Calling ----------------------------------------------------------------------------------------------
-
-    def _call_everybody(self, hook: TwilioCallHook, contacts: list[Any], context: Context) -> None:
-        from concurrent.futures import wait
-
-        from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
-        from airflow_provider_twiliocall.notifications.deadline import Deadline
-        from airflow_provider_twiliocall.notifications.this_process import this_process
-        from airflow_provider_twiliocall.notifications.threads import in_thread
-
-        end = Deadline(BUDGET_S)
-        failures: list[str] = []
-        waiting_time = this_process().waiting_time
-        known = context if isinstance(context, Mapping) else {}
-        record = self._record(lambda: AlertRecord.for_callback(known))
-        alerts = self._alerts(hook, contacts, context, waiting_time, record, failures)
-        ringing = [(alert, in_thread(alert.ring)) for alert in alerts]
-        for alert, _ in ringing:
-            alert.is_settled.wait(end.left)
-        with waiting_time.spend() as left:
-            wait([rung for _, rung in ringing], timeout=min(left, end.left))
-        self._tell_all(ringing, failures)
-
-    def _record(self, find: Callable[[], AlertRecord]) -> AlertRecord:
-        """Return the record of the calls that alerts have placed; one that knows none where it cannot be had."""
-        from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
-
-        try:
-            return find()
-        except Exception as error:
-            self._say(logging.WARNING, "Cannot ask Airflow which calls alerts have placed: %r", error)
-            return AlertRecord()
-
-    def _alerts(
-        self,
-        hook: TwilioCallHook,
-        contacts: list[Any],
-        context: Context,
-        waiting_time: WaitingTime,
-        record: AlertRecord,
-        failures: list[str],
-    ) -> list[Alert]:
-        from airflow_provider_twiliocall.twilio.params import CallParamsError
-
-        for to, why in self._not_callable.items():
-            self._failed(to, f"it could not be rendered: {why}", failures)
-        message = self._words(context)
-        alerts: dict[str, Alert] = {}
-        for contact in contacts:
-            try:
-                wanted = self._wanted(contact, message, context)
-                params = wanted.params(hook)
-                if params.to not in alerts:
-                    alerts[params.to] = self._alert(hook, wanted, params, waiting_time, record)
-            except CallParamsError as error:
-                self._failed(show_callee(contact), "; ".join(map(str, error.problems)), failures)
-            except Exception as error:
-                self._failed(show_callee(contact), str(error), failures)
-        return list(alerts.values())
-
-    def _alert(
-        self,
-        hook: TwilioCallHook,
-        wanted: WantedCall,
-        params: CreateCallParams,
-        waiting_time: WaitingTime,
-        record: AlertRecord,
-    ) -> Alert:
-        from airflow_provider_twiliocall.notifications.alert import Alert
-
-        def after_refusal(refusal: TwilioError) -> tuple[TwilioClient, CreateCallParams] | None:
-            if not wanted.leave_out_what_was_refused(refusal):
-                return None
-            try:
-                less = wanted.params(hook)
-                return self._client(hook, less.account_sid), less
-            except Exception as error:
-                self._say(
-                    logging.ERROR, "Without it there is no call to %s: %s", show_callee(params.to), error
-                )
-                return None
-
-        return Alert(
-            self._client(hook, params.account_sid),
-            params,
-            cooldown=self.cooldown,
-            delivery=self.delivery,
-            seconds=BUDGET_S - _SLACK_S,
-            waiting_time=waiting_time,
-            record=record,
-            after_refusal=after_refusal,
-        )
-
-    def _wanted(self, contact: Any, message: str | None, context: Context) -> WantedCall:
-        from airflow_provider_twiliocall.notifications.wanted_call import WantedCall
-
-        given = {name: getattr(self, name) for name in (*CREATE_CALL_FIELDS, *SPEECH_FIELDS)}
-        return WantedCall(
-            contact, show_callee(contact), given | {"message": message}, lambda: self._default_words(context)
-        )
-
-    def _mask_secrets(self) -> None:
-        from airflow_provider_twiliocall.arguments.call_params import mask_secrets
-
-        try:
-            mask_secrets(self)
-        except Exception as error:
-            self._say(logging.ERROR, "Airflow cannot mask the secrets of this call: %s", type(error).__name__)
-
-    def _words(self, context: Context) -> str | None:
-        """Return what is said; None where something else says it."""
-        if not is_blank(self.message):
-            with suppress(Exception):
-                return str(self.message).strip()
-        if not all(is_blank(getattr(self, name)) for name in _INSTEAD_OF_A_MESSAGE):
-            return None
-        if any(getattr(self, name) is not None for name in ("message", *_INSTEAD_OF_A_MESSAGE)):
-            self._say(
-                logging.ERROR, "What is to be heard was rendered to nothing, so the default message is said."
-            )
-        return self._default_words(context)
-
-    def _default_words(self, context: Context) -> str:
-        from airflow_provider_twiliocall.notifications.default_message import default_message
-
-        try:
-            return default_message(context if isinstance(context, Mapping) else {})
-        except Exception as error:
-            self._say(logging.ERROR, "What has happened cannot be put into words: %s", type(error).__name__)
-            return "Airflow alert. Something has happened, and the log of Airflow says what."
-
-    # Telling ----------------------------------------------------------------------------------------------
-
-    def _tell_all(self, ringing: list[tuple[Alert, Future[Alerted]]], failures: list[str]) -> None:
-        for alert, rung in ringing:
-            self._tell(alert, rung, failures)
+    def _raise(self, failures: list[str]) -> None:
         if failures:
             raise TwilioCallNotificationError(failures)
 
-    def _tell(self, alert: Alert, future: Future[Alerted], failures: list[str]) -> None:
-        if not future.done():
-            if not alert.is_settled.is_set():
-                self._failed(alert.callee, f"no answer within {BUDGET_S:g} s: the phone may ring", failures)
-            elif (call := alert.placed) is not None:
-                self._say(
-                    logging.INFO, "Placed call %s to %s. The second look goes on.", call.sid, alert.callee
-                )
-            future.add_done_callback(lambda done: self._tell(alert, done, []))
-            return
-        if (error := future.exception()) is not None:
-            self._failed(alert.callee, str(error) or type(error).__name__, failures)
-            return
-        alerted = future.result()
-        if alerted.is_ours:
-            self._say(logging.INFO, "Placed call %s to %s.", alerted.call.sid, alert.callee)
-        else:
-            self._say(
-                logging.WARNING,
-                "No call of its own to %s: call %s (%s) covers this alert, within the cooldown of %s. "
-                "To ring all the same, give alerts a from_ of their own or a shorter cooldown, or cooldown=None.",
-                alert.callee,
-                alerted.call.sid,
-                alerted.call.status,
-                self.cooldown,
-            )
-
-    def _failed(self, contact: str, problem: str, failures: list[str]) -> None:
-        self._say(logging.ERROR, "%s may not know what has happened: %s", contact, problem)
-        failures.append(f"{contact}: {problem}")
-
-    def _say(self, level: int, message: str, *args: Any) -> None:
+    def say(self, level: int, message: str, *args: Any) -> None:
         """Log it; a log that cannot be written to is no reason not to call."""
         with suppress(Exception):
             self.log.log(level, message, *args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_twiliocall.journal import call_journal
-from airflow_provider_twiliocall.notifications.this_process import begin_anew
+from airflow_provider_twiliocall.notifications.this_process import forget_this_process
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.pauses import PausingRun
 from tests.support.task_context import StateStore
@@ -15,7 +15,7 @@ from tests.support.virtual_time import VirtualTime
 @pytest.fixture(autouse=True)
 def a_process_of_its_own() -> None:
     """Alerts share clients and waiting time in a process: a test must not find what another one has left of them."""
-    begin_anew()
+    forget_this_process()
 
 
 @pytest.fixture(autouse=True)

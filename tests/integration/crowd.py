@@ -18,7 +18,14 @@ from multiprocessing.synchronize import Barrier
 from threading import Thread
 
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.notifications import alert, cooldown, this_process, twilio_call
+from airflow_provider_twiliocall.notifications import (
+    alert,
+    alert_connection,
+    alert_record,
+    alert_run,
+    cooldown,
+    this_process,
+)
 from airflow_provider_twiliocall.notifications.threads import NAME
 from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotificationError,
@@ -59,7 +66,7 @@ def warm_up() -> None:
 
 def slow_down(slowness: float) -> None:
     """Stretch every wait, limit and budget of a notifier: all that is named in seconds."""
-    for module in (cooldown, alert, this_process, twilio_call):
+    for module in (cooldown, alert, alert_connection, alert_record, alert_run, this_process):
         for name, seconds in list(vars(module).items()):
             if name.endswith("_S"):
                 setattr(module, name, seconds * slowness)

@@ -14,7 +14,7 @@ from airflow_provider_twiliocall.notifications import this_process as shared
 from airflow_provider_twiliocall.notifications.this_process import (
     SharedClients,
     WaitingTime,
-    begin_anew,
+    forget_this_process,
     this_process,
 )
 
@@ -54,36 +54,32 @@ def client_of(clients: SharedClients, hook: Any) -> Any:
 
 def test_time_that_was_waited_is_spent(clock: Clock) -> None:
     time = WaitingTime(6)
-    with time.spend() as left:
-        assert left == 6
+    assert time.left == 6
+    with time.spend():
         clock.now += 2
     clock.now += 100
-    with time.spend() as left:
-        assert left == 4
+    assert time.left == 4
 
 
 def test_alerts_that_wait_at_the_same_moment_spend_it_once(clock: Clock) -> None:
     time = WaitingTime(6)
     with time.spend(), time.spend():
         clock.now += 2
-    with time.spend() as left:
-        assert left == 4
+    assert time.left == 4
 
 
 def test_there_is_never_less_than_none(clock: Clock) -> None:
     time = WaitingTime(6)
     with time.spend():
         clock.now += 60
-    with time.spend() as left:
-        assert left == 0
+    assert time.left == 0
 
 
 def test_where_nobody_is_kept_waiting_it_does_not_end(clock: Clock) -> None:
     time = WaitingTime(math.inf)
     with time.spend():
         clock.now += 60
-    with time.spend() as left:
-        assert left == math.inf
+    assert time.left == math.inf
 
 
 # Clients
@@ -113,7 +109,7 @@ def test_a_client_that_nobody_has_used_for_long_is_given_up(clock: Clock) -> Non
 
 
 def test_a_forked_process_shares_nothing_with_its_parent() -> None:
-    begin_anew()
+    forget_this_process()
     parents = this_process()
     reading, writing = os.pipe()
     pid = os.fork()
