@@ -37,21 +37,21 @@ logger = logging.getLogger(__name__)
 Delivery = Literal["at_most_once", "at_least_once"]
 AfterRefusal = Callable[[TwilioError], "tuple[TwilioClient, CreateCallParams] | None"]
 
-# How often a call is sent of which each may be the one that rings; what Twilio provably did not take is not counted.
+# How many requests are sent that may each make the phone ring. Those that Twilio provably did not take do not count.
 MOST_UNANSWERED = 2
 
 LONGEST_LOOK_S = 2.0
-# When the record of calls that cover nothing any more is deleted: by the next alert's call that stands.
+# Deleting the record of calls that no longer cover an alert, after the call of this one.
 LONGEST_CLEANING_S = 1.5
 CLEANED_BEFORE_S = 7 * 86_400.0
 MOST_CLEANED = 5
-# When it is too late to give way, since that includes to cancel and to look once more …
+# Giving way takes so long: to cancel and to look once more …
 RESERVE_S = 2.5
-# … and when it is too late for the latter, since the call may have to be placed again.
+# … and so does placing the call again after that look.
 LAST_RESERVE_S = 1.0
 # The shortest time in which it makes sense to dial again …
 _SHORTEST_S = 0.5
-# … and to try again what did not get there: an attempt that is broken off leaves open whether it did.
+# … and to send a request again that did not reach Twilio: one that is broken off may have reached it.
 _WHOLE_ATTEMPT_S = 3.0
 # Lists may lag behind; and a request that was given up may only just be on its way.
 _PAUSE_S = 0.5
@@ -60,12 +60,12 @@ _CLOCK_SLACK_S = 2.0
 
 
 class AlertFailedError(Exception):
-    """Nobody knows that the phone rings; the message says what went wrong."""
+    """It is not known whether the phone rings. The message says what went wrong."""
 
 
 @dataclass(frozen=True)
 class Alerted:
-    """How a contact comes to know.
+    """The call that tells a contact.
 
     :param call: the call that rings, or has rung
     :param is_ours: whether it was placed for this alert, and not for another one
@@ -149,7 +149,7 @@ class Alert:
         return alerted
 
     def _look(self, look: Callable[[], Call | None], *, most: float) -> Call | None:
-        """Ask Twilio's list; what cannot be seen is taken not to be there."""
+        """Ask Twilio's list; None also where it cannot be read."""
         try:
             return self._deadline.bound(look, most=most)
         except Exception as error:
@@ -176,7 +176,7 @@ class Alert:
         return Alerted(call, is_ours=call.sid == placed.call.sid)
 
     def _clean(self, cooldown: Cooldown) -> None:
-        """Delete what is kept of the calls before the cooldown: where this one stands, they cover nothing."""
+        """Delete what is kept of the calls before the cooldown. They do not cover alerts any more."""
 
         def clean() -> None:
             for call in islice(cooldown.calls_before(CLEANED_BEFORE_S), MOST_CLEANED):
@@ -205,7 +205,9 @@ class Alert:
                 return Alerted(call, is_ours=True)
             except (OutOfTimeError, TwilioAmbiguousError) as error:
                 self._unanswered += 1
-                logger.warning("Nobody can say yet whether the call to %s was placed: %s", self.callee, error)
+                logger.warning(
+                    "It is not known yet whether the call to %s was placed: %s", self.callee, error
+                )
                 if (found := self._find(sent)) is not None:
                     if self._was_created_since(sent, found.call):
                         self._record.add(found.call.sid)
@@ -216,7 +218,7 @@ class Alert:
                     raise
                 self._ask_for(*less)
             except (TwilioThrottledError, TwilioUnreachableError) as error:
-                # It did not get there. Never less than our own guess: "Retry-After: 0" is no leave to hammer.
+                # It did not reach Twilio. Never shorter than our own pause, even with "Retry-After: 0".
                 asked = error.retry_after if isinstance(error, TwilioThrottledError) else None
                 pause = max(asked or 0.0, pause * random.uniform(1.0, 1.5))
                 if pause + _WHOLE_ATTEMPT_S > self._deadline.left:
@@ -225,19 +227,19 @@ class Alert:
                 clock.sleep(pause)
 
     def _time_for_an_answer(self) -> float:
-        """Half of what is left where a lost answer still leaves something to do: to look, and to dial again."""
+        """Return how long to wait for an answer: half of what is left, unless this is the last request."""
         is_last = self._unanswered + 1 == MOST_UNANSWERED
         return self._deadline.left * (0.9 if is_last else 0.5)
 
     def _refuse_another(self, error: Exception) -> None:
-        unclear = f"nobody can say whether the phone rings: {error}"
+        unclear = f"it is not known whether the phone rings: {error}"
         if self._delivery == "at_most_once":
             raise AlertFailedError(
                 f"{unclear}. With delivery='at_most_once' it is not dialled again"
             ) from None
         if self._unanswered >= MOST_UNANSWERED or self._deadline.left < _SHORTEST_S:
             raise AlertFailedError(f"{unclear}. It was dialled {self._unanswered} times") from None
-        logger.warning("Dialling %s again: better two rings than none.", self.callee)
+        logger.warning("Dialling %s again: two rings are better than none.", self.callee)
 
     # A lost answer ----------------------------------------------------------------------------------------
 
@@ -247,7 +249,7 @@ class Alert:
         look = self._cooldown.covering_call if self._cooldown else lambda: self._only_call_since(sent)
         while True:
             if (call := self._look(look, most=brief.left)) is not None:
-                # With a cooldown it may be that of another notifier, which does as well.
+                # With a cooldown it may be the call of another notifier, which covers this alert.
                 return Alerted(call, is_ours=self._cooldown is None)
             if brief.left < _PAUSE_S:
                 return None
@@ -261,5 +263,5 @@ class Alert:
     def _only_call_since(self, sent: float) -> Call | None:
         seconds = clock.time() - sent + _CLOCK_SLACK_S
         calls = list(recent_calls(self._client, **self._addresses, seconds=seconds))
-        # One of several may be that of another alert, and each of them shall ring.
+        # One of several may be the call of another alert, and without a cooldown each alert rings.
         return calls[0] if len(calls) == 1 else None

@@ -3,11 +3,11 @@
 Twilio's list of calls says nothing about who placed a call. Without a record of its own, an alert would take the call
 that somebody placed with an operator for that of another alert, and the phone would stay silent.
 
-A Variable is named by the SID of the call; its value is the time. Nothing is changed that another process may have
-written, for Variables know no compare-and-set. What is lost on the way to Airflow costs one more ring, never a silence.
+The name of a Variable has the SID of the call; its value is the time. Variables have no compare-and-set, so no process
+changes what another one has written. A request that is lost costs one more ring, never a silence.
 
-The requests go to Airflow's API alone, and not through the secrets backends before it: those need not be asked for what
-no person has written. And only so the answer "there is none" can be told from no answer.
+The requests go to Airflow's API alone, and not to the secrets backends, which have none of these Variables. Also, only
+the API says whether there is none or whether it cannot be read.
 
 Variables cannot be reached everywhere (seen on Airflow 3.2 and 3.3):
 
@@ -95,7 +95,7 @@ class AlertRecord:
         return cls(partial(send, longest=LONGEST_QUESTION_S), change)
 
     def has(self, call_sid: str) -> bool | None:
-        """Say whether an alert has placed the call; None where nobody can tell."""
+        """Say whether an alert has placed the call; None where that is not known."""
         if self._ask is None:
             return None
         from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
@@ -120,7 +120,7 @@ class AlertRecord:
         self._send(PutVariable(key=key, value=value, description=_DESCRIPTION), call_sid)
 
     def forget(self, call_sid: str) -> None:
-        """Delete what was written of a call that covers no alert any more, if anything was."""
+        """Delete what was written of a call that no longer covers an alert."""
         from airflow.sdk.execution_time.comms import DeleteVariable
 
         self._send(DeleteVariable(key=PREFIX + call_sid), call_sid)

@@ -4,8 +4,8 @@ Notifiers agree by Twilio's own list of calls. Each waits a moment, looks, place
 and looks again: a call of its own that is still queued is canceled when an earlier one stands.
 
 *Covers*: a call to the same number, from the same number, created within the cooldown by Twilio's clock, that is
-queued, ringing, in progress or completed, and was placed by an alert as far as anybody can tell. A busy, failed,
-canceled or unanswered one reached nobody and covers nothing.
+queued, ringing, in progress or completed, and was placed by an alert as far as is known. A busy, failed, canceled or
+unanswered one reached nobody and covers nothing.
 
 *Placed by an alert*: the list does not say so, and a record of it is kept elsewhere. It is asked for calls of a certain
 age only: the record of a younger one may still be on its way, and a storm is over by then. Where it does not answer,
@@ -62,7 +62,7 @@ _PAUSE_S = 0.5
 
 # Calls up to this age are taken for those of alerts, without asking.
 _YOUNG_S = 60.0
-# Of how many calls the record is asked. Others than these are taken for nobody's alert: better a ring too many.
+# The record is asked about so many calls. Others do not cover: a ring too many is better than none.
 _MOST_ASKED_FOR = 10
 
 _LEFT_THE_QUEUE = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS, CallStatus.COMPLETED})
@@ -100,7 +100,7 @@ class Cooldown:
     """The storm rule for alerts to one number from one number.
 
     :param lasts: how long a call covers the alerts after it
-    :param placed_by_alert: whether an alert has placed the call with this SID; None where nobody can tell
+    :param placed_by_alert: whether an alert has placed the call with this SID; None where that is not known
     """
 
     def __init__(
@@ -162,8 +162,8 @@ class Cooldown:
                 return self._cancel(seen, seen.earlier, until)
             if is_last or seen.own.status is not CallStatus.QUEUED:
                 return seen.own
-            # In between only for those that ring: what can be told of the queued ones was told by the first look
-            # or, where lists lag, is told by the last. And where answers are slow the pauses grow with them.
+            # In between only for those that ring: the first look has shown the queued ones or, where lists lag, the
+            # last one shows them. And where answers are slow the pauses grow with them.
             look, pause = self._out_of_the_queue, max(_PAUSE_S, clock.monotonic() - started)
 
     def _look_again(self, own: Call, pages: Iterator[list[Call]]) -> _Seen:

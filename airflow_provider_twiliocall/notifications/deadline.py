@@ -1,4 +1,4 @@
-"""A deadline, and doing something by it."""
+"""A deadline, and work that is done by it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Deadline:
         return max(0.0, self.at - clock.monotonic())
 
     def bound(self, work: Callable[[], Result], *, most: float) -> Result:
-        """Do something in a thread, and do not wait for it longer than that, nor than the deadline.
+        """Do work in a thread, and wait for it no longer than ``most`` seconds or the deadline.
 
-        Its requests to Twilio end then too. That alone would not do: a socket's timeout starts again with every byte,
-        and knows nothing of a name server.
+        Its requests to Twilio end then too. That alone is not enough: a socket's timeout starts again with every byte,
+        and does not count the look-up of a name.
 
         :param most: seconds
         :raises OutOfTimeError: when it was not done by then

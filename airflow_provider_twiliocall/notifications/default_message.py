@@ -1,4 +1,4 @@
-"""What an alert says unless its author says it: which DAG and task, what became of it, when and why."""
+"""The default message of an alert: which DAG and task, its state, when and why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_twiliocall.arguments.redaction import redacted
 # Enough to know what it is about; the rest is in the log.
 LONGEST_REASON = 300
 
-_BECAME = {
+_OUTCOMES = {
     "success": "succeeded",
     "skipped": "was skipped",
     "running": "has started",
@@ -23,7 +23,7 @@ _AND_THEN = {"up_for_retry": " and will be tried again"}
 
 
 def default_message(context: Mapping[str, Any]) -> str:
-    """Put into words whatever a callback's context says. It never fails, however little that is.
+    """Return the message for a callback's context. It does not fail where parts of the context are missing.
 
     What Airflow masks in its logs is not said. Where it cannot be masked, the exception is left out.
 
@@ -32,37 +32,37 @@ def default_message(context: Mapping[str, Any]) -> str:
     """
     known = _Known(context)
     if known.get("deadline") is not None:
-        told = f"{_dag(known)} missed its deadline, {_when(known, 'deadline.deadline_time')}"
+        said = f"{_dag(known)} missed its deadline, {_when(known, 'deadline.deadline_time')}"
     elif known.get("reason") is not None or known.get("ti", "task") is None:
-        told = _told_of_dag(known)
+        said = _about_dag(known)
     else:
-        told = _told_of_task(known)
-    return f"Airflow alert. {told[:1].upper()}{told[1:]}."
+        said = _about_task(known)
+    return f"Airflow alert. {said[:1].upper()}{said[1:]}."
 
 
-def _told_of_task(known: _Known) -> str:
+def _about_task(known: _Known) -> str:
     task = known.text("ti.task_id", "task.task_id") or "of unknown name"
     index, attempt = known.get("ti.map_index"), known.get("ti.try_number")
     number = f", number {index}," if isinstance(index, int) and index >= 0 else ""
     on_try = f" on try {attempt}" if attempt is not None else ""
     state = known.text("ti.state")
-    became = f"{_BECAME.get(state, 'failed')}{on_try}{_AND_THEN.get(state, '')}"
-    told = f"task {task}{number} of {_dag(known)} {became}, {_when(known, 'ti.end_date')}"
+    outcome = f"{_OUTCOMES.get(state, 'failed')}{on_try}{_AND_THEN.get(state, '')}"
+    said = f"task {task}{number} of {_dag(known)} {outcome}, {_when(known, 'ti.end_date')}"
     error = _error(known.get("exception"))
-    return f"{told}. {error}" if error else told
+    return f"{said}. {error}" if error else said
 
 
-def _told_of_dag(known: _Known) -> str:
+def _about_dag(known: _Known) -> str:
     reason = known.text("reason")
-    told = f"{_dag(known)} {_BECAME.get(reason, 'failed')}, {_when(known, 'dag_run.end_date')}"
+    said = f"{_dag(known)} {_OUTCOMES.get(reason, 'failed')}, {_when(known, 'dag_run.end_date')}"
     task = known.text("ti.task_id")
     if reason == "task_failure" and task:
         # Airflow then puts the task that failed last into the context.
-        return f"{told}. Task {task} failed"
+        return f"{said}. Task {task} failed"
     if error := _error(known.get("exception")):
-        return f"{told}. {error}"
+        return f"{said}. {error}"
     why = _quietly(lambda: redacted(reason)) if reason != "success" else None
-    return f"{told}. Reason: {_cut(why.replace('_', ' '))}" if why else told
+    return f"{said}. Reason: {_cut(why.replace('_', ' '))}" if why else said
 
 
 def _dag(known: _Known) -> str:
@@ -80,7 +80,7 @@ def _error(exception: Any) -> str:
 
 
 def _when(known: _Known, path: str) -> str:
-    """Say when, or when it is now, in the DAG's time zone, and to the minute: more is lost on the ear."""
+    """Return the moment, or now, in the DAG's time zone, to the minute: nobody remembers seconds that are said."""
     moment = _quietly(lambda: _moment(known.get(path))) or pendulum.now("UTC")
     zone = known.get("dag.timezone")
     local = _quietly(lambda: moment.in_timezone(zone)) or moment.in_timezone("UTC")

@@ -1,4 +1,4 @@
-"""What an alert's templates give: text, each field by itself, from whatever the context of a callback has."""
+"""Rendering the fields of an alert: to text, each by itself, from what the context of a callback has."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Rendered:
 
 
 def rendered(notifier: BaseNotifier, context: Any, environment: jinja2.Environment | None) -> Rendered:
-    """Render each field of a notifier by itself: one that cannot be rendered is no reason not to call."""
+    """Render each field of a notifier by itself: the call is also placed without those that cannot be rendered."""
     templates = AlertTemplates(notifier, context, environment)
     fields: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -58,8 +58,8 @@ def rendered(notifier: BaseNotifier, context: Any, environment: jinja2.Environme
 class AlertTemplates:
     """Renders an alert's fields to text, also for a DAG with ``render_template_as_native_obj=True``.
 
-    A callback's context may be no more than ``dag``, ``run_id`` and ``reason``, or plain data, and reading it may
-    fail. What is missing of ``var`` and ``conn`` is read from Airflow when a template asks for it.
+    A callback's context may have only ``dag``, ``run_id`` and ``reason``, or plain data, and reading it may fail.
+    Where it has no ``var`` or ``conn``, those are read from Airflow when a template asks for them.
 
     :param context: as Airflow hands it to a callback
     :param environment: that of the context's DAG, unless it is given
@@ -160,7 +160,7 @@ def _entries(to: Any) -> list[Any]:
 
 
 def _parts(entry: Any) -> list[Any]:
-    """Divide text that has a template for each entry of a list: one that fails must not silence the others."""
+    """Split text that has a template for each entry of a list, so that one that fails does not stop the others."""
     if not isinstance(entry, str) or "{%" in entry:
         return []
     text = entry.strip()
@@ -171,7 +171,7 @@ def _parts(entry: Any) -> list[Any]:
 
 
 class _Readable(Mapping[str, Any]):
-    """A context of which what cannot be read is missing: what is lazy in it may ask an API server that is away."""
+    """A context without the parts that cannot be read: a lazy one may ask an API server that is away."""
 
     def __init__(self, context: Mapping[str, Any]) -> None:
         self._context = context

@@ -35,7 +35,7 @@ MOST_ALERTS_AT_ONCE = 32
 
 CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 9.5
-# Networks forget connections that nobody uses, and a request on such a one gets no answer.
+# Networks drop idle connections, and a request on such a one gets no answer.
 LONGEST_IDLE_S = 20.0
 
 
@@ -79,14 +79,14 @@ class WaitingTime:
 
 
 class SharedClients:
-    """One client for each connection: to create one takes 40 ms and a TLS handshake, and alerts come by the hundred."""
+    """One client for each connection, since a new one costs 40 ms and a TLS handshake."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._clients: dict[Hashable, tuple[TwilioClient, float]] = {}
 
     def client(self, hook: TwilioCallHook) -> TwilioClient:
-        """Return the client of a hook's connection, with the time limits of alerts; any number of threads may use it.
+        """Return the client of a hook's connection, with the time limits of alerts. Threads may share it.
 
         :raises TwilioConnectionError: where the connection cannot be used
         """
@@ -125,7 +125,7 @@ class FoundConnections:
 
 
 class ThisProcess:
-    """The one of each that this process has."""
+    """What the alerts of one process share."""
 
     def __init__(self) -> None:
         self.waiting_time = WaitingTime(WAITING_S)

@@ -1,4 +1,4 @@
-"""Threads in which alerts do their work: they hold up neither the caller nor a process that ends."""
+"""Threads in which alerts do their work. Neither the caller nor a process that ends waits for them."""
 
 from __future__ import annotations
 

@@ -47,12 +47,13 @@ class TwilioCallNotificationError(AirflowException):
 class TwilioCallNotifier(BaseNotifier):
     """Call people when a task or a DAG fails, is tried again or succeeds, or misses a deadline.
 
-    It places the calls, and does not wait for anybody to answer. Within ten seconds, whatever Twilio does, it has
-    placed them, found that an earlier call covers the alert, or raises an error that says who may not know and why.
+    It places the calls, and does not wait for anybody to answer. Ten seconds after it has the connection, whatever
+    Twilio does, it has placed them, found that an earlier call covers the alert, or raises an error that says who may
+    not know and why.
 
-    All arguments of Twilio's create-call request can be given, and are templated. One of ``message``,
-    ``audio_url``, ``url``, ``twiml`` and ``application_sid`` may say what the callee hears; without any it is told
-    which DAG and task it is about, what became of it, when, and the first line of the exception.
+    All arguments of Twilio's create-call request can be given, and are templated. One of ``message``, ``audio_url``,
+    ``url``, ``twiml`` and ``application_sid`` may say what the callee hears. The default message has the DAG and the
+    task, their state, the time and the first line of the exception.
 
     The connection is fetched where the callback runs: on a worker for those of a task, in the DAG processor
     for those of a DAG, in the triggerer for an ``AsyncCallback``, on the executor for a ``SyncCallback``.
@@ -206,7 +207,7 @@ class TwilioCallNotifier(BaseNotifier):
 
     def __call__(self, *args: Any) -> None:
         """Call everybody; Airflow calls this with the context."""
-        # On a copy, for rendering replaces the templates, and the same notifier may have several things to tell.
+        # On a copy, for rendering replaces the templates, and the same notifier may be called again.
         alert: TwilioCallNotifier = copy(self)
         context: Context = args[0] if args else {}
         alert.render_template_fields(context)
@@ -220,7 +221,7 @@ class TwilioCallNotifier(BaseNotifier):
         return alert.async_notify(self.context).__await__()
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render each field to text by itself: one that cannot be rendered is no reason not to call."""
+        """Render each field to text by itself: the call is also placed without those that cannot be rendered."""
         from airflow_provider_twiliocall.notifications.templates import rendered
 
         self._rendered = rendered(self, context, jinja_env)
@@ -264,7 +265,7 @@ class TwilioCallNotifier(BaseNotifier):
             raise TwilioCallNotificationError(failures)
 
     def say(self, level: int, message: str, *args: Any) -> None:
-        """Log it; a log that cannot be written to is no reason not to call."""
+        """Log a message; an error of the log does not stop the call."""
         with suppress(Exception):
             self.log.log(level, message, *args)
 
@@ -288,7 +289,7 @@ def _duration(cooldown: timedelta | float | str | None) -> timedelta | None:
 
 
 def _from_json(duration: str) -> timedelta | None:
-    """Read what becomes of the timedelta of a SyncCallback where the executor sends its work as JSON: ``PT15M``."""
+    """Read a timedelta as an executor sends it that sends its work as JSON: ``PT15M``."""
     from pydantic import TypeAdapter, ValidationError
 
     try:

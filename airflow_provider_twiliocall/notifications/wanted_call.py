@@ -1,4 +1,4 @@
-"""The call that an alert asks for: all that its author wants, or less where a part of that cannot be had."""
+"""The call that an alert asks for: with all arguments, or without those that cannot be used."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ABOUT_ACCOUNT = frozenset({10001, 20003, 20005, 20008, 20404})
 
 
 class WantedCall:
-    """A call to one contact. What cannot be had is left out, said at ERROR, and the call is placed without it.
+    """A call to one contact. An argument that cannot be used is left out and logged at level ERROR.
 
     :param to: whom to call
     :param shown: what a log may say of that
@@ -71,7 +71,7 @@ class WantedCall:
         return self._checked(hook, self._least())
 
     def leave_out_what_was_refused(self, refusal: TwilioError) -> bool:
-        """Leave out what Twilio may have refused the call for; say whether there was anything."""
+        """Leave out the arguments that Twilio may have refused the call for; say whether there were any."""
         code, status = refusal.code, refusal.http_status or 0
         if code in _ABOUT_TO or not 400 <= status < 500:
             return False

@@ -288,7 +288,7 @@ def test_a_list_that_a_template_made_is_rung(twilio: TwilioSimulator) -> None:
     assert sorted(rung(twilio)) == [ANNE, BERT]
 
 
-def test_a_bad_number_does_not_keep_the_good_ones_from_being_rung_and_all_failures_are_told_together(
+def test_a_bad_number_does_not_keep_the_good_ones_from_being_rung_and_all_failures_are_reported_together(
     twilio: TwilioSimulator,
 ) -> None:
     with pytest.raises(TwilioCallNotificationError) as raised:
@@ -309,7 +309,7 @@ def test_a_rejection_is_logged_with_the_fix(
     assert "Geo permissions" in caplog.text + "".join(capfd.readouterr())
 
 
-def test_when_all_are_refused_for_the_same_reason_each_is_told(
+def test_when_all_are_refused_for_the_same_reason_each_is_reported(
     twilio: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = json.loads(twilio.airflow_connection)
@@ -445,7 +445,7 @@ def test_without_a_connection_whom_nobody_called_is_logged_as_critical(
 
 
 @pytest.mark.usefixtures("in_no_time")
-def test_without_a_connection_the_event_loop_is_told_alike(
+def test_without_a_connection_it_is_critical_in_the_triggerer_too(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(TwilioConnectionNotFoundError, match="There is no connection"):
@@ -884,7 +884,7 @@ def test_answers_that_come_late_are_waited_for_within_the_budget(
     assert creates(twilio) == 2
 
 
-def test_no_connection_to_twilio_is_tried_again_and_told_in_time(twilio: TwilioSimulator) -> None:
+def test_no_connection_to_twilio_is_tried_again_and_reported_in_time(twilio: TwilioSimulator) -> None:
     twilio.stop()
     started = time.monotonic()
     with pytest.raises(TwilioCallNotificationError, match="No connection to"):

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.simulator.fault import Fault, FaultKind
-from tests.integration.virtual_storm import Weather, rings, storm
+from tests.integration.virtual_storm import Conditions, rings, storm
 
 PROCESSES = 8
 # So many of them end when the last notifier returns, and lose the second looks that still go on.
@@ -59,19 +59,19 @@ def test_alerts_in_a_row_of_8_processes_ring_each_number_once(twilio: TwilioSimu
 @pytest.mark.untraced
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    ("weather", "most"),
+    ("conditions", "most"),
     [
-        pytest.param(Weather(), 2, id="lists up to date"),
-        pytest.param(Weather(lag=2), 4, id="lists lag"),
-        pytest.param(Weather(lag=2, answer=0.3), 4, id="lists lag, answers are slow"),
-        pytest.param(Weather(lag=2, answer=0.02, capacity=400), 4, id="lists lag, requests queue"),
-        pytest.param(Weather(lag=2, record=2.0), 4, id="lists lag, Airflow is slow"),
+        pytest.param(Conditions(), 2, id="lists up to date"),
+        pytest.param(Conditions(lag=2), 4, id="lists lag"),
+        pytest.param(Conditions(lag=2, answer=0.3), 4, id="lists lag, answers are slow"),
+        pytest.param(Conditions(lag=2, answer=0.02, capacity=400), 4, id="lists lag, requests queue"),
+        pytest.param(Conditions(lag=2, record=2.0), 4, id="lists lag, Airflow is slow"),
     ],
 )
 def test_the_rule_alone_keeps_to_that(
-    monkeypatch: pytest.MonkeyPatch, weather: Weather, most: int, seed: int
+    monkeypatch: pytest.MonkeyPatch, conditions: Conditions, most: int, seed: int
 ) -> None:
-    twilio = storm(monkeypatch, weather, seed=seed)
+    twilio = storm(monkeypatch, conditions, seed=seed)
     rung = rings(twilio)
     assert 1 <= len(rung) <= most
     stands = {call.sid for call in rung if call.status != "canceled"}
@@ -83,35 +83,35 @@ def test_the_rule_alone_keeps_to_that(
 @pytest.mark.untraced
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    ("weather", "most"),
+    ("conditions", "most"),
     [
-        pytest.param(Weather(lost=0.5), 2, id="lists up to date"),
-        pytest.param(Weather(lag=2, lost=0.5), 4, id="lists lag"),
-        pytest.param(Weather(lag=2, lost=1.0), 4, id="lists lag, Airflow is away"),
+        pytest.param(Conditions(lost=0.5), 2, id="lists up to date"),
+        pytest.param(Conditions(lag=2, lost=0.5), 4, id="lists lag"),
+        pytest.param(Conditions(lag=2, lost=1.0), 4, id="lists lag, Airflow is away"),
     ],
 )
 def test_an_airflow_that_loses_what_is_written_changes_nothing_in_a_storm(
-    monkeypatch: pytest.MonkeyPatch, weather: Weather, most: int, seed: int
+    monkeypatch: pytest.MonkeyPatch, conditions: Conditions, most: int, seed: int
 ) -> None:
-    assert 1 <= len(rings(storm(monkeypatch, weather, seed=seed))) <= most
+    assert 1 <= len(rings(storm(monkeypatch, conditions, seed=seed))) <= most
 
 
 @pytest.mark.untraced
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    ("weather", "most"),
+    ("conditions", "most"),
     [
-        pytest.param(Weather(), 2, id="lists up to date"),
-        pytest.param(Weather(lag=2), 4, id="lists lag"),
-        pytest.param(Weather(lost=0.2), 2, id="Airflow loses some"),
-        pytest.param(Weather(lag=2, lost=0.2), 4, id="lists lag, Airflow loses some"),
-        pytest.param(Weather(record=1.0), 2, id="Airflow is slow"),
+        pytest.param(Conditions(), 2, id="lists up to date"),
+        pytest.param(Conditions(lag=2), 4, id="lists lag"),
+        pytest.param(Conditions(lost=0.2), 2, id="Airflow loses some"),
+        pytest.param(Conditions(lag=2, lost=0.2), 4, id="lists lag, Airflow loses some"),
+        pytest.param(Conditions(record=1.0), 2, id="Airflow is slow"),
     ],
 )
 def test_an_ordinary_call_silences_no_storm(
-    monkeypatch: pytest.MonkeyPatch, weather: Weather, most: int, seed: int
+    monkeypatch: pytest.MonkeyPatch, conditions: Conditions, most: int, seed: int
 ) -> None:
-    _, *rung = rings(storm(monkeypatch, weather, seed=seed, ordinary_call=True))
+    _, *rung = rings(storm(monkeypatch, conditions, seed=seed, ordinary_call=True))
     assert 1 <= len(rung) <= most
     assert any(call.status != "canceled" for call in rung)
 

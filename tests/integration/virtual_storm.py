@@ -176,8 +176,8 @@ class VirtualAirflow(AirflowVariables):
 
 
 @dataclass(frozen=True)
-class Weather:
-    """How Twilio does.
+class Conditions:
+    """How fast Twilio and Airflow answer, and what is lost.
 
     :param lag: seconds until a list shows a call
     :param answer: seconds that an answer takes, on average
@@ -198,14 +198,14 @@ class VirtualTwilio:
 
     clock_offset = 0.0
 
-    def __init__(self, time: VirtualTime, chance: random.Random, weather: Weather) -> None:
+    def __init__(self, time: VirtualTime, chance: random.Random, conditions: Conditions) -> None:
         self.account = Account(Clock(read=time.time), calls_per_second=1.0)
         self.account.script.set(NUMBER, as_endings({"outcome": "human", "talk": 60}))
-        self.airflow = VirtualAirflow(time, chance, weather.record, weather.lost)
+        self.airflow = VirtualAirflow(time, chance, conditions.record, conditions.lost)
         self.requests = 0
         self._time = time
         self._chance = chance
-        self._weather = weather
+        self._conditions = conditions
         self._busy_until = 0.0
 
     def create_call(self, params: CreateCallParams) -> Call:
@@ -231,7 +231,7 @@ class VirtualTwilio:
             query.append(("StartTime>", start_time_after.strftime("%Y-%m-%dT%H:%M:%SZ")))
         while query:
             with self._request():
-                newest = self._time.time() - self._weather.lag
+                newest = self._time.time() - self._conditions.lag
                 calls, page = list_calls(self.account, tuple(query), newest=newest)
                 bodies = [call_body(call, self.account.clock) for call in calls]
                 following = page.body("calls", bodies)["next_page_uri"]
@@ -241,9 +241,9 @@ class VirtualTwilio:
     @contextmanager
     def _request(self) -> Iterator[None]:
         self.requests += 1
-        half = self._weather.answer / 2
+        half = self._conditions.answer / 2
         self._time.sleep(half * self._chance.uniform(0.5, 1.5))
-        self._busy_until = max(self._busy_until, self._time.time()) + 1 / self._weather.capacity
+        self._busy_until = max(self._busy_until, self._time.time()) + 1 / self._conditions.capacity
         self._time.sleep(self._busy_until - self._time.time())
         yield
         self._time.sleep(half * self._chance.uniform(0.5, 1.5))
@@ -254,7 +254,7 @@ class VirtualTwilio:
 
 def storm(
     patch: pytest.MonkeyPatch,
-    weather: Weather,
+    conditions: Conditions,
     *,
     seed: int,
     notifiers: int = 200,
@@ -270,7 +270,7 @@ def storm(
     patch.setattr(cooldown, "_random", chance)
     patch.setattr(account, "new_sid", lambda prefix: f"{prefix}{chance.getrandbits(128):032x}")
     patch.setattr(Deadline, "bound", lambda self, work, *, most: time.bound(self, work, most=most))
-    twilio = VirtualTwilio(time, chance, weather)
+    twilio = VirtualTwilio(time, chance, conditions)
     params = CreateCallParams(to=NUMBER, from_=FROM_NUMBER, twiml="<Response/>")
 
     def ring() -> None:

@@ -316,13 +316,13 @@ def test_when_the_call_given_way_to_is_gone_another_that_stands_covers() -> None
     assert give_way(twilio, call(9)) == call(7, "ringing")
 
 
-def test_when_nothing_stands_any_more_the_alert_is_to_be_placed_anew() -> None:
+def test_when_nothing_stands_any_more_the_alert_is_to_be_placed_again() -> None:
     twilio = Twilio([call(9), call(5, age=3)], [call(9), call(5, "canceled", age=3)])
     twilio.gone = {sid(5)}
     assert give_way(twilio, call(9)) is None
 
 
-def test_when_nobody_can_say_whether_a_queued_one_stands_the_alert_is_to_be_placed_anew() -> None:
+def test_when_nobody_can_say_whether_a_queued_one_stands_the_alert_is_to_be_placed_again() -> None:
     twilio = Twilio([call(9), call(5, age=3)])
     twilio.fault = TwilioUnreachableError("away")
     rule = cooldown(twilio)

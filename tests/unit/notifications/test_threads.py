@@ -41,7 +41,7 @@ def test_there_are_never_more_threads_than_allowed_and_everything_is_done() -> N
     assert len(seen) <= 4
 
 
-def test_an_error_is_told_and_the_next_work_is_done() -> None:
+def test_an_error_is_passed_on_and_the_next_work_is_done() -> None:
     threads = DaemonThreads(1)
     fails, works = threads.submit(lambda: [][1]), threads.submit(lambda: 7)
     assert isinstance(fails.exception(LIMIT_S), IndexError)

@@ -305,14 +305,14 @@ FAILED_TASK = {
 }
 
 
-def test_a_failed_task_is_told_with_its_dag_try_time_and_the_first_line_of_its_exception() -> None:
+def test_the_message_of_a_failed_task_has_its_dag_try_time_and_the_first_line_of_its_exception() -> None:
     assert default_message(FAILED_TASK) == (
         "Airflow alert. Task load_orders of DAG nightly failed on try 2, at 14:05 UTC on 1 March. "
         "ValueError: no rows."
     )
 
 
-def test_a_task_to_be_tried_again_is_told_as_such() -> None:
+def test_the_message_says_that_a_task_will_be_tried_again() -> None:
     state = TaskInstanceState.UP_FOR_RETRY
     ti = SimpleNamespace(**{**vars(FAILED_TASK["ti"]), "state": state, "map_index": 3})  # type: ignore
     told = default_message({"ti": ti})
@@ -334,13 +334,13 @@ def test_a_task_is_said_to_have_failed_only_if_it_has(state: Any, became: str) -
     assert told.startswith(f"Airflow alert. Task load of DAG nightly {became}, at ")
 
 
-def test_a_failed_dag_is_told_with_the_task_that_failed() -> None:
+def test_the_message_of_a_failed_dag_has_the_task_that_failed() -> None:
     told = default_message({**FAILED_TASK, "exception": None, "reason": "task_failure"})
     assert told.startswith("Airflow alert. DAG nightly failed, at ")
     assert told.endswith(". Task load_orders failed.")
 
 
-def test_a_dag_out_of_time_is_told_with_the_reason() -> None:
+def test_the_message_of_a_dag_out_of_time_has_the_reason() -> None:
     told = default_message({"dag": SimpleNamespace(dag_id="nightly"), "run_id": "r", "reason": "timed_out"})
     assert told.startswith("Airflow alert. DAG nightly failed, at ")
     assert told.endswith(". Reason: timed out.")
@@ -351,7 +351,7 @@ def test_a_dag_that_succeeded_is_not_said_to_have_failed() -> None:
     assert told.startswith("Airflow alert. DAG nightly succeeded, at ")
 
 
-def test_a_missed_deadline_is_told_from_plain_data() -> None:
+def test_the_message_of_a_missed_deadline_is_made_from_plain_data() -> None:
     context = {"dag_run": {"dag_id": "nightly"}, "deadline": {"deadline_time": "2026-03-01T06:00:00Z"}}
     assert default_message(context) == (
         "Airflow alert. DAG nightly missed its deadline, at 06:00 UTC on 1 March."
@@ -397,7 +397,7 @@ def test_whatever_is_missing_or_broken_something_is_said(context: dict[str, Any]
 # Errors
 
 
-def test_an_error_tells_every_failure() -> None:
+def test_an_error_has_every_failure() -> None:
     error = TwilioCallNotificationError(["one: away", "two: refused"])
     assert error.failures == ["one: away", "two: refused"]
     assert str(error) == "Not everybody could be called:\n- one: away\n- two: refused"
