@@ -25,7 +25,13 @@ from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks import twilio_call as hook_module
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.notifications import alert, alert_connection, alert_record, alert_run, cooldown
+from airflow_provider_twiliocall.notifications import (
+    alert,
+    alert_connection,
+    alert_record,
+    alert_run,
+    cooldown,
+)
 from airflow_provider_twiliocall.notifications import this_process as process_module
 from airflow_provider_twiliocall.notifications.cooldown import Cooldown
 from airflow_provider_twiliocall.notifications.deadline import Deadline
