@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
+from functools import cache
 from typing import Any, ClassVar
 
 import pendulum
@@ -203,7 +204,7 @@ class CallWindow:
             raise ValueError(
                 "the call window has timezone='callee', and it is not said who that is: ask its for_callee(number)"
             )
-        zones = map(pendulum.timezone, self._zones)
+        zones = map(_zone, self._zones)
         return [OpeningHours(self.start, self.end, self.weekdays, self._is_holiday, zone) for zone in zones]
 
     def _is_holiday(self, day: date) -> bool:
@@ -281,6 +282,12 @@ def _read_holidays(value: Any) -> tuple[date | str, ...]:
         if isinstance(entry, str):
             check_installed(entry)
     return entries
+
+
+@cache
+def _zone(name: str) -> tzinfo:
+    """Read a time zone; pendulum alone would read its file each time."""
+    return pendulum.timezone(name)
 
 
 def _listed(zones: tuple[str, ...]) -> str:
