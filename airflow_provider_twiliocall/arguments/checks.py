@@ -30,6 +30,15 @@ def check_conn_id(conn_id: Any) -> None:
         )
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Refuse what is neither true nor false: text counts as true in Python, ``"false"`` as well.
+
+    :raises ValueError: names the argument
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}={value!r} is neither True nor False: give one of the two, without quotes")
+
+
 def check_only_when_waiting(task: Any, name: str) -> None:
     """Refuse an argument that means something only for a task that waits, given to one that does not.
 

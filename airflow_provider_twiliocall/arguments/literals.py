@@ -12,11 +12,14 @@ from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH
 from airflow_provider_twiliocall.twilio.phone_number import (
     check_digits,
     is_phone_number,
+    show_address,
     without_separators,
 )
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.param_problems import Problem
+
+_LISTED = "give a list of numbers, or text with commas or line ends between them"
 
 # What their characters say is checked here; the rest depends on the connection's default country.
 _JUDGED_ELSEWHERE = ("to", "from_", "message")
@@ -67,6 +70,28 @@ def problem_of_several(to: Any) -> str | None:
         ".partial(…).expand(to=[…]) to call all of them, or EscalateCallOperator to call one after the other until "
         "somebody is reached"
     )
+
+
+def problems_of_do_not_call(listed: Any) -> list[str]:
+    """Say what no callee can be compared with in a do-not-call list, as far as that is known when a DAG is parsed.
+
+    Text may name a Variable, and a number without + depends on the connection's default country.
+    """
+    if listed is None or isinstance(listed, str) or not is_literal(listed):
+        return []
+    if not isinstance(listed, (list, tuple, set, frozenset)):
+        # What the class of the list itself makes is a list that was read.
+        return [] if hasattr(listed, "is_listed") else [f"do_not_call is {type(listed).__name__}: {_LISTED}"]
+    problems = []
+    for place, entry in enumerate(listed, start=1):
+        if isinstance(entry, str):
+            checks = [lambda entry=entry: check_digits(entry)] if is_phone_number(entry) else []
+            problems += [f"do_not_call, entry {place}: {problem}" for problem in problems_of(*checks)]
+        elif isinstance(entry, bool) or not isinstance(entry, int):
+            problems.append(
+                f"do_not_call, entry {place}: {show_address(entry)} is not text: give numbers as strings"
+            )
+    return problems
 
 
 def problems_of(*checks: Callable[[], object]) -> list[str]:

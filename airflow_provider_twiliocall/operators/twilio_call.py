@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.arguments.checks import (
     check_duration,
+    check_flag,
     check_max_dials,
     check_only_when_waiting,
     check_poll_interval,
@@ -27,6 +28,7 @@ from airflow_provider_twiliocall.arguments.literals import (
     literal_problems,
     problem_of_several,
     problems_of,
+    problems_of_do_not_call,
     refuse,
 )
 from airflow_provider_twiliocall.operators.base import CallOperator, Step
@@ -275,6 +277,8 @@ class CreateCallOperator(CallOperator):
 
     def _problems(self) -> list[str]:
         return problems_of(
+            lambda: check_flag("wait_for_completion", self.wait_for_completion),
+            lambda: check_flag("deferrable", self.deferrable),
             lambda: check_only_when_waiting(self, "accept_answered_by"),
             lambda: check_only_when_waiting(self, "queue_timeout"),
             lambda: check_choice("delivery", self.delivery, ("at_most_once", "at_least_once")),
@@ -306,8 +310,8 @@ class CreateCallOperator(CallOperator):
 
     def _literal_problems(self) -> list[Problem | str]:
         if problem := problem_of_several(self.to):
-            return [problem, *literal_problems(self, [])]
-        return [*literal_problems(self, [self.to])]
+            return [problem, *literal_problems(self, []), *problems_of_do_not_call(self.do_not_call)]
+        return [*literal_problems(self, [self.to]), *problems_of_do_not_call(self.do_not_call)]
 
     # The steps --------------------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.arguments.checks import check_conn_id
-from airflow_provider_twiliocall.arguments.templated import RendersText, given
+from airflow_provider_twiliocall.arguments.checks import check_conn_id, check_flag
+from airflow_provider_twiliocall.arguments.templated import RendersText, given, is_literal
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -81,6 +81,13 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
         )
         self.account_sid = account_sid
         check_conn_id(twilio_conn_id)
+        check_flag("deferrable", deferrable)
+        # What a mapped task is given is judged when it runs.
+        if not getattr(self, "_BaseOperator__from_mapped", False):
+            if is_literal(call_sid):
+                self._check_call_sid()
+            if accept_answered_by is not None and is_literal(accept_answered_by):
+                self._check_answerers()
 
     @cached_property
     def hook(self) -> TwilioCallHook:
@@ -168,18 +175,27 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
     def _wait(self) -> CallWait:
         from airflow_provider_twiliocall.calls.watch import CallWait
         from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
-        from airflow_provider_twiliocall.twilio.call import answerers, is_call_sid
 
-        if not is_call_sid(self.call_sid):
-            raise TwilioCallRefusedError(
-                f"call_sid={self.call_sid!r} is not the SID of a call (CA and 32 hexadecimal digits). A template "
-                "that finds no XCom renders to None: look at the task that places the call"
-            )
         try:
-            answerers(self.accept_answered_by)
+            self._check_call_sid()
+            self._check_answerers()
         except ValueError as error:
             raise TwilioCallRefusedError(str(error)) from None
         return CallWait(self.call_sid, lambda: self.hook.watcher, poll_interval=max(1.0, self.poke_interval))
+
+    def _check_call_sid(self) -> None:
+        from airflow_provider_twiliocall.twilio.call import is_call_sid
+
+        if not is_call_sid(self.call_sid):
+            raise ValueError(
+                f"call_sid={self.call_sid!r} is not the SID of a call (CA and 32 hexadecimal digits). A template "
+                "that finds no XCom renders to None: look at the task that places the call"
+            )
+
+    def _check_answerers(self) -> None:
+        from airflow_provider_twiliocall.twilio.call import answerers
+
+        answerers(self.accept_answered_by)
 
     def _defer(self) -> None:
         from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger

@@ -7,7 +7,15 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
 
 from airflow_provider_twiliocall.twilio.param_problems import Rule, show
 from airflow_provider_twiliocall.twilio.phone_number import (
@@ -121,7 +129,9 @@ def _caller_id(value: str) -> str:
     return normalize_phone_number(value) if is_phone_number(value) else value
 
 
-_Sendable = Annotated[str, AfterValidator(_sendable)]
+# pydantic would take bytes for text.
+_Text = Annotated[str, Strict()]
+_Sendable = Annotated[_Text, AfterValidator(_sendable)]
 
 Text = Annotated[_Sendable, Rule()]
 SecretText = Annotated[_Sendable, Rule(secret=True)]
@@ -132,17 +142,17 @@ Url = Annotated[_Sendable, AfterValidator(_absolute_url), Rule(code="21205")]
 TwiML = Annotated[_Sendable, AfterValidator(_twiml), Rule()]
 
 AccountSid = Annotated[
-    str,
+    _Text,
     Field(pattern=r"^AC[0-9a-fA-F]{32}$"),
     Rule("is not an Account SID: give AC and 32 hexadecimal digits"),
 ]
 ApplicationSid = Annotated[
-    str,
+    _Text,
     Field(pattern=r"^AP[0-9a-fA-F]{32}$"),
     Rule("is not the SID of an application: give AP and 32 hexadecimal digits", code="21218"),
 ]
 ByocSid = Annotated[
-    str,
+    _Text,
     Field(pattern=r"^BY[0-9a-fA-F]{32}$"),
     Rule("is not the SID of a BYOC trunk: give BY and 32 hexadecimal digits"),
 ]
@@ -164,7 +174,7 @@ RecordingEvents = Annotated[
 ]
 
 SendDigits = Annotated[
-    str,
+    _Text,
     Field(pattern=r"^[0-9A-D#*wW]{1,32}$"),
     Rule("is not a row of keys to press: give at most 32 of 0-9 A-D # * w W", code="21206"),
 ]

@@ -69,6 +69,12 @@ class Wait:
     def sensor(self, **arguments: Any) -> TwilioCallSensor:
         return TwilioCallSensor(**{"task_id": "wait", "poke_interval": POLLING, **arguments})
 
+    def rendered(self, *, wrong: dict[str, Any], **arguments: Any) -> TwilioCallSensor:
+        """A sensor with what its templates have rendered to."""
+        task = self.sensor(**{"call_sid": UNKNOWN_SID, **arguments, **dict.fromkeys(wrong, "{{ wrong }}")})
+        vars(task).update(wrong)
+        return task
+
     def event_of(self, trigger: Any) -> dict[str, Any]:
         trigger.poll_interval = POLLING
 
@@ -240,14 +246,14 @@ def test_call_that_does_not_end_in_time_skips_a_soft_sensor(wait: Wait, way: Way
 @pytest.mark.parametrize("call_sid", [None, "None", "CAxyz"])
 def test_what_is_no_sid_is_refused_and_the_fix_named(wait: Wait, mode: dict[str, Any], call_sid: Any) -> None:
     with pytest.raises(TwilioCallRefusedError, match="look at the task that places the call"):
-        wait.sensor(call_sid=call_sid, **mode).execute(wait.context)
+        wait.rendered(wrong={"call_sid": call_sid}, **mode).execute(wait.context)
     assert wait.simulator.requests == []
 
 
 @in_each_mode
 def test_misspelt_answerer_is_refused_and_the_fix_named(wait: Wait, mode: dict[str, Any]) -> None:
     with pytest.raises(TwilioCallRefusedError, match="did you mean 'human'"):
-        wait.sensor(call_sid=UNKNOWN_SID, accept_answered_by={"humen"}, **mode).execute(wait.context)
+        wait.rendered(wrong={"accept_answered_by": {"humen"}}, **mode).execute(wait.context)
     assert wait.simulator.requests == []
 
 
@@ -335,9 +341,8 @@ def test_credentials_that_twilio_refuses_fail_a_sensor_soft_or_not(
 @in_each_mode
 @pytest.mark.parametrize("wrong", [{"call_sid": "None"}, {"accept_answered_by": {"humen"}}], ids=str)
 def test_wrong_argument_fails_a_soft_sensor(wait: Wait, mode: dict[str, Any], wrong: dict[str, Any]) -> None:
-    arguments = {"call_sid": UNKNOWN_SID, "soft_fail": True} | mode | wrong
     with pytest.raises(TwilioCallRefusedError):
-        wait.sensor(**arguments).execute(wait.context)
+        wait.rendered(wrong=wrong, soft_fail=True, **mode).execute(wait.context)
 
 
 @in_each_way
@@ -349,7 +354,7 @@ def test_call_that_twilio_does_not_know_until_the_timeout_fails_a_soft_sensor(wa
 @in_each_mode
 def test_never_fail_is_taken_at_its_word(wait: Wait, mode: dict[str, Any]) -> None:
     with pytest.raises(AirflowSkipException, match="look at the task that places the call"):
-        wait.sensor(call_sid="None", never_fail=True, **mode).execute(wait.context)
+        wait.rendered(wrong={"call_sid": "None"}, never_fail=True, **mode).execute(wait.context)
 
 
 @in_each_way

@@ -301,6 +301,46 @@ def test_wrong_answerers_are_refused() -> None:
         task(wait_for_completion=True, accept_answered_by={"human"}, send_digits="1")
 
 
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ([None], "do_not_call, entry 1: None is not text: give numbers as strings"),
+        ([NUMBER, b"+15551234567"], "do_not_call, entry 2: .* is not text"),
+        ([15551234567.0], r"entry 1: 1\*+\S+ is not text"),
+        (["+33612345678.0"], "do_not_call, entry 1: .* has decimals, as a number that was a float"),
+        (("+1 555 CALL NOW",), "entry 1: .* has letters"),
+        ({NUMBER: "Ann"}, "do_not_call is dict: give a list of numbers"),
+        (NUMBER.encode(), "do_not_call is bytes: give a list of numbers"),
+        (15551234567, "do_not_call is int: give a list of numbers"),
+    ],
+)
+def test_a_do_not_call_list_with_what_cannot_be_compared_is_refused(listed: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        task(do_not_call=listed)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        None,
+        "numbers_of_those_who_said_no",
+        "{{ var.value.no }}",
+        ["06 12 34 56 78", "client:bob", ""],
+        {NUMBER},
+        [612345678],
+    ],
+)
+def test_a_do_not_call_list_that_may_be_right_passes(listed: Any) -> None:
+    task(do_not_call=listed)
+
+
+@pytest.mark.parametrize("name", ["wait_for_completion", "deferrable"])
+@pytest.mark.parametrize("value", ["false", "True", 0, 1])
+def test_what_is_neither_true_nor_false_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"{name}={value!r} is neither True nor False: .* without quotes"):
+        task(**{"wait_for_completion": True, name: value})
+
+
 def test_all_mistakes_are_told_at_once(make: Callable[..., Any]) -> None:
     with pytest.raises(ValueError) as refused:
         make("+1 555 CALL NOW", from_=5, message="", timeout=3600, voice="?", delivery="twice")

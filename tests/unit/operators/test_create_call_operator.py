@@ -283,7 +283,7 @@ def test_whether_to_defer_follows_airflows_setting(setting: str, expected: str) 
         "from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator\n"
         "from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor\n"
         "print(CreateCallOperator(task_id='a', to='+15551234567', message='hi').deferrable,"
-        " TwilioCallSensor(task_id='b', call_sid='CA').deferrable)"
+        " TwilioCallSensor(task_id='b', call_sid='CA' + '0' * 32).deferrable)"
     )
     printed = run(program, AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE=setting)
     assert printed.split()[-2:] == [expected, expected]

@@ -59,13 +59,41 @@ def test_no_connection_is_refused(conn_id: Any) -> None:
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize("call_sid", ["None", "", "CA123", "RE" + "1" * 32, None, ["a", "b"]])
 def test_what_is_no_sid_is_refused_before_twilio_is_asked(call_sid: Any, deferrable: bool) -> None:
+    task = sensor(call_sid="{{ sid }}", deferrable=deferrable)
+    task.call_sid = call_sid
     with pytest.raises(TwilioCallRefusedError, match="is not the SID of a call"):
-        sensor(call_sid=call_sid, deferrable=deferrable).execute({})
+        task.execute({})
+
+
+@pytest.mark.parametrize("call_sid", ["None", "", "12345", "SM" + "1" * 32, None, [SID], SID.encode()])
+def test_what_is_no_sid_is_refused_when_the_dag_is_parsed(call_sid: Any) -> None:
+    with pytest.raises(ValueError, match="is not the SID of a call"):
+        sensor(call_sid=call_sid)
+
+
+def test_the_sid_of_another_task_is_judged_when_it_is_known() -> None:
+    with DAG("calls", schedule=None):
+        output = BaseOperator(task_id="ring").output
+        assert sensor(call_sid=output).call_sid == output
+        assert TwilioCallSensor.partial(task_id="all").expand(call_sid=[None]).task_id == "all"
 
 
 def test_a_misspelt_answerer_is_refused_before_twilio_is_asked() -> None:
+    task = sensor(accept_answered_by="{{ who }}")
+    task.accept_answered_by = {"humen"}
     with pytest.raises(TwilioCallRefusedError, match="did you mean 'human'"):
-        sensor(accept_answered_by={"humen"}).execute({})
+        task.execute({})
+
+
+def test_a_misspelt_answerer_is_refused_when_the_dag_is_parsed() -> None:
+    with pytest.raises(ValueError, match="did you mean 'human'"):
+        sensor(accept_answered_by={"humen"})
+
+
+@pytest.mark.parametrize("deferrable", ["false", "True", 0, None])
+def test_what_is_neither_true_nor_false_is_no_deferrable(deferrable: Any) -> None:
+    with pytest.raises(ValueError, match="is neither True nor False: give one of the two, without quotes"):
+        sensor(deferrable=deferrable)
 
 
 def test_a_killed_sensor_has_nothing_to_do_to_the_call() -> None:
