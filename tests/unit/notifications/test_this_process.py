@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_twiliocall import clock as package_clock
 from airflow_provider_twiliocall.notifications import this_process as shared
 from airflow_provider_twiliocall.notifications.this_process import (
+    FoundConnections,
     SharedClients,
     WaitingTime,
     forget_this_process,
@@ -103,6 +104,27 @@ def test_a_client_that_nobody_has_used_for_long_is_given_up(clock: Clock) -> Non
     assert client_of(clients, Hook()) is old
     clock.now += shared.LONGEST_IDLE_S
     assert client_of(clients, Hook()) is not old
+
+
+# Connections
+
+
+def test_a_connection_that_was_found_is_given_to_a_later_hook_for_an_hour(clock: Clock) -> None:
+    connections = FoundConnections()
+    found: Any = SimpleNamespace(twilio_conn_id="twilio_default", connection="as it is")
+    connections.keep(found)
+    later: Any = SimpleNamespace(twilio_conn_id="twilio_default")
+    clock.now += shared.LONGEST_KEPT_S
+    assert connections.give(later)
+    assert later.connection == "as it is"
+    clock.now += 1
+    assert not connections.give(later)
+
+
+def test_another_connection_is_not_given() -> None:
+    connections = FoundConnections()
+    connections.keep(SimpleNamespace(twilio_conn_id="twilio_default", connection="as it is"))  # type: ignore
+    assert not connections.give(SimpleNamespace(twilio_conn_id="another"))  # type: ignore
 
 
 # Processes
