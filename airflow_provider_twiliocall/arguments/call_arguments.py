@@ -1,4 +1,4 @@
-"""The arguments of a call, for an operator that takes them all without spelling them out."""
+"""THE list of a call's arguments. Operators and notifier take signature, description and template fields from it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,115 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
-
-if TYPE_CHECKING:
-    pass
+from typing import Any, TypedDict, TypeVar
 
 Init = TypeVar("Init", bound=Callable[..., None])
+Class = TypeVar("Class", bound=type)
 
 
 class CallArguments(TypedDict, total=False):
-    """All that a call may be asked for, but whom to call: for editors and type checkers.
+    """All that a call may be asked for, but whom to call.
 
-    Each is described with :class:`.CreateCallOperator`.
+    :param from_: the number to call from, another than the one called; default: the extra ``from`` of the connection
+    :param message: words to say. They become TwiML made for ears: ``load_orders`` is said as two words, a link by its
+        host, a traceback by its last line, a timestamp as a date and a time, and what Airflow masks in its logs as
+        "redacted". What does not fit into 4,000 characters is cut, and the message then says so
+    :param audio_url: a recording to play instead of a message: the absolute http(s) URL of an MP3 or WAV
+    :param voice: who says the message, such as ``Polly.Amy``; default: the account's own
+    :param language: of the message, such as ``fr-FR``
+    :param repeat: how often the message is said or the recording played, 1 to 1000, with a second of silence before
+        each; default 1
+    :param verbatim: whether the message is said exactly as it is written
+    :param account_sid: the account that calls, ``AC…``, a subaccount say; default: the connection's
+    :param url: where Twilio fetches the TwiML, an absolute http(s) URL
+    :param twiml: the TwiML itself: well-formed XML with the root ``Response``, at most 4,000 characters
+    :param application_sid: a TwiML application, ``AP…``. Twilio then ignores ``method``, ``fallback_…`` and
+        ``status_callback…``
+    :param method: GET or POST, for ``url``
+    :param fallback_url: where Twilio turns when ``url`` fails
+    :param fallback_method: GET or POST
+    :param status_callback: where Twilio reports the call's progress: an absolute URL without an underscore in its host
+    :param status_callback_event: which progress, a list of ``initiated``, ``ringing``, ``answered`` and ``completed``
+    :param status_callback_method: GET or POST
+    :param send_digits: keys to press once connected: at most 32 of ``0-9 A-D # * w W`` (``w`` waits half a second,
+        ``W`` one). Twilio detects no machines then
+    :param timeout: seconds, or a timedelta, to let it ring, 1 to 600; Twilio's default is 60
+    :param time_limit: seconds, or a timedelta, the call may last. Default with a ``message``: twice the time that
+        saying it takes and about two minutes; otherwise Twilio's own 14400. Give 14400 to have no such limit
+    :param record: whether to record the call
+    :param recording_channels: mono or dual
+    :param recording_track: inbound, outbound or both
+    :param recording_status_callback: where Twilio reports the recording
+    :param recording_status_callback_event: a list of ``in-progress``, ``completed`` and ``absent``
+    :param recording_status_callback_method: GET or POST
+    :param recording_configuration_id: a recording configuration kept at Twilio
+    :param trim: trim-silence or do-not-trim
+    :param sip_auth_username: for SIP callees, with ``sip_auth_password``; under 256 characters
+    :param sip_auth_password: for SIP callees, with ``sip_auth_username``; under 256 characters; masked
+    :param machine_detection: Enable (who answered) or DetectMessageEnd (and wait for the beep)
+    :param machine_detection_timeout: seconds, or a timedelta; Twilio's default is 30
+    :param machine_detection_speech_threshold: milliseconds, 1000 to 6000
+    :param machine_detection_speech_end_threshold: milliseconds, 500 to 5000
+    :param machine_detection_silence_timeout: milliseconds, 2000 to 10000
+    :param async_amd: whether the call goes on while Twilio still listens
+    :param async_amd_status_callback: where Twilio reports what it heard
+    :param async_amd_status_callback_method: GET or POST
+    :param caller_id: the number, SIP address or client that made this call; not another word for ``from_``
+    :param byoc: a trunk of your own, ``BY…``, for phone numbers only
+    :param call_reason: for branded calls
+    :param call_token: the token of an incoming call to forward; masked
+    :param client_notification_url: passed on as it is: see Twilio's documentation
+    :param passports: passed on as they are, at most five, with commas between them
     """
+
+    from_: str | None
+    message: str | None
+    audio_url: str | None
+    voice: str | None
+    language: str | None
+    repeat: int | str | None
+    verbatim: bool | str | None
+    account_sid: str | None
+    url: str | None
+    twiml: str | None
+    application_sid: str | None
+    method: str | None
+    fallback_url: str | None
+    fallback_method: str | None
+    status_callback: str | None
+    status_callback_event: Sequence[str] | str | None
+    status_callback_method: str | None
+    send_digits: str | None
+    timeout: float | timedelta | str | None
+    time_limit: float | timedelta | str | None
+    record: bool | str | None
+    recording_channels: str | None
+    recording_track: str | None
+    recording_status_callback: str | None
+    recording_status_callback_event: Sequence[str] | str | None
+    recording_status_callback_method: str | None
+    recording_configuration_id: str | None
+    trim: str | None
+    sip_auth_username: str | None
+    sip_auth_password: str | None
+    machine_detection: str | None
+    machine_detection_timeout: float | timedelta | str | None
+    machine_detection_speech_threshold: int | str | None
+    machine_detection_speech_end_threshold: int | str | None
+    machine_detection_silence_timeout: int | str | None
+    async_amd: bool | str | None
+    async_amd_status_callback: str | None
+    async_amd_status_callback_method: str | None
+    caller_id: str | None
+    byoc: str | None
+    call_reason: str | None
+    call_token: str | None
+    client_notification_url: str | None
+    passports: str | None
+
+
+class CallAttributes:
+    """The same as attributes, for type checkers: they cannot make them of the list. A test compares the two."""
 
     from_: str | None
     message: str | None
@@ -68,6 +164,12 @@ class CallArguments(TypedDict, total=False):
 
 CALL_ARGUMENTS: tuple[str, ...] = tuple(CallArguments.__annotations__)
 
+SPEECH_FIELDS: tuple[str, ...] = ("message", "audio_url", "voice", "language", "repeat", "verbatim")
+"""What becomes the ``twiml`` of a call: words and how to say them, or a recording."""
+
+CREATE_CALL_FIELDS: tuple[str, ...] = ("to", *(name for name in CALL_ARGUMENTS if name not in SPEECH_FIELDS))
+"""What Twilio is asked for: the fields of :class:`.CreateCallParams`, which is not loaded for it."""
+
 
 def takes_call_arguments(init: Init) -> Init:
     """Make an ``__init__`` with ``**arguments`` show every argument of a call in its signature.
@@ -76,9 +178,29 @@ def takes_call_arguments(init: Init) -> Init:
     """
     signature = inspect.signature(init)
     *own, rest = signature.parameters.values()
-    shown = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in CALL_ARGUMENTS]
+    shown = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation.__forward_arg__
+        )
+        for name, annotation in CallArguments.__annotations__.items()
+    ]
     init.__signature__ = signature.replace(parameters=[*own, *shown, rest])  # type: ignore[attr-defined]
     return init
+
+
+def describes_call_arguments(cls: Class) -> Class:
+    """Add the description of every argument of a call to that of a class, which ends with its own ``:param:`` lines."""
+    # There is none where Python runs with -OO.
+    if cls.__doc__ and CallArguments.__doc__:
+        _, start, lines = inspect.cleandoc(CallArguments.__doc__).partition(":param from_")
+        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__)}\n{start}{lines}"
+    return cls
+
+
+def take_call_arguments(asked: Any, arguments: dict[str, Any]) -> None:
+    """Make attributes of a call's arguments, None where one is not given, and leave the others."""
+    for name in CALL_ARGUMENTS:
+        setattr(asked, name, arguments.pop(name, None))
 
 
 def check_names(operator: type, arguments: Mapping[str, Any]) -> None:

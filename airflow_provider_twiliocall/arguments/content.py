@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_twiliocall.arguments.call_arguments import SPEECH_FIELDS
 from airflow_provider_twiliocall.arguments.templated import is_blank, is_literal
-from airflow_provider_twiliocall.twilio.fields import SPEECH_FIELDS
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.param_problems import Problem

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_twiliocall.arguments import call_params
+from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.arguments.templated import callees_of, is_blank
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
@@ -25,7 +26,6 @@ from airflow_provider_twiliocall.notifications.templates import Rendered
 from airflow_provider_twiliocall.notifications.this_process import WaitingTime, this_process
 from airflow_provider_twiliocall.notifications.threads import in_thread
 from airflow_provider_twiliocall.notifications.wanted_call import WantedCall
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CallParamsError
 from airflow_provider_twiliocall.twilio.phone_number import show_callee
 

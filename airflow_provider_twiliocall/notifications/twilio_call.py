@@ -10,17 +10,25 @@ from contextlib import suppress
 from copy import copy
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
 
+from airflow_provider_twiliocall.arguments.call_arguments import (
+    CALL_ARGUMENTS,
+    CallArguments,
+    CallAttributes,
+    describes_call_arguments,
+    take_call_arguments,
+    takes_call_arguments,
+)
 from airflow_provider_twiliocall.arguments.literals import check_choice, literal_problems, problems_of, refuse
 from airflow_provider_twiliocall.arguments.templated import callees_of
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
+    from typing_extensions import Unpack
 
     from airflow_provider_twiliocall.notifications.alert_run import AlertRun
     from airflow_provider_twiliocall.notifications.templates import Rendered
@@ -44,7 +52,16 @@ class TwilioCallNotificationError(AirflowException):
         return type(self), (self.failures,), self.__dict__.copy()
 
 
-class TwilioCallNotifier(BaseNotifier):
+class AlertArguments(CallArguments, total=False):
+    """What can be given besides whom to call: for editors and type checkers."""
+
+    cooldown: timedelta | float | None
+    twilio_conn_id: str
+    delivery: Literal["at_most_once", "at_least_once"]
+
+
+@describes_call_arguments
+class TwilioCallNotifier(BaseNotifier, CallAttributes):
     """Call people when a task or a DAG fails, is tried again or succeeds, or misses a deadline.
 
     It places the calls, and does not wait for anybody to answer. Ten seconds after it has the connection, whatever
@@ -60,126 +77,37 @@ class TwilioCallNotifier(BaseNotifier):
 
     :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``; or a list of them,
         who are called at once, each whatever becomes of the others
-    :param message: words to say, put so that they can be understood when heard; a message whose template fails
-        gives way to the default one
-    :param audio_url: a recording to play to the callee instead, MP3 or WAV
-    :param voice: who says the message, such as ``Polly.Amy``; default: the account's own
-    :param language: of the message, such as ``fr-FR``; the default message is English
-    :param repeat: how often the message is said or the recording played, 1 to 1000; default 1
-    :param verbatim: whether the message is said exactly as it is written
     :param cooldown: how long a call to a number covers the later alerts to it, so that they do not ring: a
         timedelta, or seconds. None: every alert rings. See :mod:`airflow_provider_twiliocall.notifications.cooldown`
     :param twilio_conn_id: the connection, of type ``twilio``
     :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
         ``"at_least_once"`` dials again, once, ``"at_most_once"`` raises an error
-    :param from_: the number to call from, best one for alerts alone; default: the extra ``from`` of the connection
-    :param account_sid: the account that calls, ``AC…``; default: the connection's
-    :param url: where Twilio fetches the TwiML
-    :param twiml: the TwiML itself, at most 4,000 characters
-    :param application_sid: the TwiML application, ``AP…``
-    :param method: GET or POST, for ``url``
-    :param fallback_url: where Twilio turns when ``url`` fails
-    :param fallback_method: GET or POST
-    :param status_callback: where Twilio reports the call's progress
-    :param status_callback_event: which progress: initiated, ringing, answered, completed
-    :param status_callback_method: GET or POST
-    :param send_digits: keys to press once connected, ``0-9 A-D # * w W``
-    :param timeout: seconds, or a timedelta, to let it ring, 1 to 600
-    :param time_limit: seconds, or a timedelta, the call may last; default: for a message the time to say it twice
-        over and some two minutes, otherwise Twilio's own 14400
-    :param record: whether to record the call
-    :param recording_channels: mono or dual
-    :param recording_track: inbound, outbound or both
-    :param recording_status_callback: where Twilio reports the recording
-    :param recording_status_callback_event: in-progress, completed, absent
-    :param recording_status_callback_method: GET or POST
-    :param recording_configuration_id: a stored recording configuration
-    :param trim: trim-silence or do-not-trim
-    :param sip_auth_username: for SIP callees
-    :param sip_auth_password: for SIP callees; masked
-    :param machine_detection: Enable or DetectMessageEnd
-    :param machine_detection_timeout: seconds, or a timedelta
-    :param machine_detection_speech_threshold: milliseconds, 1000 to 6000
-    :param machine_detection_speech_end_threshold: milliseconds, 500 to 5000
-    :param machine_detection_silence_timeout: milliseconds, 2000 to 10000
-    :param async_amd: whether detection runs beside the call
-    :param async_amd_status_callback: where Twilio reports its result
-    :param async_amd_status_callback_method: GET or POST
-    :param caller_id: the number, SIP address or client that made this call; not another word for ``from_``
-    :param byoc: a trunk of your own, ``BY…``
-    :param call_reason: for branded calls
-    :param call_token: the token of an incoming call to forward; masked
-    :param client_notification_url: see Twilio's documentation
-    :param passports: at most five, comma-separated
     """
 
-    template_fields: Sequence[str] = (*CREATE_CALL_FIELDS, *SPEECH_FIELDS, "twilio_conn_id")
+    template_fields: Sequence[str] = ("to", *CALL_ARGUMENTS, "twilio_conn_id")
 
-    account_sid: str | None
     to: Any
-    message: Any
-    verbatim: Any
-    sip_auth_password: str | None
-    call_token: str | None
 
+    # For editors: what can be given, and that more may be: Airflow makes a deadline's notifier with a context.
+    @overload
+    def __init__(self, *, to: str | Collection[str], **arguments: Unpack[AlertArguments]) -> None: ...
+
+    @overload
+    def __init__(self, *, to: str | Collection[str], **arguments: Any) -> None: ...
+
+    @takes_call_arguments
     def __init__(
         self,
         *,
         to: str | Collection[str],
-        message: str | None = None,
-        audio_url: str | None = None,
-        voice: str | None = None,
-        language: str | None = None,
-        repeat: int | str | None = None,
-        verbatim: bool | str | None = None,
         cooldown: timedelta | float | None = DEFAULT_COOLDOWN,
         twilio_conn_id: str = "twilio_default",
         delivery: Literal["at_most_once", "at_least_once"] = "at_least_once",
-        from_: str | None = None,
-        account_sid: str | None = None,
-        url: str | None = None,
-        twiml: str | None = None,
-        application_sid: str | None = None,
-        method: str | None = None,
-        fallback_url: str | None = None,
-        fallback_method: str | None = None,
-        status_callback: str | None = None,
-        status_callback_event: Sequence[str] | str | None = None,
-        status_callback_method: str | None = None,
-        send_digits: str | None = None,
-        timeout: float | timedelta | str | None = None,
-        time_limit: float | timedelta | str | None = None,
-        record: bool | str | None = None,
-        recording_channels: str | None = None,
-        recording_track: str | None = None,
-        recording_status_callback: str | None = None,
-        recording_status_callback_event: Sequence[str] | str | None = None,
-        recording_status_callback_method: str | None = None,
-        recording_configuration_id: str | None = None,
-        trim: str | None = None,
-        sip_auth_username: str | None = None,
-        sip_auth_password: str | None = None,
-        machine_detection: str | None = None,
-        machine_detection_timeout: float | timedelta | str | None = None,
-        machine_detection_speech_threshold: int | str | None = None,
-        machine_detection_speech_end_threshold: int | str | None = None,
-        machine_detection_silence_timeout: int | str | None = None,
-        async_amd: bool | str | None = None,
-        async_amd_status_callback: str | None = None,
-        async_amd_status_callback_method: str | None = None,
-        caller_id: str | None = None,
-        byoc: str | None = None,
-        call_reason: str | None = None,
-        call_token: str | None = None,
-        client_notification_url: str | None = None,
-        passports: str | None = None,
-        **kwargs: Any,
+        **arguments: Any,
     ) -> None:
-        # The signature above is the one list of a call's fields here; each becomes the attribute of its name.
-        arguments = locals()
-        super().__init__(**kwargs)
-        for name in (*CREATE_CALL_FIELDS, *SPEECH_FIELDS):
-            setattr(self, name, arguments[name])
+        take_call_arguments(self, arguments)
+        super().__init__(**arguments)
+        self.to = to
         self.twilio_conn_id = twilio_conn_id
         wrong_cooldown = problems_of(lambda: _duration(cooldown))
         wrong_delivery = problems_of(
@@ -188,7 +116,7 @@ class TwilioCallNotifier(BaseNotifier):
         self.cooldown = DEFAULT_COOLDOWN if wrong_cooldown else _duration(cooldown)
         self.delivery = "at_least_once" if wrong_delivery else delivery
         problems = [*wrong_cooldown, *wrong_delivery, *self._literal_problems()]
-        if problems and kwargs.get("context") is not None:
+        if problems and arguments.get("context") is not None:
             # Airflow makes the notifier of a deadline when the phone has to ring. That is too late to refuse.
             self.say(logging.ERROR, "Fix these arguments of the alert: %s", "; ".join(map(str, problems)))
         else:

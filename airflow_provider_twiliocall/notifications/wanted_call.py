@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.arguments.call_params import params_from_arguments, time_limit_for
 from airflow_provider_twiliocall.arguments.redaction import RedactionError, redacted
 from airflow_provider_twiliocall.arguments.templated import is_blank
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.notifications.templates import reason_of
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CallParamsError
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_numbers_in
 from airflow_provider_twiliocall.twilio.twiml import message_to_twiml

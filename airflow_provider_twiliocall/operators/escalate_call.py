@@ -12,7 +12,10 @@ from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.arguments.call_arguments import (
     CALL_ARGUMENTS,
     CallArguments,
+    CallAttributes,
     check_names,
+    describes_call_arguments,
+    take_call_arguments,
     takes_call_arguments,
 )
 from airflow_provider_twiliocall.arguments.checks import (
@@ -70,7 +73,8 @@ class EscalationArguments(CallArguments, total=False):
     when_killed: Literal["cancel", "hang_up", "leave"]
 
 
-class EscalateCallOperator(CallOperator):
+@describes_call_arguments
+class EscalateCallOperator(CallOperator, CallAttributes):
     """Ring contacts in order, round after round, until one of them was really reached.
 
     Somebody was reached when the call completed, a human answered as far as Twilio's answering machine detection can
@@ -119,8 +123,6 @@ class EscalateCallOperator(CallOperator):
     template_fields_renderers = {"twiml": "xml"}  # noqa: RUF012 (Airflow's own way of saying it)
     ui_color = "#f7d8dc"
 
-    send_digits: str | None
-
     # Always: an escalation may take as long as there are contacts.
     wait_for_completion = True
     deferrable = True
@@ -148,8 +150,7 @@ class EscalateCallOperator(CallOperator):
         **arguments: Any,
     ) -> None:
         check_names(type(self), arguments)
-        for name in CALL_ARGUMENTS:
-            setattr(self, name, arguments.pop(name, None))
+        take_call_arguments(self, arguments)
         super().__init__(**arguments)
         # A set has no order, and a DAG must serialize alike at every parse.
         self.contacts = sorted(contacts, key=str) if isinstance(contacts, (set, frozenset)) else contacts

@@ -6,11 +6,20 @@ import math
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.arguments.call_arguments import (
+    CALL_ARGUMENTS,
+    CallArguments,
+    CallAttributes,
+    check_names,
+    describes_call_arguments,
+    take_call_arguments,
+    takes_call_arguments,
+)
 from airflow_provider_twiliocall.arguments.checks import (
     check_duration,
     check_flag,
@@ -32,10 +41,10 @@ from airflow_provider_twiliocall.arguments.literals import (
     refuse,
 )
 from airflow_provider_twiliocall.operators.base import CallOperator, Step
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from typing_extensions import Unpack
 
     from airflow_provider_twiliocall.callees.call_window import CallWindow
     from airflow_provider_twiliocall.callees.rules import DialRules
@@ -63,7 +72,28 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class CreateCallOperator(CallOperator):
+class CreateCallArguments(CallArguments, total=False):
+    """What can be given besides whom to call: for editors and type checkers."""
+
+    twilio_conn_id: str
+    wait_for_completion: bool
+    deferrable: bool | None
+    poll_interval: float | timedelta
+    accept_answered_by: Collection[str] | str | None
+    queue_timeout: float | timedelta | None
+    call_window: CallWindow | dict[str, Any] | str | None
+    on_outside_window: Literal["wait", "skip", "fail"] | None
+    expires_after: float | timedelta | None
+    do_not_call: Collection[str] | str | None
+    max_dials: int
+    redial_after: float | timedelta | None
+    redial_on: Collection[str] | str | None
+    delivery: Literal["at_most_once", "at_least_once"]
+    when_killed: Literal["cancel", "hang_up", "leave"]
+
+
+@describes_call_arguments
+class CreateCallOperator(CallOperator, CallAttributes):
     """Place a phone call with Twilio and, if asked to, wait for it and judge how it ended.
 
     Without ``wait_for_completion`` the task succeeds once Twilio has taken the call, or with a ``call_window`` or
@@ -73,7 +103,7 @@ class CreateCallOperator(CallOperator):
     credentials, missing permissions and a call canceled elsewhere fail it for good.
 
     All arguments of Twilio's create-call request can be given, and are templated; they are checked before
-    anything is dialled, see :class:`.CreateCallParams`. One of ``message``, ``url``, ``twiml`` and
+    anything is dialled, see :class:`.CreateCallParams`. One of ``message``, ``audio_url``, ``url``, ``twiml`` and
     ``application_sid`` has to say what the callee hears.
 
     With ``max_dials`` the task dials again by itself. ``call_window``, ``expires_after`` and ``do_not_call`` say when
@@ -83,23 +113,19 @@ class CreateCallOperator(CallOperator):
     ``answered_by``, ``duration`` in seconds, ``price``, which may still be null, …), phone numbers cut to their
     last four digits. With ``max_dials`` also ``dials``: all calls of this run, each as a dict.
 
-    :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``
-    :param from_: the number to call from; default: the extra ``from`` of the connection
-    :param message: words to say to the callee, put so that they can be understood when heard
-    :param audio_url: a recording to play to the callee instead, MP3 or WAV
-    :param voice: who says the message, such as ``Polly.Amy``; default: the account's own
-    :param language: of the message, such as ``fr-FR``
-    :param repeat: how often the message is said or the recording played, 1 to 1000; default 1
-    :param verbatim: whether the message is said exactly as it is written
-    :param twilio_conn_id: the connection, of type ``twilio``
-    :param wait_for_completion: whether to wait until the call is over
-    :param deferrable: whether to wait in the triggerer, without a worker slot;
-        default: ``[operators] default_deferrable``
-    :param poll_interval: seconds, or a timedelta, between two looks at the call
-    :param accept_answered_by: who may have answered for the task to succeed, such as ``{"human", "unknown"}``.
-        Turns on ``machine_detection="DetectMessageEnd"`` unless another is given. Only when waiting.
-    :param queue_timeout: seconds, or a timedelta, that the call may stay in Twilio's queue before it is
-        canceled; default one hour. Only when waiting.
+    :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``. Blanks, dashes and a trunk
+        zero, as in ``+44 (0)20 …``, are dropped; a number without + needs the extra ``default_country`` of the
+        connection. Impossible lengths, extensions, emergency and short numbers are refused
+    :param twilio_conn_id: the connection, of type ``twilio``; default ``twilio_default``
+    :param wait_for_completion: whether to wait until the call is over; default: no
+    :param deferrable: whether to wait in the triggerer, without a worker slot. Only when waiting, or with a
+        ``call_window`` or ``expires_after``; default: ``[operators] default_deferrable``
+    :param poll_interval: seconds, or a timedelta, between two looks at the call; default 5
+    :param accept_answered_by: who may have answered for the task to succeed, such as ``{"human", "unknown"}``; also
+        ``fax``, ``machine_start``, ``machine_end_beep``, ``machine_end_silence`` and ``machine_end_other``. Turns on
+        ``machine_detection="DetectMessageEnd"`` unless another is given. Default: anybody. Only when waiting
+    :param queue_timeout: seconds, or a timedelta, up to a day, that the call may stay in Twilio's queue before it is
+        canceled; default one hour. Only when waiting
     :param call_window: when the phone may ring, a :class:`.CallWindow` or its arguments as a dict. A call that has
         not left Twilio's queue when it closes is canceled: so the task goes on until it has, also without
         ``wait_for_completion``
@@ -111,7 +137,7 @@ class CreateCallOperator(CallOperator):
     :param do_not_call: numbers that are not called, however they are formatted, or the name of an Airflow Variable
         that holds them; the task of one that is listed is skipped
     :param max_dials: how often this task dials until somebody is reached. With more than 1 its retries do not dial
-        again after a bad outcome. Only when waiting.
+        again after a bad outcome. Default: 1. Only when waiting
     :param redial_after: seconds, or a timedelta, between the end of a call and the next dial; the task is deferred.
         Default: 2 minutes
     :param redial_on: after which endings it dials again, of ``busy``, ``no-answer``, ``failed`` and ``voicemail``
@@ -120,49 +146,11 @@ class CreateCallOperator(CallOperator):
         ``"at_most_once"`` fails for good and says how to resolve it, ``"at_least_once"`` dials again
     :param when_killed: what becomes of the call when the task is killed, evicted or out of time: ``"cancel"``
         ends it unless somebody is on the line, ``"hang_up"`` ends it in any state, ``"leave"`` does not touch it
-    :param account_sid: the account that calls, ``AC…``; default: the connection's
-    :param url: where Twilio fetches the TwiML
-    :param twiml: the TwiML itself, at most 4,000 characters
-    :param application_sid: the TwiML application, ``AP…``
-    :param method: GET or POST, for ``url``
-    :param fallback_url: where Twilio turns when ``url`` fails
-    :param fallback_method: GET or POST
-    :param status_callback: where Twilio reports the call's progress
-    :param status_callback_event: which progress: initiated, ringing, answered, completed
-    :param status_callback_method: GET or POST
-    :param send_digits: keys to press once connected, ``0-9 A-D # * w W``
-    :param timeout: seconds, or a timedelta, to let it ring, 1 to 600
-    :param time_limit: seconds, or a timedelta, the call may last; default: Twilio's own 14400, but for a
-        ``message`` the time to say it twice over and some two minutes. Give 14400 to have no such limit
-    :param record: whether to record the call
-    :param recording_channels: mono or dual
-    :param recording_track: inbound, outbound or both
-    :param recording_status_callback: where Twilio reports the recording
-    :param recording_status_callback_event: in-progress, completed, absent
-    :param recording_status_callback_method: GET or POST
-    :param recording_configuration_id: a stored recording configuration
-    :param trim: trim-silence or do-not-trim
-    :param sip_auth_username: for SIP callees
-    :param sip_auth_password: for SIP callees; masked
-    :param machine_detection: Enable or DetectMessageEnd
-    :param machine_detection_timeout: seconds, or a timedelta
-    :param machine_detection_speech_threshold: milliseconds, 1000 to 6000
-    :param machine_detection_speech_end_threshold: milliseconds, 500 to 5000
-    :param machine_detection_silence_timeout: milliseconds, 2000 to 10000
-    :param async_amd: whether detection runs beside the call
-    :param async_amd_status_callback: where Twilio reports its result
-    :param async_amd_status_callback_method: GET or POST
-    :param caller_id: the number, SIP address or client that made this call; not another word for ``from_``
-    :param byoc: a trunk of your own, ``BY…``
-    :param call_reason: for branded calls
-    :param call_token: the token of an incoming call to forward; masked
-    :param client_notification_url: see Twilio's documentation
-    :param passports: at most five, comma-separated
     """
 
     template_fields: Sequence[str] = (
-        *CREATE_CALL_FIELDS,
-        *SPEECH_FIELDS,
+        "to",
+        *CALL_ARGUMENTS,
         "accept_answered_by",
         "call_window",
         "do_not_call",
@@ -173,17 +161,18 @@ class CreateCallOperator(CallOperator):
 
     to: str
 
+    # For editors: what can be given, and that Airflow's own arguments can be given too.
+    @overload
+    def __init__(self, *, to: str, **arguments: Unpack[CreateCallArguments]) -> None: ...
+
+    @overload
+    def __init__(self, *, to: str, **arguments: Any) -> None: ...
+
+    @takes_call_arguments
     def __init__(
         self,
         *,
         to: str,
-        from_: str | None = None,
-        message: str | None = None,
-        audio_url: str | None = None,
-        voice: str | None = None,
-        language: str | None = None,
-        repeat: int | str | None = None,
-        verbatim: bool | str | None = None,
         twilio_conn_id: str = "twilio_default",
         wait_for_completion: bool = False,
         deferrable: bool | None = None,
@@ -199,50 +188,12 @@ class CreateCallOperator(CallOperator):
         redial_on: Collection[str] | str | None = None,
         delivery: Literal["at_most_once", "at_least_once"] = "at_most_once",
         when_killed: Literal["cancel", "hang_up", "leave"] = "cancel",
-        account_sid: str | None = None,
-        url: str | None = None,
-        twiml: str | None = None,
-        application_sid: str | None = None,
-        method: str | None = None,
-        fallback_url: str | None = None,
-        fallback_method: str | None = None,
-        status_callback: str | None = None,
-        status_callback_event: Sequence[str] | str | None = None,
-        status_callback_method: str | None = None,
-        send_digits: str | None = None,
-        timeout: float | timedelta | str | None = None,
-        time_limit: float | timedelta | str | None = None,
-        record: bool | str | None = None,
-        recording_channels: str | None = None,
-        recording_track: str | None = None,
-        recording_status_callback: str | None = None,
-        recording_status_callback_event: Sequence[str] | str | None = None,
-        recording_status_callback_method: str | None = None,
-        recording_configuration_id: str | None = None,
-        trim: str | None = None,
-        sip_auth_username: str | None = None,
-        sip_auth_password: str | None = None,
-        machine_detection: str | None = None,
-        machine_detection_timeout: float | timedelta | str | None = None,
-        machine_detection_speech_threshold: int | str | None = None,
-        machine_detection_speech_end_threshold: int | str | None = None,
-        machine_detection_silence_timeout: int | str | None = None,
-        async_amd: bool | str | None = None,
-        async_amd_status_callback: str | None = None,
-        async_amd_status_callback_method: str | None = None,
-        caller_id: str | None = None,
-        byoc: str | None = None,
-        call_reason: str | None = None,
-        call_token: str | None = None,
-        client_notification_url: str | None = None,
-        passports: str | None = None,
-        **kwargs: Any,
+        **arguments: Any,
     ) -> None:
-        # The signature above is the one list of a call's fields here; each becomes the attribute of its name.
-        arguments = locals()
-        super().__init__(**kwargs)
-        for name in (*CREATE_CALL_FIELDS, *SPEECH_FIELDS):
-            setattr(self, name, arguments[name])
+        check_names(type(self), arguments)
+        take_call_arguments(self, arguments)
+        super().__init__(**arguments)
+        self.to = to
         self.twilio_conn_id = twilio_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = DEFAULT_DEFERRABLE if deferrable is None else deferrable
@@ -266,8 +217,14 @@ class CreateCallOperator(CallOperator):
         self.delivery = delivery
         self.when_killed = when_killed
         # What default_args give reaches all tasks, also those for which it means nothing.
-        inherited = kwargs.get("default_args") or {}
-        own = {name for name, value in arguments.items() if value is not None and name not in inherited}
+        inherited = arguments.get("default_args") or {}
+        asked = {
+            "deferrable": deferrable,
+            "on_outside_window": on_outside_window,
+            "redial_after": redial_after,
+            "redial_on": redial_on,
+        }
+        own = {name for name, value in asked.items() if value is not None and name not in inherited}
         problems: list[Problem | str] = [*self._problems()]
         # What a mapped task is given is judged when it runs.
         if not getattr(self, "_BaseOperator__from_mapped", False):

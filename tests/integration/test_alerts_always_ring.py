@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_twiliocall.arguments import call_params as arguments
+from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.notifications.threads import NAME
 from airflow_provider_twiliocall.notifications.twilio_call import (
@@ -25,7 +26,6 @@ from airflow_provider_twiliocall.notifications.twilio_call import (
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.simulator.fault import Fault, FaultKind
 from airflow_provider_twiliocall.simulator.operation import Operation
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 ANNE, BERT = "+15551230001", "+15551230002"

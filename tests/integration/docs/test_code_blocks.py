@@ -14,13 +14,15 @@ import pytest
 from airflow.cli.cli_parser import get_parser
 from airflow.sdk import DAG, Connection
 
+from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.arguments.call_params import params_from_arguments
 from airflow_provider_twiliocall.hooks.connection_form import CONN_FIELDS
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
+from airflow_provider_twiliocall.notifications.twilio_call import TwilioCallNotifier
+from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.simulator.__main__ import command_line as simulator_command_line
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -118,11 +120,13 @@ def test_a_connection_can_be_used(text: str) -> None:
     assert ConnectionSettings.unknown_extras(connection) == []
 
 
-def test_the_readme_names_every_argument_of_the_operator() -> None:
-    table = (ROOT / "README.md").read_text().partition("## Arguments of")[2].partition("\n## ")[0]
-    named = re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)))
+@pytest.mark.parametrize("taker", [CreateCallOperator, EscalateCallOperator, TwilioCallNotifier])
+def test_the_page_of_arguments_names_every_one_once(taker: type) -> None:
+    sections = (ROOT / "docs" / "arguments.md").read_text().split("\n## ")
+    tables = [part for part in sections if part.startswith(("Of a call", f"Of `{taker.__name__}`"))]
+    named = re.findall(r"^\| `(\w+)`", "\n".join(tables), re.MULTILINE)
 
-    arguments = [name for name in inspect.signature(CreateCallOperator).parameters if name != "kwargs"]
+    arguments = [name for name in inspect.signature(taker).parameters if name not in ("arguments", "context")]
 
     assert sorted(named) == sorted(arguments)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.arguments.call_params import params_from_arguments, time_limit_for
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
 
 TWIML = "<Response><Hangup/></Response>"

@@ -8,10 +8,10 @@ import airflow.sdk.log
 import pytest
 from airflow.sdk.log import mask_secret
 
+from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.arguments.call_params import params_from_arguments
 from airflow_provider_twiliocall.arguments.redaction import RedactionError, redacted
 from airflow_provider_twiliocall.notifications.default_message import LONGEST_REASON, default_message
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
 
 SECRET = "correct-horse-battery-staple"

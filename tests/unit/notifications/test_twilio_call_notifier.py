@@ -13,6 +13,7 @@ from airflow.sdk import BaseNotifier, TaskInstanceState
 from airflow.sdk.definitions.deadline import AsyncCallback
 from pydantic import TypeAdapter
 
+from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.arguments.templated import callees_of
 from airflow_provider_twiliocall.notifications.alert_report import AlertReport
 from airflow_provider_twiliocall.notifications.alert_words import AlertWords
@@ -22,7 +23,6 @@ from airflow_provider_twiliocall.notifications.twilio_call import (
     TwilioCallNotifier,
     send_twilio_call_notification,
 )
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from tests.support.fresh_airflow import run
 
 NUMBER = "+15551234567"
@@ -52,7 +52,7 @@ def test_every_argument_is_documented_once() -> None:
     text = inspect.getdoc(TwilioCallNotifier) or ""
     parameters = inspect.signature(TwilioCallNotifier.__init__).parameters
     documented = [name for name in parameters if text.count(f":param {name}:") == 1]
-    assert set(parameters) - set(documented) == {"self", "kwargs"}
+    assert set(parameters) - set(documented) == {"self", "arguments"}
 
 
 def test_every_field_of_a_call_is_templated_under_a_name_that_no_context_uses() -> None:

@@ -13,12 +13,12 @@ import airflow.serialization.serialized_objects as serialization
 import pytest
 from airflow.sdk import DAG
 
+from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.callees.call_window import CallWindow
 from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallRefusedError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.journal.call_journal import CallJournal
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.support.fresh_airflow import run
 from tests.support.task_context import StateStore, context
@@ -78,7 +78,7 @@ def test_every_argument_is_documented_once() -> None:
     text = inspect.getdoc(CreateCallOperator) or ""
     parameters = inspect.signature(CreateCallOperator.__init__).parameters
     documented = [name for name in parameters if text.count(f":param {name}:") == 1]
-    assert set(parameters) - set(documented) == {"self", "kwargs"}
+    assert set(parameters) - set(documented) == {"self", "arguments"}
 
 
 def test_every_field_of_a_call_is_templated() -> None:

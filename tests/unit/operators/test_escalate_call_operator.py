@@ -11,13 +11,17 @@ import airflow.serialization.serialized_objects as serialization
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_twiliocall.arguments.call_arguments import CALL_ARGUMENTS, CallArguments
+from airflow_provider_twiliocall.arguments.call_arguments import (
+    CALL_ARGUMENTS,
+    CREATE_CALL_FIELDS,
+    SPEECH_FIELDS,
+    CallArguments,
+)
 from airflow_provider_twiliocall.callees.call_window import CallWindow
 from airflow_provider_twiliocall.callees.contact import Contact
 from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from tests.support.fresh_airflow import run
 from tests.support.task_context import context
 

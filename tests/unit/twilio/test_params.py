@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
 from tests.support.wrong_arguments import FROM, SID, TO, TWIML, WRONG
 from tests.unit.twilio.examples import reproducible

@@ -16,7 +16,7 @@ from twilio.http.response import Response
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.call import CallList
 
-from airflow_provider_twiliocall.twilio.fields import CREATE_CALL_FIELDS
+from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.unit.twilio.examples import reproducible
 
