@@ -43,7 +43,7 @@ def problems_of_content(
     if not possible and not has_default_message:
         text = "one of message, audio_url, url, twiml and application_sid has to say what the callee hears"
         if message is not None:
-            text = f"message is empty: {_WORDS}, and look whether a template rendered to nothing"
+            text = f"message is empty: {_WORDS}, and check whether a template rendered to nothing"
         return [_problem(*SAYS_WHAT, text=text)]
     if len(certain) > 1 and certain[0] in SPEECH_FIELDS:
         text = f"{' and '.join(certain)} exclude one another: keep the one the callee shall hear"

@@ -1,4 +1,4 @@
-"""Times of day, weekdays, holidays and time zones as people write them, and as templates leave them."""
+"""Read times of day, weekdays, holidays and time zones, as people write them and as templates render them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 """In the order of their numbers in ISO 8601: Monday is 1, Sunday is 7."""
 
 CALLEE = "callee"
-"""In place of a time zone: those that belong to the callee's number."""
+"""Stands for the time zones of the callee's number."""
 
-# Whose clocks people mean by it, and whose clocks it fits.
+# The zone that people mean by it, and the zone that it is.
 _WITHOUT_SUMMER_TIME = {
     "EST": ("America/New_York", "America/Panama"),
     "MST": ("America/Denver", "America/Phoenix"),
 }
 
-# What people call a zone in one half of the year or the other.
+# Names of a zone in one half of the year.
 _ABBREVIATIONS = {
     "EDT": ("America/New_York",),
     "CST": ("America/Chicago",),
@@ -70,18 +70,18 @@ def read_time(value: Any) -> time:
         else None
     )
     if found is None:
-        raise ValueError(f"{value!r:.80} is no time of day: write it as text with a colon, e.g. '09:00'")
+        raise ValueError(f"{value!r:.80} is not a time of day: write it as text with a colon, e.g. '09:00'")
     hour, minute, second = (int(digits or 0) for digits in found.groups())
     if (hour, minute, second) == (24, 0, 0):
         raise ValueError(f"{value!r:.80} is the midnight at the end of a day: as a start, write '00:00'")
     try:
         return time(hour, minute, second)
     except ValueError:
-        raise ValueError(f"{value!r:.80} is no time of day: those are '00:00' to '23:59'") from None
+        raise ValueError(f"{value!r:.80} is not a time of day: those are '00:00' to '23:59'") from None
 
 
 def read_end(value: Any) -> time:
-    """Read the end of a window: a time, or ``"24:00"``, which is 00:00 here as every midnight at the end of a day."""
+    """Read the end of a window: a time, or ``"24:00"``, which is read as 00:00."""
     return time() if is_end_of_day(value) else read_time(value)
 
 
@@ -103,13 +103,12 @@ def show_end(clock: time) -> str:
 def read_timezone(value: Any) -> str:
     """Read the name of a time zone, or a zone that has one, or ``callee``.
 
-    :raises ValueError: nothing is known under this name; the message has names that are like it
+    :raises ValueError: the name is not known; the message has similar names
     """
     name = str(getattr(value, "key", value)).strip() if value is not None else ""
     if is_blank(name):
         raise ValueError(
-            f"{value!r:.80} names no time zone: give the callee's, e.g. 'Europe/Paris'; nobody is called whose time is "
-            "not known"
+            f"{value!r:.80} names no time zone: give the callee's, e.g. 'Europe/Paris'; without it nobody is called"
         )
     if is_template(name):
         raise ValueError(
@@ -121,7 +120,7 @@ def read_timezone(value: Any) -> str:
     if name in _WITHOUT_SUMMER_TIME:
         meant, fits = _WITHOUT_SUMMER_TIME[name]
         raise ValueError(
-            f"{name!r} has no summer time, and a phone in {meant} would ring an hour off for half of the year: give "
+            f"{name!r} has no summer time, so a phone in {meant} would ring an hour off for half of the year: give "
             f"{meant}, or {fits} for a place that never changes its clocks"
         )
     if _ZONE_OF_OFFSET.fullmatch(name):
@@ -141,16 +140,16 @@ def read_timezone(value: Any) -> str:
         )
     nearest = _zones_like(name)
     hint = f"did you mean {' or '.join(nearest)}?" if nearest else "give a name such as 'Europe/Paris'"
-    raise ValueError(f"{name!r:.80} is not a time zone that is known here: {hint}")
+    raise ValueError(f"{name!r:.80} is not a time zone known here: {hint}")
 
 
 def _is_a_zone(name: str) -> bool:
-    # Some machines have these files among their zones; what they mean differs from machine to machine.
+    # Some machines list these files as zones. They mean something else on each machine.
     return name not in ("localtime", "posixrules", "Factory") and not name.startswith(("right/", "posix/"))
 
 
 def _zones_like(name: str) -> list[str]:
-    # Only a mistake pays for this one.
+    # Imported here: only a mistake needs it.
     from difflib import get_close_matches
 
     wanted = re.sub(r"[\s-]+", "_", name.casefold())[:50]
@@ -174,9 +173,9 @@ def _zones_like(name: str) -> list[str]:
 
 
 def read_weekdays(value: Any) -> tuple[str, ...]:
-    """Read names, beginnings of names and numbers of weekdays, and ranges of them such as ``mon-fri``.
+    """Read names, short names and numbers of weekdays, and ranges of them such as ``mon-fri``.
 
-    They are returned in the order of the week. None is all of them.
+    Returns them in the order of the week. None means all.
     """
     if value is None:
         return WEEKDAYS
@@ -207,27 +206,27 @@ def _number_of(name: str, *, within: str) -> int:
         return WEEKDAYS.index(_weekday(name))
     except ValueError:
         raise ValueError(
-            f"{within!r:.80} is no range of weekdays: write the first and the last one, such as 'mon-fri'"
+            f"{within!r:.80} is not a range of weekdays: write the first and the last one, such as 'mon-fri'"
         ) from None
 
 
 def _weekday(value: Any) -> str:
-    # pendulum.MONDAY and calendar.MONDAY are 0: their names are clear, their numbers are not.
+    # By name, because pendulum.MONDAY and calendar.MONDAY are 0.
     name = (value.name if isinstance(value, Enum) else str(value)).strip().casefold()
     if re.fullmatch("[1-7]", name):
         return WEEKDAYS[int(name) - 1]
     named = [day for day in WEEKDAYS if len(name) >= 3 and day.startswith(name)]
     if not named or isinstance(value, bool):
         raise ValueError(
-            f"{value!r:.80} is no weekday: give names such as 'monday' or 'mon', or 1 (Monday) to 7 (Sunday)"
+            f"{value!r:.80} is not a weekday: give names such as 'monday' or 'mon', or 1 (Monday) to 7 (Sunday)"
         )
     return named[0]
 
 
 def read_holidays(value: Any) -> tuple[date | str, ...]:
-    """Read dates, datetimes and codes of countries: dates in order, then codes as ``FR`` or ``US-CA``; None is none.
+    """Read dates, datetimes and codes of countries. Returns dates in order, then codes as ``FR`` or ``US-CA``.
 
-    Whether there is such a country is not looked at.
+    None is no holiday. It does not check whether the country exists.
     """
     if value is None:
         return ()
@@ -248,12 +247,12 @@ def _day_or_country(value: Any) -> date | str:
     if found := re.fullmatch(r"([A-Za-z]{2,3})(?:[-_](\w+))?", text):
         return found[1].upper() + (f"-{found[2].upper()}" if found[2] else "")
     raise ValueError(
-        f"{value!r:.80} is no date: write year, month and day, e.g. '2026-12-25', or a country such as 'FR' or 'US-CA' "
-        "for its public holidays"
+        f"{value!r:.80} is not a date: write year, month and day, e.g. '2026-12-25', or a country such as 'FR' or "
+        "'US-CA' for its public holidays"
     )
 
 
-# Of two weekdays: mon-fri, monday : friday, mon to fri, with any dash.
+# Between two weekdays: mon-fri, monday : friday, mon to fri, with any dash.
 _RANGE = re.compile(r"\s*(?:[-:\N{HYPHEN}-\N{EM DASH}]|\.\.|\bto\b)\s*")
 
 
@@ -264,5 +263,5 @@ def _entries(value: Any, what: str) -> list[Any]:
     if isinstance(value, (int, date)):
         return [value]
     if not isinstance(value, Iterable):
-        raise ValueError(f"{value!r:.80} is no list of {what}")
+        raise ValueError(f"{value!r:.80} is not a list of {what}")
     return list(value)

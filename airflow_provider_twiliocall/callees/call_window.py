@@ -33,7 +33,7 @@ MOST_ZONES_NAMED = 5
 """How many of a callee's time zones are named to people."""
 
 FURTHEST_JOINT_OPENING = timedelta(days=31)
-"""The same for several zones: an opening that only a change of clocks brings, months ahead, is not waited for."""
+"""The same for several zones: an opening that a change of clocks brings months ahead comes too late."""
 
 _ARGUMENTS = ("start", "end", "timezone", "weekdays", "holidays")
 
@@ -69,9 +69,9 @@ class CallWindow:
     weekdays: tuple[str, ...]
     holidays: tuple[date | str, ...]
 
-    # By whose clocks it is open: none yet, where they belong to a callee who is not known yet.
+    # The zones in which it is open; none yet where the callee is not known yet.
     _zones: tuple[str, ...]
-    # For people: who the callee is, and nothing where the zone has a name.
+    # The callee, for messages; empty where the zone has a name.
     _callee: str
 
     # For Airflow's serialization of what tasks return.
@@ -95,7 +95,7 @@ class CallWindow:
         if not problems and self.start == self.end and not is_end_of_day(end):
             problems.append(
                 f"start and end are both {show_time(self.start)}, which could mean always or never: "
-                "give two different times, for whole days 00:00 and 24:00"
+                "give two different times, or 00:00 and 24:00 for whole days"
             )
         if problems:
             raise ValueError(f"the call window cannot be used: {'; '.join(problems)}")
@@ -106,7 +106,7 @@ class CallWindow:
     def from_value(cls, value: Any) -> CallWindow:
         """Read a window, or the arguments of one as a dict or as JSON (or Python's) text of a dict.
 
-        :raises ValueError: no window, arguments that are missing or that no window has, or as the class does
+        :raises ValueError: not a window, missing or unknown arguments, or as the class does
         """
         if isinstance(value, CallWindow):
             return value
@@ -125,14 +125,14 @@ class CallWindow:
         missing = [name for name in _ARGUMENTS[:3] if name not in arguments]
         if missing:
             raise ValueError(
-                f"the call window lacks {' and '.join(missing)}: give start, end and the callee's timezone, "
-                "nothing is assumed about when somebody may be called"
+                f"the call window lacks {' and '.join(missing)}: give start, end and the callee's timezone; "
+                "they have no default"
             )
         return cls(**arguments)
 
     @classmethod
     def check_literal(cls, value: Any) -> None:
-        """Refuse at parse time what will be refused at run time; what is not known yet, being templated, passes.
+        """Refuse at parse time what will be refused at run time. What holds a template passes.
 
         :raises ValueError: as :meth:`from_value` does
         """
@@ -146,7 +146,7 @@ class CallWindow:
         area code or country, not of the place where a mobile phone is at the moment.
 
         :param to: whom to call, a number in E.164
-        :raises ValueError: no time zone is known for the callee, or the holidays cannot be had
+        :raises ValueError: no time zone is known for the callee, or the holidays are not available
         """
         for code in self.holidays:
             if isinstance(code, str):
@@ -166,10 +166,10 @@ class CallWindow:
     def opens_after(self, at: datetime) -> pendulum.DateTime:
         """Return the first moment, from this one on, at which the window is open: this one, if it is open now.
 
-        It is in the callee's zone, one of them if there are several. Compare it by ``timestamp()``: Python compares two
-        datetimes of one zone by what the clock shows, which in the hour that comes twice is not the order of things.
+        It is in one of the callee's zones. Compare it by ``timestamp()``: Python compares two datetimes of one zone by
+        what the clock shows, which is the wrong order in the hour that comes twice.
 
-        :raises ValueError: it does not open within a year, since every day it could open is a holiday; or within 31
+        :raises ValueError: it does not open within a year, because every such day is a holiday; or within 31
             days in all zones of the callee at the same time
         """
         moment = self._opens_after(_timestamp(at))
@@ -202,7 +202,7 @@ class CallWindow:
     def _hours_by_zone(self) -> list[OpeningHours]:
         if not self._zones:
             raise ValueError(
-                "the call window has timezone='callee', and it is not said who that is: ask its for_callee(number)"
+                "the call window has timezone='callee': use its for_callee(number) to say who is called"
             )
         zones = map(_zone, self._zones)
         return [OpeningHours(self.start, self.end, self.weekdays, self._is_holiday, zone) for zone in zones]
@@ -252,7 +252,7 @@ class CallWindow:
         }
 
     def serialize(self) -> dict[str, Any]:
-        """Return what Airflow keeps of a window in a serialized DAG or in XCom."""
+        """Return what Airflow stores in a serialized DAG or in XCom."""
         return self.to_dict()
 
     @staticmethod
@@ -264,15 +264,13 @@ class CallWindow:
         return f"CallWindow({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
 
     def __str__(self) -> str:
-        # Templates, and Airflow for the arguments of mapped tasks, make text of it: from_value reads that back.
+        # Templates and Airflow's mapped tasks turn it into text. from_value reads that back.
         return json.dumps(self.to_dict())
 
 
 def _timestamp(at: datetime) -> float:
     if at.tzinfo is None:
-        raise ValueError(
-            f"{at!r} has no time zone, so nobody knows which moment it is: give an aware datetime"
-        )
+        raise ValueError(f"{at!r} has no time zone: give an aware datetime")
     return at.timestamp()
 
 
@@ -304,7 +302,7 @@ def _arguments_in(text: str) -> Any:
 
 
 def _is_known(value: Any) -> bool:
-    """Say whether the value will be the same at run time: it has no template, and nothing of another task's."""
+    """Say whether the value is the same at run time: it has no template, and nothing from another task."""
     if isinstance(value, Mapping):
         return all(map(_is_known, value.values()))
     if isinstance(value, (list, tuple, set, frozenset)):

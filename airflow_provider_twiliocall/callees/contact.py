@@ -1,4 +1,4 @@
-"""Contact: somebody who can be called, under a name, at the hours that suit them."""
+"""Contact: somebody to call, with a name and a call window."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ARGUMENTS = ("name", "to", "call_window")
 
 @dataclass(frozen=True)
 class Contact:
-    """Somebody to call. Each of the three may be, or contain, a template where an operator takes it.
+    """Somebody to call. Where an operator takes it, each of the three may be or contain a template.
 
-    From task to task it goes as :meth:`to_dict`: Airflow reads back only classes that its configuration names.
+    Between tasks, pass :meth:`to_dict`: Airflow reads back only classes that its configuration names.
 
-    :param name: for people who read logs and results: of a person, or a role such as ``second on call``. Without one,
-        what is shown is the last four digits of the number
+    :param name: shown in logs and results: a person, or a role such as ``second on call``. Without a name, the last
+        four digits of the number are shown
     :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``
     :param call_window: when their phone may ring, a :class:`.CallWindow` or its arguments as a dict; None for always
     :raises ValueError: there is nothing to call, or a window that cannot be used
@@ -51,11 +51,11 @@ class Contact:
 
     @classmethod
     def from_value(cls, value: Any) -> Contact:
-        """Read a contact: one, the arguments of one as a dict or its text, or just whom to call.
+        """Read a contact: a contact, its arguments as a dict or as text of one, or a number alone.
 
-        What is not text is kept as the number it was meant for, and refused where the call is checked, with the reason.
+        A number that is not text is kept as it is. The check of the call refuses it with the reason.
 
-        :raises ValueError: arguments that are missing or that no contact has, or as the class does
+        :raises ValueError: missing or unknown arguments, or as the class does
         """
         if isinstance(value, Contact):
             return value
@@ -66,7 +66,7 @@ class Contact:
         unknown = [str(name) for name in value if name not in _ARGUMENTS]
         if unknown:
             raise ValueError(
-                f"{', '.join(map(repr, unknown))} is nothing of a contact's: give name, to and call_window"
+                f"a contact has no {', '.join(map(repr, unknown))}: give name, to and call_window"
             )
         if "to" not in value:
             raise ValueError('a contact lacks to: give {"name": "Ann", "to": "+15551234567"}')
@@ -75,7 +75,7 @@ class Contact:
 
     @property
     def shown(self) -> str:
-        """What logs and results say of them: the name, or else the number, cut to its last four digits."""
+        """What logs and results show: the name, or the last four digits of the number."""
         if self.name and self.name.strip():
             return redact_phone_numbers_in(self.name.strip())
         return self.shown_number
@@ -88,22 +88,22 @@ class Contact:
     def window(self) -> CallWindow | None:
         """Return when their phone may ring, None for always.
 
-        :raises ValueError: no window that can be used; a template that finds nothing does not mean always
+        :raises ValueError: the window cannot be used; a template that finds nothing does not mean always
         """
         return None if self.call_window is None else CallWindow.from_value(self.call_window)
 
     def rendered_by(self, render: Callable[[Any], Any]) -> dict[str, Any]:
-        """Return the arguments with their templates rendered; what comes of that is for :meth:`from_value` to judge.
+        """Return the arguments with their templates rendered, for :meth:`from_value`.
 
-        The contact itself stays as it is: it may be another task's too.
+        The contact itself does not change, because another task may use it.
         """
-        # Native rendering would make an integer of a number that is no template at all.
+        # Native rendering would turn a number without a template into an integer.
         window = self.call_window
         hours = window if isinstance(window, CallWindow) else render(window)
         return {
             "name": render(self.name) if is_template(self.name) else self.name,
             "to": render(self.to) if is_template(self.to) else self.to,
-            # A template that finds nothing does not mean that there is no window.
+            # A template that finds nothing does not mean "no window".
             "call_window": "None" if hours is None and window is not None else hours,
         }
 
@@ -117,7 +117,7 @@ class Contact:
         }
 
     def serialize(self) -> dict[str, Any]:
-        """Return what Airflow keeps of a contact in a serialized DAG or in XCom."""
+        """Return what Airflow stores in a serialized DAG or in XCom."""
         return self.to_dict()
 
     @staticmethod
@@ -129,14 +129,14 @@ class Contact:
         return f"Contact(name={self.name!r}, to={self.shown_number!r}, call_window={self.call_window!r})"
 
     def __str__(self) -> str:
-        # Templates, and Airflow for the arguments of mapped tasks, make text of it: from_value reads that back.
+        # Templates and Airflow's mapped tasks turn it into text. from_value reads that back.
         return json.dumps(self.to_dict())
 
 
 def contacts_in(value: Any) -> list[Any]:
-    """Return the contacts in a list, each as given; a list may come as the text that a template makes of it.
+    """Return the contacts in a list, each as given. The list may be text, as a template renders it.
 
-    :raises ValueError: there is nobody
+    :raises ValueError: the list is empty
     """
     try:
         contacts = entries_in(value)

@@ -1,4 +1,4 @@
-"""The do-not-call list: who must not be rung, found however the list and the callee are written."""
+"""The do-not-call list: who must not be rung, however the list and the callee are written."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _SHOWN_PROBLEMS = 10
 class DoNotCallList:
     """Numbers, ``client:`` names and SIP addresses that must not be called.
 
-    Nobody is left out of the list because of a slip: an entry that cannot be compared with a number to dial,
-    such as ``(500) 555-1000`` without its country code, refuses the whole list. Where a SIP or client user is a phone
-    number, perhaps one without country code, it is the same callee as the number.
+    An entry that cannot be compared with a number, such as ``(500) 555-1000`` without country code, refuses the whole
+    list, so that a typing error does not ring anybody on it. A SIP or client user that is a phone number, with its
+    country code or without, is the same callee as the number.
 
-    :param entries: as people write them, ``+33 6 12-34 56 78``; no separators between them, see :meth:`from_value`
+    :param entries: as people write them, ``+33 6 12-34 56 78``. For text with several, see :meth:`from_value`
     :param default_country: of phone numbers without country code, as ISO 3166 has it
     :raises ValueError: says which entries cannot be compared, and how to fix them; whole numbers are not shown
     """
@@ -37,7 +37,7 @@ class DoNotCallList:
             more = len(problems) - _SHOWN_PROBLEMS
             shown = "; ".join(problems[:_SHOWN_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
             raise ValueError(
-                f"nobody is called, because do_not_call has what no callee can be compared with: {shown}"
+                f"nobody is called, because do_not_call has entries that cannot be compared with a callee: {shown}"
             )
         self.numbers = frozenset(callee.address for callee in listed)
         self._default_country = default_country
@@ -45,7 +45,7 @@ class DoNotCallList:
 
     @classmethod
     def from_value(cls, value: Any, *, default_country: str | None = None) -> DoNotCallList:
-        """Read a list, or text as it stands in a Variable or comes out of a template; None is an empty list.
+        """Read a list, or text from a Variable or a template; None is an empty list.
 
         In text the entries have commas, semicolons or line ends between them, see :func:`.all_entries_in`. Text may
         also be a list as JSON or Python writes it.
@@ -66,7 +66,7 @@ class DoNotCallList:
     def is_listed(self, to: str) -> bool:
         """Say whether the callee must not be called.
 
-        :raises ValueError: the callee is not an address that could be compared
+        :raises ValueError: the callee cannot be compared with the list
         """
         callee = Callee.of(to, default_country=self._default_country)
         if callee.address in self.numbers:

@@ -15,16 +15,16 @@ FURTHEST_OPENING = timedelta(days=366)
 
 @dataclass(frozen=True)
 class OpeningHours:
-    """Hours of the day, by the clock on one wall. All moments are Unix times.
+    """Hours of the day in one time zone. All moments are Unix times.
 
-    Unix times, because two datetimes of one zone are compared by what the clock shows. In the hour that comes twice
-    that is not the order in which they happen.
+    Not datetimes: Python compares two datetimes of one zone by what the clock shows, which is the wrong order in the
+    hour that comes twice.
 
-    :param start: the first moment of the window
-    :param end: the first moment after it; one that is not after ``start`` lies on the next day
+    :param start: when the window opens
+    :param end: when it closes; on the next day if it is not after ``start``
     :param weekdays: the days on which the window opens, by name
     :param is_holiday: says whether the window stays closed on a day
-    :param zone: the time zone itself, because looking one up by its name takes longer than all the rest
+    :param zone: the time zone itself, because a look-up by name is slow
     """
 
     start: time
@@ -66,7 +66,7 @@ class OpeningHours:
                     yield moment
 
     def _moments(self, day: int, clock: time) -> set[float]:
-        """Find when the clock on the wall shows a time, and when it is put past or before that time."""
+        """Find when the local clock shows a time, and when it is put forward or back over that time."""
         wall = datetime.combine(date.fromordinal(day), clock, tzinfo=self.zone)
         first, second = sorted(wall.replace(fold=fold).timestamp() for fold in (0, 1))
         if first == second:

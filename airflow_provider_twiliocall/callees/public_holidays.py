@@ -11,13 +11,13 @@ INSTALL = "pip install 'airflow-provider-twiliocall[holidays]'"
 
 
 def check_installed(code: str) -> None:
-    """Refuse a country where the library is missing. This loads nothing.
+    """Refuse a country if the library is missing. This does not load the library.
 
     :raises ValueError: says how to install it; starts with the code
     """
     if find_spec("holidays") is None:
         raise ValueError(
-            f"{code!r} is a country, and its public holidays come from a library that is not installed: {INSTALL}, "
+            f"{code!r} is a country, and the library with its public holidays is not installed: {INSTALL}, "
             "or list the dates"
         )
 
@@ -29,13 +29,13 @@ def public_holidays_of(code: str) -> Container[date]:
     Each year is computed when a day of it is asked for.
 
     :param code: ISO 3166
-    :raises ValueError: the library does not know it; the message names those that are like it
+    :raises ValueError: the library does not know it; the message has similar ones
     """
     try:
         check_installed(code)
     except ValueError as error:
         raise ValueError(f"holidays={error}") from None
-    # Only at run time: the library takes a third of a second to load.
+    # Imported here: it takes a third of a second to load.
     from holidays import country_holidays
 
     name, _, part = code.partition("-")
@@ -64,7 +64,7 @@ def public_holidays_of(code: str) -> Container[date]:
 
 @cache
 def _countries() -> dict[str, str]:
-    """Return what each country may be called, case folded, and its code."""
+    """Return the names of each country, case folded, and its code."""
     from holidays.registry import COUNTRIES
 
     named = {module.replace("_", " "): codes[1] for module, codes in COUNTRIES.items()}
@@ -72,7 +72,7 @@ def _countries() -> dict[str, str]:
 
 
 def _parts_of(country: str) -> dict[str, str]:
-    """Return what each part of a country may be called, case folded, and its code."""
+    """Return the names of each part of a country, case folded, and its code."""
     from holidays import country_holidays
 
     known = country_holidays(country)

@@ -14,11 +14,11 @@ from airflow_provider_twiliocall.callees.call_window import CallWindow
 from airflow_provider_twiliocall.callees.do_not_call import DoNotCallList
 from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError
 
-# A call that is placed so shortly before the end would hardly ring by then, and Twilio's clock, by which it is taken
-# back, is known to the second only.
+# A call placed so shortly before the end would hardly ring by then. Twilio's clock, by which it is canceled while
+# queued, is known to the second only.
 SHORTEST_RING_S = 2.0
 
-# What no name of a Variable has, and lists of numbers have.
+# Found in lists of numbers, never in the name of a Variable.
 _NOT_A_NAME = re.compile(r"\+|^\s*[\[({]|\b(?:client|sips?|tel):", re.IGNORECASE)
 
 
@@ -27,7 +27,7 @@ class DialRules:
     """The rules of one callee; all moments are Unix times.
 
     :param window: when the phone may ring; None for at any time
-    :param expires_at: when ringing has become pointless
+    :param expires_at: when it is too late to ring
     """
 
     window: CallWindow | None = None
@@ -39,7 +39,7 @@ class DialRules:
         return self.window.hours if self.window else "at any time"
 
     def earliest_ring(self, at: float) -> float:
-        """Return the first moment from this one on at which the phone may ring, as far as its window goes.
+        """Return the first moment from this one on at which the window lets the phone ring.
 
         :raises ValueError: there is none within a year
         """
@@ -53,11 +53,11 @@ class DialRules:
         return self.window.opens_after(_moment(at)).timestamp()
 
     def is_pointless(self, at: float) -> bool:
-        """Say whether a call placed at a moment comes too late, whatever the window says."""
+        """Say whether a call placed at a moment comes after the expiry."""
         return self.expires_at - at <= SHORTEST_RING_S
 
     def latest_ring(self, at: float) -> float:
-        """Return when it is too late to begin to ring with a call placed at a moment: that one, if it is by then."""
+        """Return until when a call placed at a moment may begin to ring; that moment itself if it may not."""
         if self.window is None:
             closes = math.inf
         elif self.window.is_open(_moment(at)):
@@ -74,9 +74,9 @@ class DialRules:
 def read_do_not_call(value: Any, *, default_country: str | None = None) -> DoNotCallList:
     """Read a do-not-call list: numbers, text with numbers, or the name of an Airflow Variable that holds either.
 
-    :raises ValueError: the list cannot be read: nobody can be called then
-    :raises TwilioCallNotPlacedError: the Variable cannot be had, which Airflow also says where only its API server
-        is away
+    :raises ValueError: the list cannot be read, so nobody may be called
+    :raises TwilioCallNotPlacedError: Airflow does not find the Variable, which may also mean that its API server is
+        away
     """
     if not isinstance(value, str) or _has_numbers(value):
         return DoNotCallList.from_value(value, default_country=default_country)
@@ -89,7 +89,7 @@ def read_do_not_call(value: Any, *, default_country: str | None = None) -> DoNot
         listed = Variable.get(name)
     except Exception as error:
         raise TwilioCallNotPlacedError(
-            f"do_not_call names the Variable {name!r}, which cannot be read ({error}). Make that Variable, empty if "
+            f"do_not_call names the Variable {name!r}, which cannot be read ({error}). Create the Variable, empty if "
             "nobody is on the list"
         ) from None
     return DoNotCallList.from_value(listed, default_country=default_country)

@@ -1,4 +1,4 @@
-"""A property that is computed once for each object, and that no other object has to wait for."""
+"""A property that is computed once for each object, without a lock."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ if TYPE_CHECKING:
 else:
 
     class computed_once:
-        """What ``functools.cached_property`` is from Python 3.12 on.
+        """``functools.cached_property`` as of Python 3.12.
 
-        Before, it has one lock for all objects of the class. In the triggerer a thread that computes a hook's settings
-        asks Airflow, and so waits for the event loop; an event loop that computes another hook's then waits for that
-        thread, and nothing goes on ever again.
+        Before 3.12 it has one lock for all objects of the class, which is a deadlock in the triggerer: a thread that
+        computes a hook's settings waits for the event loop, and the event loop waits for the lock to compute another's.
         """
 
         def __init__(self, compute):

@@ -1,4 +1,4 @@
-"""What the form of a ``twilio`` connection shows, said once for every Airflow version that asks for it.
+"""The form of a ``twilio`` connection, for every Airflow version.
 
 Airflow 3.2 and later read the form from the provider info (:data:`CONN_FIELDS`, :data:`UI_FIELD_BEHAVIOUR`);
 3.1 calls two methods of the hook (:func:`connection_form_widgets`, :func:`ui_field_behaviour`). Importing
@@ -20,12 +20,12 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     },
     "from": {
         "label": "Default caller ID",
-        "description": "A number you own, in E.164 (+15551234567), for calls that name no other.",
+        "description": "A number you own, in E.164 (+15551234567). Calls that name no number come from it.",
         "schema": {"type": ["string", "null"]},
     },
     "default_country": {
         "label": "Default country",
-        "description": "Of numbers without country code: two letters of ISO 3166, such as FR. Empty: they need a +.",
+        "description": "The country of numbers without country code, such as FR (ISO 3166). Empty: numbers need a +.",
         "schema": {"type": ["string", "null"]},
     },
     "region": {
@@ -35,7 +35,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     },
     "edge": {
         "label": "Edge",
-        "description": "Where requests enter Twilio's network, such as dublin. Alone it means region us1.",
+        "description": "Where requests enter Twilio's network, such as dublin. Without a region: us1.",
         "schema": {"type": ["string", "null"]},
     },
     "http_timeout": {
@@ -65,12 +65,12 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 
 
 def ui_field_behaviour() -> dict[str, Any]:
-    """Say :data:`UI_FIELD_BEHAVIOUR` the way a hook's ``get_ui_field_behaviour`` has to."""
+    """Return :data:`UI_FIELD_BEHAVIOUR` as a hook's ``get_ui_field_behaviour`` has to return it."""
     return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
 
 def connection_form_widgets() -> dict[str, Any]:
-    """Say :data:`CONN_FIELDS` the way a hook's ``get_connection_form_widgets`` has to: as form fields.
+    """Return :data:`CONN_FIELDS` as a hook's ``get_connection_form_widgets`` has to return it: as form fields.
 
     Airflow 3.1 calls this with stand-ins for wtforms in place, so wtforms is imported here and nowhere
     else, and need not be installed.

@@ -1,4 +1,4 @@
-"""The address that a ``twilio`` connection means: its host and port, or its region and edge."""
+"""The address in a ``twilio`` connection: its host and port, or its region and edge."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def read_base_url(
 ) -> str:
     """Return where Twilio's API is: the host if there is one, or what region and edge say.
 
-    :param problems: takes what makes the connection unusable, each with its fix
-    :param warnings: takes what is likely not meant
+    :param problems: gets what makes the connection unusable, each with its fix
+    :param warnings: gets likely mistakes
     """
     host = (host or "").strip().rstrip("/")
     region, edge = (str(extra.get(name) or "").strip().lower() for name in ("region", "edge"))
@@ -59,8 +59,8 @@ def _url_of_host(host: str, port: int | None, problems: list[str], warnings: lis
         return ""
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         warnings.append(
-            f"sends its password over the network in clear, for anybody on the way to read, to host={_shown(host)}: "
-            "write https://, unless that network is your own"
+            f"sends its password in clear over the network to host={_shown(host)}: write https://, unless that network "
+            "is your own"
         )
     if port and (parts.path or parts.port not in (None, port)):
         warnings.append(f"has a port={port} without effect on host={_shown(host)}: write it into the host")
@@ -92,7 +92,7 @@ def _problem_with(parts: SplitResult) -> str | None:
     if parts.username or parts.password:
         return "has a login in it: put it into the fields login and password"
     if parts.query or parts.fragment:
-        return "has more than an address: leave out what begins with ? or #"
+        return "has a query or a fragment: leave out what begins with ? or #"
     is_twilio = host == _TWILIO or host.endswith(f".{_TWILIO}")
     if is_twilio and not host.startswith("api."):
         return "is not where Twilio's API is: leave it empty"
@@ -101,10 +101,10 @@ def _problem_with(parts: SplitResult) -> str | None:
     if is_twilio and parts.scheme == "http":
         return "would send the password in clear: leave it empty for Twilio, or write https://"
     if is_twilio and parts.path:
-        return f"has a path, and that is added here: write https://{parts.netloc}, or leave it empty"
+        return f"has a path, which is added automatically: write https://{parts.netloc}, or leave it empty"
     if _API_VERSION in parts.path:
         path = parts.path.partition(f"/{_API_VERSION}")[0]
-        return f"has Twilio's own path in it, and that is added here: write {parts.scheme}://{parts.netloc}{path}"
+        return f"has Twilio's own path in it, which is added automatically: write {parts.scheme}://{parts.netloc}{path}"
     return None
 
 

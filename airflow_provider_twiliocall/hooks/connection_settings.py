@@ -1,4 +1,4 @@
-"""What an Airflow connection of type ``twilio`` says, checked, with errors that name the field to fix."""
+"""The settings in an Airflow connection of type ``twilio``, checked, with errors that name the field to fix."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class ConnectionSettings:
     :param read_timeout: seconds to wait for an answer
     :param connect_timeout: seconds to wait for a connection
     :param default_from: the caller ID for calls that name none
-    :param default_country: of numbers without country code, as ISO 3166 has it; None: there is no such number
-    :param warnings: what is likely not meant, each with its fix; what the connection is or has, as a sentence goes on
+    :param default_country: of numbers without country code, by ISO 3166; None: such numbers are refused
+    :param warnings: likely mistakes, each with its fix, worded to follow "The connection"
     """
 
     login: str
@@ -72,7 +72,7 @@ class ConnectionSettings:
         if problems:
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise TwilioConnectionError(
-                f"The connection {connection.conn_id!r} cannot be used. Mend it under Admin > Connections, or "
+                f"The connection {connection.conn_id!r} cannot be used. Fix it under Admin > Connections, or "
                 f"where it is defined:\n{listed}"
             )
         return cls(
@@ -89,12 +89,12 @@ class ConnectionSettings:
 
     @staticmethod
     def unknown_extras(connection: Connection) -> list[str]:
-        """Return the names in the connection's extra that mean nothing here; a misspelling, perhaps."""
+        """Return the unknown names in the connection's extra; perhaps a misspelling."""
         return _unknown(_extra(connection))
 
 
 def _extra(connection: Connection) -> dict[str, Any]:
-    # Not `extra_dejson`, which makes an empty dict of a broken extra and says so in the log alone.
+    # Not `extra_dejson`: it turns a broken extra into an empty dict, and only logs that.
     extra = json.loads(connection.extra or "{}")
     if not isinstance(extra, dict):
         raise ValueError(f"it is a {type(extra).__name__}")
@@ -107,15 +107,17 @@ def _password(given: str | None, problems: list[str], warnings: list[str]) -> st
         problems.append("password is empty: give the auth token, or the secret of the API key")
     elif _LOGIN.fullmatch(password):
         problems.append(
-            "password is an SID, which belongs into the login: give the auth token, or the secret of the API key"
+            "password is an SID, which belongs in the login: give the auth token, or the secret of the API key"
         )
     elif set(password) <= {"*", "•"}:
-        problems.append("password is a row of stars, as a hidden one is shown: give the auth token itself")
+        problems.append(
+            "password is a row of stars, which Airflow shows for a hidden one: give the auth token itself"
+        )
     elif password[0] == password[-1] and password[0] in "'\"":
         problems.append("password has quotes around it: leave them out")
     elif password != given:
         warnings.append(
-            "has a blank or a line end before or after its password, which is left out here: store it without"
+            "has a blank or a line end before or after its password, which is left out: store the password without"
         )
     return password
 
@@ -130,9 +132,9 @@ def _hint_for_login(login: str) -> str:
     if _LOGIN.fullmatch(login.strip("'\"")):
         return ": leave the quotes out"
     if "@" in login:
-        return ": the e-mail address of the Twilio console is no login here"
+        return ": give one of them instead of the e-mail address for the Twilio console"
     if re.fullmatch(r"[A-Z]{2}[0-9a-fA-F]{32}", login):
-        return f": an SID that begins with {login[:2]} is that of something else"
+        return f": an SID that begins with {login[:2]} belongs to something else"
     return ""
 
 
@@ -169,12 +171,12 @@ def _unknown(extra: dict[str, Any]) -> list[str]:
 def _about_unknown(name: str) -> str:
     from difflib import get_close_matches
 
-    # Airflow's older forms have written their names so.
+    # Airflow's older forms wrote names with this prefix.
     plain = re.sub(
         r"\W+", "_", re.sub("^extra__[a-z]+__", "", re.sub("(?<=[a-z])(?=[A-Z])", "_", name))
     ).lower()
     near = get_close_matches(plain, CONN_FIELDS, n=1, cutoff=0.7)
-    return f"has an extra {name!r} that means nothing here" + (f": did you mean {near[0]!r}?" if near else "")
+    return f"has an unknown extra {name!r}" + (f": did you mean {near[0]!r}?" if near else "")
 
 
 def _seconds(value: object, problems: list[str]) -> float:
@@ -183,7 +185,7 @@ def _seconds(value: object, problems: list[str]) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        problems.append(f"extra http_timeout={value!r} is no number of seconds above 0")
+        problems.append(f"extra http_timeout={value!r} is not a number of seconds above 0")
     return seconds
 
 

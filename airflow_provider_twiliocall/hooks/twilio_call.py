@@ -33,13 +33,16 @@ PAUSE_BEFORE_ANOTHER_LOOK_S = 0.5
 class TwilioCallHook(BaseHook):
     """Place, look at and end calls with the credentials of an Airflow connection.
 
-    Every method raises :class:`~airflow_provider_twiliocall.exceptions.TwilioConnectionNotFoundError` where Airflow
-    does not find the connection, which may pass, :class:`~airflow_provider_twiliocall.exceptions.TwilioConnectionError`
-    where the connection is wrong, and the errors of ``airflow_provider_twiliocall.twilio.errors`` where Twilio
-    refuses, cannot be reached or leaves the outcome open.
+    Every method raises
+
+    - :class:`~airflow_provider_twiliocall.exceptions.TwilioConnectionNotFoundError` where Airflow does not find the
+      connection; try again later,
+    - :class:`~airflow_provider_twiliocall.exceptions.TwilioConnectionError` where the connection is wrong,
+    - the errors of ``airflow_provider_twiliocall.twilio.errors`` where Twilio refuses, cannot be reached or does not
+      say what it did.
 
     :param twilio_conn_id: the connection, of type ``twilio``
-    :param account_sid: the account whose calls these are; default: the connection's. For subaccounts.
+    :param account_sid: the account of the calls, such as a subaccount; default: the connection's
     """
 
     conn_name_attr = "twilio_conn_id"
@@ -66,9 +69,9 @@ class TwilioCallHook(BaseHook):
             raise _not_found(self.twilio_conn_id) from error
 
     def find_connection(self, *, patience: float) -> None:
-        """Fetch the connection, and look again where Airflow does not find it now.
+        """Fetch the connection, and look again if Airflow does not find it.
 
-        :param patience: seconds
+        :param patience: seconds to look for it
         """
         give_up = clock.monotonic() + patience
         while True:
@@ -81,9 +84,9 @@ class TwilioCallHook(BaseHook):
             clock.sleep(PAUSE_BEFORE_ANOTHER_LOOK_S)
 
     async def fetch_connection(self, *, patience: float = 0.0) -> None:
-        """Do so on the event loop, where the blocking way of :attr:`connection` is forbidden.
+        """Fetch the connection on the event loop, which :attr:`connection` would block.
 
-        :param patience: seconds to look again for where Airflow does not find it now
+        :param patience: seconds to look for it
         """
         give_up = clock.monotonic() + patience
         while True:
@@ -99,7 +102,7 @@ class TwilioCallHook(BaseHook):
 
     @computed_once
     def settings(self) -> ConnectionSettings:
-        """What the connection says, checked; its secret is masked in logs from here on."""
+        """The checked settings of the connection. From here on, logs mask its secret."""
         settings = ConnectionSettings.of(self.connection)
         mask_secret(settings.password)
         if self.connection.conn_type != self.conn_type:
@@ -129,7 +132,7 @@ class TwilioCallHook(BaseHook):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the connection was fetched, so that a new client needs nothing of Airflow."""
+        """Whether the connection was fetched, so that a new client does not ask Airflow."""
         return "settings" in self.__dict__
 
     @computed_once
@@ -139,15 +142,15 @@ class TwilioCallHook(BaseHook):
 
     @computed_once
     def watcher(self) -> TwilioClient:
-        """A client that reads without repeating: who waits for a call has a rhythm of its own."""
+        """A client that does not repeat reads, for those who wait for a call and look again anyway."""
         from airflow_provider_twiliocall.twilio.transport import SINGLE_TRY
 
         return self._client(reads=SINGLE_TRY)
 
     @property
     def clock_offset(self) -> float:
-        """Seconds that Twilio's clock is ahead, as far as an answer to this hook has told."""
-        # Whichever of the two has had one.
+        """Seconds that Twilio's clock is ahead, by its answers to this hook; 0 before any."""
+        # Of whichever client has had an answer.
         offset = self.client.clock_offset
         return (self.watcher.clock_offset if offset is None else offset) or 0.0
 
@@ -257,7 +260,7 @@ class TwilioCallHook(BaseHook):
         except TwilioRejectedError:
             if not self.settings.login.startswith("SK"):
                 raise
-            # A standard API key may do everything but read its account, so ask for what it may read.
+            # A standard API key may not read its account, so ask for something that it may read.
             next(self.client.list_calls(page_size=1), None)
             return f"Reached account {sid}; its status is hidden from a standard API key", True
         status = account.get("status")
@@ -284,18 +287,18 @@ def _not_found(conn_id: str) -> TwilioConnectionError | TwilioConnectionNotFound
 
 
 def _problem_of_variable(conn_id: str, variable: str) -> str | None:
-    """Say why a variable that is set gives no connection: Airflow itself says only that there is none."""
+    """Say why a variable that is set gives no connection. Airflow says only that there is none."""
     from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
     if not os.environ.get(variable):
         return None
     try:
         if (connection := EnvironmentVariablesBackend().get_connection(conn_id)) is not None:
-            # Airflow does so too, for its cache.
+            # Airflow does the same for its cache.
             connection.get_uri()
     except (json.JSONDecodeError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
     except Exception as error:
-        # Its text may have a piece of the password, that of a URL above all.
+        # Its text may contain a part of the password.
         return type(error).__name__
     return None

@@ -40,7 +40,7 @@ def is_call_sid(value: object) -> bool:
 
 
 class _OpenVocabulary(str, Enum):
-    """Words of Twilio's that may grow: a value unknown today becomes a member of its own, not an error."""
+    """Twilio may add words: an unknown value becomes a new member, not an error."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -56,10 +56,10 @@ class _OpenVocabulary(str, Enum):
 
 
 class CallStatus(_OpenVocabulary):
-    """Where a call stands: ``queued -> ringing -> in-progress -> completed``, or one of the other ends.
+    """The status of a call: ``queued -> ringing -> in-progress -> completed``, or another end.
 
-    ``no-answer`` includes a callee who rejected the call; ``completed`` includes one answered by a
-    machine, so it does not mean that somebody heard the message.
+    ``no-answer`` includes a callee who declined. ``completed`` includes a call answered by a machine, so it does not
+    mean that somebody heard the message.
     """
 
     QUEUED = "queued"
@@ -73,7 +73,7 @@ class CallStatus(_OpenVocabulary):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the call is over. A status unknown to this version counts as still going on."""
+        """Whether the call is over. An unknown status counts as still going on."""
         return self in _TERMINAL
 
 
@@ -89,7 +89,7 @@ _TERMINAL = frozenset(
 
 
 class AnsweredBy(_OpenVocabulary):
-    """Who answered, as far as answering machine detection can tell; null on a call without detection."""
+    """Who answered, by answering machine detection; null on a call without detection."""
 
     HUMAN = "human"
     FAX = "fax"
@@ -136,18 +136,18 @@ def _to_pendulum(value: object) -> object:
     return _from_rfc_2822(value)
 
 
-# One call says the same second in several fields, and says it again whenever it is looked at.
+# A call has the same second in several fields, and again at every look.
 @lru_cache(maxsize=128)
 def _from_rfc_2822(value: str) -> pendulum.DateTime:
     moment = parsedate_to_datetime(value)
     if offset := moment.utcoffset():
         moment -= offset
-    # Not by way of pendulum.instance, which looks the zone up and takes three times as long.
+    # Not pendulum.instance: it looks the zone up and takes three times as long.
     return pendulum.DateTime(*moment.timetuple()[:6], tzinfo=pendulum.UTC)
 
 
 def _null_if_unreadable(value: object, read: ValidatorFunctionWrapHandler) -> object:
-    """Read a detail, or make it null: a call must not be lost over an odd date or price."""
+    """Read a detail, or make it null, so that no call is lost over an odd date or price."""
     try:
         return read(value)
     except (ValueError, OverflowError, ValidationError):
@@ -172,7 +172,7 @@ Amount = Annotated[Decimal, Detail] | None
 class Call(BaseModel):
     """A Call resource, typed. Fields keep Twilio's names; only ``from`` is ``from_`` here.
 
-    Fields this version does not know are kept as they came (``model_extra``).
+    Unknown fields are kept as they are (``model_extra``).
     """
 
     model_config = ConfigDict(
@@ -221,8 +221,8 @@ class Call(BaseModel):
     def answered_at(self) -> pendulum.DateTime | None:
         """When somebody or something answered, to about a second; None for a call that is not over or not completed.
 
-        Twilio has no field for it: it is the end minus the duration, and never before ``start_time``, which is when
-        the call was dialled.
+        Twilio has no field for it: it is the end minus the duration, but not before ``start_time``, when the call was
+        dialled.
         """
         if self.status is not CallStatus.COMPLETED or self.end_time is None or self.duration is None:
             return None
@@ -230,7 +230,7 @@ class Call(BaseModel):
             answered = self.end_time.subtract(seconds=self.duration)
         except (OverflowError, ValueError):
             return None
-        # A simulator that runs faster than time reports long durations between real dates.
+        # A simulator at a high speed reports long durations between real dates.
         return max(answered, self.start_time) if self.start_time else answered
 
     def to_dict(self) -> dict[str, Any]:
@@ -239,7 +239,7 @@ class Call(BaseModel):
         Times are ISO 8601, ``duration`` is in seconds, ``queue_time`` in milliseconds, ``price`` is a string
         (or null: it arrives late). ``Call.model_validate`` reads it back.
         """
-        # A caller's name is a person's; who needs it whole asks the hook, as for the numbers.
+        # A caller's name is cut as numbers are. Use the hook to get it in full.
         body: dict[str, Any] = _redacted(self.model_dump(mode="json", by_alias=True))
         for name in ("to", "from", "to_formatted", "from_formatted", "forwarded_from", "caller_name"):
             if body[name] is not None:
@@ -253,7 +253,7 @@ class Call(BaseModel):
 
 
 def _redacted(value: Any) -> Any:
-    """Redact the numbers in every text of a JSON value, fields unknown to this version included."""
+    """Redact the numbers in every text of a JSON value, also in unknown fields."""
     if isinstance(value, str):
         return redact_phone_numbers_in(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Who is rung with an address, however it is written: two addresses of one callee are found to be alike."""
+"""Who is rung with an address: compares addresses, however they are written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_twiliocall.twilio.phone_number import (
 _SCHEME = re.compile(r"(client|sips?|tel):", re.IGNORECASE)
 _IN_ANGLE_BRACKETS = re.compile(r"[^<>]*<([^<>]*)>\s*(?:;[^<>]*)?")
 _HOST = re.compile(r"(\[[^\]]*\]|[^:;?/\s]+)")
-# The end of a number that is as long stands for the whole: SIP users often lack the country code.
+# SIP users often lack the country code, so this many digits at the end of a number stand for the whole.
 _FEWEST_DIGITS = 7
 
 
@@ -26,9 +26,9 @@ _FEWEST_DIGITS = 7
 class Callee:
     """Who is rung.
 
-    :param address: in the one way of writing in which two that are the same look the same: E.164,
-        ``client:name`` or ``sip:user@host``, without parameters, headers, password and port, in lower case
-    :param phones: the digits of the phone that a SIP or client user may stand for, with the country code or without
+    :param address: written so that equal addresses are equal: E.164, ``client:name`` or ``sip:user@host``, without
+        parameters, headers, password and port, in lower case
+    :param phones: the digits of the phone that a SIP or client user may be, with the country code or without
     """
 
     address: str
@@ -38,7 +38,7 @@ class Callee:
     def of(cls, address: object, *, default_country: str | None = None) -> Callee:
         """Read an address: a phone number as :func:`.normalize_phone_number` does, or ``client:``, ``sip:``, ``tel:``.
 
-        :raises ValueError: it is none, and could not be compared with others
+        :raises ValueError: it is not an address, so it cannot be compared
         """
         if not isinstance(address, str) or is_phone_number(address):
             return cls(normalize_phone_number(address, default_country=default_country))
@@ -68,17 +68,17 @@ class Callee:
 
 
 def is_same_phone(one: str, other: str) -> bool:
-    """Say whether digits are the same phone's, where one of the two may lack what stands before the number."""
+    """Say whether two rows of digits are the same phone, if one may lack the country code."""
     return one.endswith(other) or other.endswith(one)
 
 
 def _as_typed(text: str) -> str:
-    """Drop the marks without width that come along when text is copied, and let look-alikes be what they look like."""
+    """Drop invisible marks from copied text, and replace look-alike characters by plain ones."""
     return "".join(each for each in unicodedata.normalize("NFKC", text) if unicodedata.category(each) != "Cf")
 
 
 def _user_and_host_of_sip(name: str, *, shown: str) -> tuple[str, str]:
-    # The first of several would be in a header.
+    # The first @: a later one would be in a header.
     user, at, rest = name.partition("@")
     host = _HOST.match(rest)
     if not at or host is None:
@@ -94,7 +94,7 @@ def _number_of_tel(name: str) -> str:
 
 
 def _phones_of(user: str, default_country: str | None) -> frozenset[str]:
-    """Return the digits of a user that is a phone number; more than one way of reading them is one more to avoid."""
+    """Return the digits of a user that is a phone number, in every way to read them."""
     compact = without_separators(user)
     compact = "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in compact)
     if not re.fullmatch(r"\+?[0-9]+", compact):

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_CONNECT_TIMEOUT_S = 5.0
 DEFAULT_READ_TIMEOUT_S = 15.0
-# How long the client goes on trying to end a call; its caller waits for it.
+# How long the client tries to end a call. Its caller waits.
 PATIENCE_TO_END_S = 10.0
 LARGEST_PAGE = 1000
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -88,7 +88,7 @@ class TwilioClient:
         self._session.auth = HTTPBasicAuth(username.encode(), password.encode())
         self._session.mount("https://", RetryByMethod(reads))
         self._session.mount("http://", RetryByMethod(reads))
-        # Proxies and CA bundle, read once: requests would read the environment anew for every request.
+        # Proxies and CA bundle, read once: requests would read the environment for every request.
         environment = self._session.merge_environment_settings(self.base_url, {}, None, None, None)
         self._session.proxies, self._session.verify = environment["proxies"], environment["verify"]
         self._session.trust_env = False
@@ -103,7 +103,7 @@ class TwilioClient:
 
     @property
     def clock_offset(self) -> float | None:
-        """Seconds that Twilio's clock is ahead of ours, to about one, by its latest answer; None before any."""
+        """Seconds that Twilio's clock is ahead of ours, by its latest answer, to about one; None before any."""
         date, seen_at = self._date_seen
         try:
             # The header has whole seconds: on average it is half a one behind.
@@ -130,7 +130,7 @@ class TwilioClient:
         return self._call("POST", path, form=params.to_form())
 
     def get_call(self, sid: str) -> Call:
-        """Fetch a call. A fresh one may not be found for a moment, or come with an older status."""
+        """Fetch a call. A new one may not be found for a moment, or have an older status."""
         return self._call("GET", self._calls(sid))
 
     def list_calls(
@@ -151,7 +151,7 @@ class TwilioClient:
         """Yield the calls that fit every filter given, page by page, in Twilio's order.
 
         A call still queued has no start time, so the filters on it miss such a call. A call that cannot be read is
-        logged as a warning and left out: the others are not to be lost over it.
+        logged as a warning and left out, so that the others are not lost.
 
         :param page_size: calls a request fetches, 1 to 1000
         """
@@ -206,14 +206,14 @@ class TwilioClient:
         return self._call("POST", self._calls(sid), form=form)
 
     def cancel_call(self, sid: str, *, patience: float = PATIENCE_TO_END_S) -> Call:
-        """End a call unless somebody is already on the line; return it as it stands then.
+        """End a call unless somebody is on the line; return it as it is then.
 
-        :param patience: seconds to go on for through transient errors; a fresh call may be unknown for a moment
+        :param patience: seconds to try for through transient errors; a new call may be unknown for a moment
         """
         return self._end(sid, "cancel", patience)
 
     def hang_up(self, sid: str, *, patience: float = PATIENCE_TO_END_S) -> Call:
-        """End a call in whatever state it is; return it as it stands then. One already over is no error.
+        """End a call in any state; return it as it is then. A call that is already over is not an error.
 
         :param patience: as for :meth:`cancel_call`
         """
@@ -251,7 +251,7 @@ class TwilioClient:
         return "/".join([f"/2010-04-01/Accounts/{account}/Calls", *below]) + ".json"
 
     def _url(self, path: str) -> str:
-        # Not urljoin, which would lose a path that the base URL has, behind a gateway say.
+        # Not urljoin: it would lose the path of a base URL behind a gateway.
         return f"{self.base_url}{path}" if path.startswith("/") else urljoin(f"{self.base_url}/", path)
 
     def _pages(self, path: str, key: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
@@ -263,7 +263,7 @@ class TwilioClient:
             yield from listed
             if not following:
                 return
-            # The URI carries a token and is to be followed as it is, but never to another host.
+            # The URI has a token, so it is used as it is, but never for another host.
             if urlsplit(self._url(following))[:2] != urlsplit(self.base_url)[:2]:
                 raise TwilioRejectedError(f"A page of {key} points to another host than {self.base_url}")
             page = self._json("GET", following)
@@ -288,7 +288,7 @@ class TwilioClient:
         changes_something = http_method != "GET"
         url = self._url(path)
         if form:
-            # What requests would do with the pairs, in a fifth of the time.
+            # As requests does, in a fifth of the time.
             kwargs |= {"data": urlencode(form), "headers": _FORM}
         try:
             response = self._session.request(
@@ -308,7 +308,7 @@ def _listed_call(body: object) -> Call | None:
         return Call.model_validate(body)
     except ValidationError as error:
         sid = body.get("sid") if isinstance(body, dict) else None
-        # Not what the fields say: numbers are among it.
+        # Not the values: they include phone numbers.
         fields = sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]})
         logger.warning(
             "A call in Twilio's list is left out, because it could not be read: %s, fields %s",

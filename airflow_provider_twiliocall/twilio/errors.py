@@ -1,4 +1,4 @@
-"""What can go wrong with Twilio, by what it means for the caller."""
+"""What can go wrong with Twilio, by what the caller should do."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ ADVICE: dict[int, str] = {
     32205: "Geographic permission is missing: allow the callee's country under Voice > Settings > Geo permissions.",
 }
 
-# Codes by which Twilio says that it did nothing and that waiting helps.
+# Codes that say: Twilio did nothing, and waiting helps.
 NEVER_PROCESSED_CODES = frozenset({10004, 20429, 22005})
 
-# Codes in a failed call's notifications by which no redial can help until a person grants a permission.
+# Codes in a failed call's notifications that no redial can fix: a person has to grant a permission.
 GEO_PERMISSION_CODES = frozenset({13227, 21215, 32205})
 
 CALL_IS_OVER = 21220
@@ -104,15 +104,15 @@ def _rebuild(kind: type[TwilioError], message: str, state: dict[str, object]) ->
 
 
 class TwilioRejectedError(TwilioError):
-    """Twilio refused the request: don't send it again, a person has to change something."""
+    """Twilio refused the request. Do not send it again: a person has to change something."""
 
 
 class TwilioNotFoundError(TwilioError):
-    """Twilio does not know it (20404): a mistaken SID, or one so fresh that not every server has it yet."""
+    """Twilio does not know it (20404): a wrong SID, or one so new that not every server has it yet."""
 
 
 class TwilioThrottledError(TwilioError):
-    """Twilio did nothing because too much is going on: wait, then send it again.
+    """Twilio did nothing, because there is too much traffic. Wait, then send it again.
 
     :param retry_after: seconds Twilio asks to wait; None where it named no pause
     """
@@ -131,8 +131,8 @@ class TwilioThrottledError(TwilioError):
 
 
 class TwilioUnreachableError(TwilioError):
-    """Twilio could not be asked, and nothing was done by it: send it again later."""
+    """Twilio could not be reached, and did nothing. Send it again later."""
 
 
 class TwilioAmbiguousError(TwilioError):
-    """A request that changes something went out and no answer says whether it was done: look before repeating."""
+    """A request that changes something was sent, and it is not known whether it was done. Look before repeating."""

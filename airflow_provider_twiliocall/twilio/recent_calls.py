@@ -1,8 +1,8 @@
-"""The calls from one number to another since some moment: as little of Twilio's list as shows them all.
+"""The calls from one number to another since a moment, with as few pages of Twilio's list as possible.
 
-Twilio's list goes back for years, and no filter asks for the moment of creation: a call in the queue has no start time.
-So the list is read page by page, as far as the first page that has nothing recent. It is not left at the first old
-call, because nothing says how strictly Twilio keeps to the order, newest first.
+Twilio's list goes back for years. It has no filter for the moment of creation, and a queued call has no start time. So
+the list is read page by page until a page has nothing recent. It is not left at the first old call, because Twilio
+does not promise that it lists the newest first.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.client import TwilioClient
 
-# The newest calls tell nearly always.
+# Usually enough.
 PAGE_SIZE = 20
 
 
 def recent_calls(client: TwilioClient, *, to: str, from_: str, seconds: float) -> Iterator[Call]:
-    """Yield the calls that were created through the API within so many seconds by Twilio's clock, newest first."""
+    """Yield the calls created through the API within so many seconds by Twilio's clock, newest first."""
     for page in recent_pages(client, to=to, from_=from_, since=lambda: twilio_time(client) - seconds):
         yield from page
 
@@ -36,10 +36,10 @@ def recent_pages(
     page_size: int = PAGE_SIZE,
     **filters: Any,
 ) -> Iterator[list[Call]]:
-    """Yield what is recent, page by page; whoever has seen enough reads no further.
+    """Yield the recent calls, page by page. Stop when you have seen enough.
 
-    :param since: gives the earliest moment of creation, a Unix time by Twilio's clock. It is asked once a page is
-        there, since Twilio's first answer tells what its clock says
+    :param since: returns the earliest moment of creation, a Unix time by Twilio's clock. It is called after each page,
+        because Twilio's first answer says what its clock is
     :param page_size: calls a request fetches
     :param filters: more filters of :meth:`.TwilioClient.list_calls`
     :raises TwilioError: where the list cannot be read; a single call that cannot be read is left out
@@ -54,5 +54,5 @@ def recent_pages(
 
 
 def twilio_time(client: TwilioClient) -> float:
-    """Return the Unix time by Twilio's clock, as far as its answers to this client have told it."""
+    """Return the Unix time by Twilio's clock, from its answers to this client."""
     return clock.time() + (client.clock_offset or 0.0)

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 EDGE_OF_REGION = {"us1": "ashburn", "ie1": "dublin", "au1": "sydney"}
-"""The regions, and the edge beside each."""
+"""Each region, and its edge."""
 
-# Once another word for an edge. Requests by these names have always been handled in us1.
+# Old names of edges. Their requests have always been handled in us1.
 _EDGE_OF_OLD_REGION = {
     "br1": "sao-paulo",
     "de1": "frankfurt",
@@ -27,7 +27,7 @@ _EDGES = tuple(_EDGE_OF_ANY_REGION.values())
 # Private ones, of Twilio Interconnect.
 _INTERCONNECT = "-ix"
 
-# What used to mean "the nearest one". No certificate is for a host of that name.
+# Used to mean "the nearest one". No certificate has a host of that name.
 _ANY_EDGE, _ANY_REGION = "roaming", "gll"
 
 
@@ -44,9 +44,9 @@ def check_region_and_edge(region: str | None, edge: str | None) -> list[str]:
 
 
 def check_host(host: str) -> str | None:
-    """Say why a host of Twilio's does not answer, though its name was right once; None for any other.
+    """Say why a Twilio host whose name was right once does not answer; None for any other host.
 
-    Since April 2026 a region alone is no address, but for us1.
+    Since April 2026 a region alone is not an address, except us1.
     """
     product, *names = host.removesuffix(".twilio.com").split(".")
     if _ANY_EDGE in names:

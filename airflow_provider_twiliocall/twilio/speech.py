@@ -1,4 +1,4 @@
-"""Words for ears: what reads well in a log and sounds like noise on a phone is put so that it can be understood."""
+"""Rewrite text that reads well in a log so that it can be understood on a phone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 _TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;?]*[@-~]")
 
-# Full-width punctuation ends a link too, since Chinese and Japanese put no blank behind one.
+# Full-width punctuation ends a link, because Chinese and Japanese put no blank after it.
 _LINK = re.compile(
     r"(?<![a-z0-9])[a-z][a-z0-9+.-]{0,30}://[^\s<>\"|\u3000-\u303f\uff00-\uffef]+", re.IGNORECASE
 )
@@ -23,7 +23,7 @@ _CHAINS = (
     "The above exception was the direct cause of the following exception:",
 )
 
-# What Airflow leaves of a secret. A longer row of stars is a line, or bold in Markdown.
+# How Airflow masks a secret. A longer row of stars is a line, or bold in Markdown.
 _MASK = re.compile(r"(?<!\*)\*{3}(?!\*)")
 MASK_SAID = "redacted"
 
@@ -51,17 +51,17 @@ def words_for_ears(text: str, *, language: str | None = None) -> str:
     """Rewrite text so that it can be understood when it is said.
 
     - a traceback becomes its last line, of chained tracebacks that of the last one
-    - a URL becomes ``a link to`` its host, which also keeps passwords and tokens in it unsaid
+    - a URL becomes ``a link to`` its host, so passwords and tokens in it are not said
     - a timestamp becomes a date and a time: ``manual__2026-11-25T22:59:42+00:00`` is said as
       ``manual 25 November 2026 at 22:59 UTC``
-    - ``***``, which is what Airflow leaves of a secret, is said as ``redacted``
+    - ``***``, Airflow's mask of a secret, is said as ``redacted``
     - ``snake_case`` and ``camelCase`` become words: ``load_orders_v2`` is said as ``load orders v2``
     - colours meant for a terminal are dropped
 
-    Text that consists of nothing else comes back as it was.
+    Text that would become empty comes back unchanged.
 
-    :param language: of the text, such as ``fr-FR``. Only English has its months named; in any other language dates
-        stay numbers, which its voices can read. Default: English
+    :param language: of the text, such as ``fr-FR``. Months are named in English only. In other languages dates stay
+        numbers, which their voices can read. Default: English
     """
     words = _TERMINAL_COLOURS.sub("", text)
     words = _without_frames(words)
@@ -84,7 +84,7 @@ def _name_link(found: re.Match[str]) -> str:
 
 
 def _moment(found: re.Match[str], *, is_english: bool) -> str:
-    """Put a timestamp into words; what only looks like one stays as it is."""
+    """Put a timestamp into words. What only looks like one does not change."""
     part: dict[str, Any] = found.groupdict()
     if part["hour"] is None and not part["dash"]:
         return found[0]
@@ -116,7 +116,7 @@ def _name_mask(found: re.Match[str]) -> str:
 
 
 def _without_frames(text: str) -> str:
-    """Keep of every traceback what it ends with: the exception and its message."""
+    """Cut every traceback to its end: the exception and its message."""
     said: list[str] = []
     last_traceback: int | None = None
     lines = deque(text.split("\n"))
@@ -137,7 +137,7 @@ def _without_frames(text: str) -> str:
 
 
 def _drop_frames(lines: deque[str], *, margin: str, is_group: bool) -> None:
-    """Drop the lines up to the one that names the exception; what a group is made of goes as well."""
+    """Drop the lines up to the one that names the exception, and the exceptions inside a group."""
     frame = re.compile(r"\s*\|\s{2,}" if is_group else re.escape(margin) + r"\s+\S")
     while lines and frame.match(lines[0]):
         lines.popleft()

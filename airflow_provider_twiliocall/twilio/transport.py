@@ -1,7 +1,7 @@
-"""How requests travel to Twilio: which of them may be sent again, and what a failed one means.
+"""How requests reach Twilio: which of them may be sent again, and what a failed one means.
 
-The one rule everything here serves: a request that changes something is repeated only where no connection
-was made, because Twilio knows no idempotency key and a second POST is a second ring.
+The rule: a request that changes something is repeated only where no connection was made. Twilio has no idempotency
+key, so a second POST is a second ring.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from airflow_provider_twiliocall.twilio.errors import (
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_numbers_in
 from airflow_provider_twiliocall.twilio.time_limit import seconds_left
 
-# A polite server may ask for a pause of hours; a caller that waits has a deadline of its own.
+# A server may ask for a pause of hours. The caller has a deadline.
 LONGEST_PAUSE_S = 30.0
 
 
@@ -101,7 +101,7 @@ WRITE_RETRY = _CappedRetry(
 )
 
 
-# For who waits and looks again anyway.
+# For callers that look again anyway.
 SINGLE_TRY = _CappedRetry(total=0, read=False)
 
 
@@ -141,7 +141,7 @@ class RetryByMethod(BaseAdapter):
 
 
 def error_from_fault(fault: OSError, *, changes_something: bool, url: str) -> TwilioError:
-    """Say what a request without an answer means: never sent (unreachable), or perhaps done (ambiguous)."""
+    """Return the error for a request without an answer: never sent (unreachable), or perhaps done (ambiguous)."""
     host = urlsplit(url).netloc
     innermost = _innermost(fault)
     text = str(innermost)
@@ -173,9 +173,9 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "record layer failure", "UNKNOWN_PROTOCOL", "
 
 
 def _tls_problem(error: BaseException, host: str) -> str | None:
-    """Say what kept TLS from beginning, and how to fix it. Nothing was sent by then."""
+    """Say why TLS did not start, and how to fix it. Nothing was sent by then."""
     text = str(error)
-    # The same words in the middle of an answer say nothing about what was done.
+    # In the middle of an answer the same words do not mean that nothing was sent.
     if _is_of_handshake(error) and any(word in text for word in _NO_TLS):
         return f"{host} does not speak TLS: if it is a simulator, write http:// in the connection's host"
     if "CERTIFICATE_VERIFY_FAILED" not in text:
@@ -195,26 +195,26 @@ def _tls_problem(error: BaseException, host: str) -> str | None:
 
 
 def _is_of_handshake(error: BaseException) -> bool:
-    """Say whether TLS has not even begun: no request is sent before it has."""
+    """Say whether TLS has not started. No request is sent before."""
     # urllib3 wraps what ssl raises. Never by __context__, which may be an earlier request's error.
     error = next((arg for arg in error.args[:1] if isinstance(arg, BaseException)), error)
     return any(frame.f_code.co_name == "do_handshake" for frame, _ in walk_tb(error.__traceback__))
 
 
-# requests' words for a URL, ours or a proxy's, that it does not even try.
+# How requests refuses a URL, ours or a proxy's, without trying it.
 _REFUSED_BEFORE_SENDING = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
 )
 
-# How http.client begins the one error by which it says that a proxy would not connect it.
+# How http.client begins the error for a proxy that refuses to connect.
 _TUNNEL_REFUSED = "Tunnel connection failed"
 
 
 def _was_never_sent(fault: OSError) -> bool:
     if isinstance(fault, requests.exceptions.InvalidHeader):
-        # Ours is refused before it is sent; urllib3's word inside is about a header of the answer.
+        # requests refuses our header before it sends. If urllib3's error is inside, it is about a header of the answer.
         return not isinstance(fault.args[0] if fault.args else None, UnreadableHeader)
     if isinstance(fault, (requests.ConnectTimeout, *_REFUSED_BEFORE_SENDING)):
         return True
@@ -223,7 +223,7 @@ def _was_never_sent(fault: OSError) -> bool:
     cause = fault.args[0] if fault.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
     if isinstance(reason, ProxyError):
-        # urllib3 says ProxyError of a plain reset behind a proxy too, however much had been sent.
+        # urllib3 raises ProxyError also for a reset behind a proxy, after something was sent.
         reason = reason.original_error
     return isinstance(reason, ConnectTimeoutError) or _TUNNEL_REFUSED in str(reason)
 
@@ -265,7 +265,7 @@ def json_from(response: requests.Response) -> dict[str, Any]:
 
 
 def error_from_answer(response: requests.Response, *, changes_something: bool) -> TwilioError:
-    """Say what an answer other than 2xx means, by Twilio's code first and the HTTP status second."""
+    """Return the error for an answer other than 2xx, by Twilio's code first and the HTTP status second."""
     status = response.status_code
     try:
         body: Mapping[str, Any] = json_from(response)
@@ -287,7 +287,7 @@ def error_from_answer(response: requests.Response, *, changes_something: bool) -
     if code is None and 300 <= status < 400:
         return TwilioRejectedError(
             f"{urlsplit(response.url).netloc} is not Twilio's API: it redirects to "
-            f"{urlsplit(response.headers.get('Location', '')).netloc or 'nowhere'}. Mend the connection's host",
+            f"{urlsplit(response.headers.get('Location', '')).netloc or 'nowhere'}. Fix the connection's host",
             **facts,
         )
     if status == 404 and code is None:
@@ -297,12 +297,12 @@ def error_from_answer(response: requests.Response, *, changes_something: bool) -
         return TwilioNotFoundError(f"Twilio does not know it: {said}", **facts)
     if status == 408 or status >= 500:
         kind = TwilioAmbiguousError if changes_something else TwilioUnreachableError
-        return kind(f"The answer says nothing about what was done: {said}", **facts)
+        return kind(f"The answer does not say whether the request was carried out: {said}", **facts)
     return TwilioRejectedError(f"Twilio refused the request: {said}", **facts)
 
 
 def error_from_garbage(response: requests.Response, *, changes_something: bool) -> TwilioError:
-    """Say what a 2xx answer that is no Call means: an HTML page, cut JSON, something else altogether."""
+    """Return the error for a 2xx answer that is not a Call: an HTML page, cut JSON, or something else."""
     kind = TwilioAmbiguousError if changes_something else TwilioUnreachableError
     return kind(
         f"The answer could not be read ({response.headers.get('Content-Type', 'no content type')}, "

@@ -1,4 +1,4 @@
-"""TwiML: words are turned into it, and documents written by hand are checked before Twilio reads them."""
+"""TwiML: make it of words, and check documents that were written by hand."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TWIML_MAX_CHARACTERS = 4000
 """Twilio's limit for TwiML sent along with a call, counted after XML escaping (error 32018)."""
 
 CUT_ENDING = " … The rest of this message was cut."
-"""What is said at the end of a message that was too long, so that the callee knows that there was more."""
+"""Said at the end of a message that was too long."""
 
 PAUSE_S = 1
 """Seconds of silence before the first word, and before each repetition."""
 
 MOST_REPEATS = 1000
-"""Where Twilio itself ends a loop."""
+"""Twilio's limit for a loop."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _BASIC_BYTES, _OTHER_BYTES, _URL_ENCODED_CHARACTERS = 4096, 3000, 4500
 
 _VOICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
-# No voice is called so: en, en-GB, en_gb.
+# A language, never a voice: en, en-GB, en_gb.
 _LOCALE = re.compile(r"[A-Za-z]{2}|[A-Za-z]{2,3}[-_][A-Za-z]{2}")
 _VENDOR_VOICE = re.compile(r"[A-Za-z]+\.\S")
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -76,21 +76,20 @@ def message_to_twiml(
     repeat: int | str = 1,
     verbatim: bool = False,
 ) -> str:
-    """Turn words into a TwiML document that says them, after a second of silence in which a phone finds an ear.
+    """Turn words into a TwiML document that says them, after a second of silence.
 
-    The words are put so that they can be understood when heard (see :func:`.words_for_ears`). Characters that
-    XML cannot carry (control characters, lone surrogates) become blanks.
+    The words are rewritten for ears, see :func:`.words_for_ears`. Characters that XML cannot carry (control
+    characters, lone surrogates) become blanks.
 
-    The document fits into Twilio's 4,000 characters. Repetitions that do not fit become a loop of Twilio's own,
-    which leaves no pause between them. Words that do not fit even once are cut at a word, and the message then
-    ends by saying so. Words too long for one ``<Say>`` go on in the next: those cannot be looped, and are said
-    as often as they fit, at least once.
+    The document fits into Twilio's 4,000 characters. Repetitions that do not fit become a loop of Twilio's, without
+    pauses. Words that do not fit even once are cut, and the message ends by saying so. Words too long for one
+    ``<Say>`` go on in the next. Those cannot be looped, and are said as often as they fit, at least once.
 
     :param voice: such as ``Polly.Amy``; default: the account's own. It has to speak the language
     :param language: such as ``fr-FR``
     :param repeat: how often the words are said, 1 to 1000
     :param verbatim: whether the words are said exactly as they are written
-    :raises ValueError: the message is no text or holds nothing that could be said, or an option is no option
+    :raises ValueError: the message is not text or has nothing to say, or an option is wrong
     """
     if not isinstance(message, str):
         raise ValueError(f"message is {type(message).__name__}, not text: give the words to say as a string")
@@ -98,7 +97,7 @@ def message_to_twiml(
     words = _carried_by_xml(text)
     if not words.strip():
         raise ValueError(
-            "message is empty: give the words to say, and look whether a template rendered to nothing"
+            "message is empty: give the words to say, and check whether a template rendered to nothing"
         )
     attributes = _say_attributes(voice, language)
     if not verbatim:
@@ -162,12 +161,12 @@ def check_twiml(twiml: str) -> None:
         ) from None
     if elements[0] != "Response":
         raise ValueError(
-            f"has the root element <{elements[0]}>: the root must be <Response>, written exactly so"
+            f"has the root element <{elements[0]}>: the root must be <Response>, in exactly these letters"
         )
 
 
 def unknown_verbs(twiml: str) -> list[str]:
-    """Say which elements Twilio would pass over, because it knows none of that name there; each with its fix.
+    """Say which elements Twilio would ignore, because it does not know them there; each with its fix.
 
     :param twiml: a document that :func:`check_twiml` has let pass
     """
@@ -186,8 +185,10 @@ def _about_unknown_verb(parent: str, name: str) -> str:
 
     known = {verb.casefold(): verb for verb in _KNOWN_IN[parent]}
     near = get_close_matches(name.casefold(), known, n=1, cutoff=0.6)
-    hint = f"write <{known[near[0]]}>, exactly so" if near else f"it knows {', '.join(_KNOWN_IN[parent])}"
-    return f"Twilio passes over <{name:.40}> in the <{parent}> of twiml, since it knows none: {hint}"
+    hint = f"write <{known[near[0]]}>" if near else f"it knows {', '.join(_KNOWN_IN[parent])}"
+    return (
+        f"Twilio ignores <{name:.40}> in the <{parent}> of twiml, because it does not know it there: {hint}"
+    )
 
 
 def _carried_by_xml(text: str) -> str:
@@ -206,7 +207,7 @@ def _say_attributes(voice: str | None, language: str | None) -> dict[str, str]:
 def _check_voice(voice: object) -> None:
     if not isinstance(voice, str) or not _VOICE.fullmatch(voice):
         raise ValueError(
-            f"voice={voice!r:.80} is no name of a voice: give one such as 'Polly.Amy', or leave it out"
+            f"voice={voice!r:.80} is not the name of a voice: give one such as 'Polly.Amy', or leave it out"
         )
     if _LOCALE.fullmatch(voice):
         raise ValueError(
@@ -225,7 +226,7 @@ def _check_language(language: object) -> None:
         if isinstance(language, str) and _LOCALE.fullmatch(language.strip()):
             instead = _as_language(language.strip())
         raise ValueError(
-            f"language={language!r:.80} is no language: give one such as {instead!r}, or leave it out"
+            f"language={language!r:.80} is not a language: give one such as {instead!r}, or leave it out"
         )
 
 
@@ -242,14 +243,14 @@ def _times(repeat: int | str) -> int:
         times = int(repeat)
     if not 1 <= times <= MOST_REPEATS:
         raise ValueError(
-            f"repeat={repeat!r:.80} is no number of times: give a whole number from 1 to {MOST_REPEATS}, "
+            f"repeat={repeat!r:.80} is not a number of times: give a whole number from 1 to {MOST_REPEATS}, "
             "1 says the message once"
         )
     return times
 
 
 def _document(verb: str, texts: Sequence[str], attributes: Mapping[str, str], times: int) -> tuple[str, int]:
-    """Write the document and say how often it has the texts: as often as asked or as they fit, at least once."""
+    """Write the document with as many repetitions as fit, at least one; return it and their number."""
     can_loop = len(texts) == 1
     for most in range(min(times, TWIML_MAX_CHARACTERS // sum(map(len, texts))), 1, -1):
         if can_loop and most < times:
@@ -272,7 +273,7 @@ def _write(verb: str, texts: Sequence[str], attributes: Mapping[str, str], times
 
 
 def _cut_to_fit(words: str, write: Callable[[str], tuple[str, int]]) -> tuple[str, int]:
-    """Write the document with as many of the words as fit; where some do not, it ends by saying so."""
+    """Write the document with as many words as fit. If some do not fit, it ends by saying so."""
     if len(words) <= TWIML_MAX_CHARACTERS:
         whole = write(words)
         if len(whole[0]) <= TWIML_MAX_CHARACTERS:
@@ -301,7 +302,7 @@ def _cut(words: str, room: int) -> str:
 
 
 def _pieces(words: str, voice: str | None) -> list[str]:
-    """Divide the words into what one ``<Say>`` may hold each, at a word; together they are what they were."""
+    """Divide the words between words into pieces that each fit into one ``<Say>``."""
     most_bytes = _BASIC_BYTES if voice in _BASIC_VOICES else _OTHER_BYTES
     pieces = []
     while len(words.encode()) > most_bytes or len(quote_plus(words)) > _URL_ENCODED_CHARACTERS:
@@ -315,7 +316,7 @@ def _pieces(words: str, voice: str | None) -> list[str]:
 
 
 def _end_of_word(words: str, count: int) -> int:
-    """Find where to part after at most so many characters: at a blank, or inside a word where none is near."""
+    """Find where to cut after at most so many characters: at a blank, or inside a word if no blank is near."""
     if words[count].isspace() or words[count - 1].isspace():
         return count
     begun = words[:count].split()[-1]

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_twiliocall.twilio.param_problems import show
 
-# Blanks, control characters, lone surrogates and what XML cannot carry.
+# Blanks, control characters, lone surrogates, and characters that XML cannot carry.
 _NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 

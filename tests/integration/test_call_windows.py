@@ -140,7 +140,7 @@ def test_a_callee_is_not_rung_outside_the_hours_of_the_clock_that_goes_with_the_
         ),
         (
             "client:ann",
-            "cannot be used for client:a[*]+, since no time zone is known for it: name the callee's",
+            "cannot be used for client:a[*]+, because no time zone is known for it: name the callee's",
         ),
     ],
 )

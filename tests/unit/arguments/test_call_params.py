@@ -118,9 +118,9 @@ def test_how_to_say_it_is_refused_where_nothing_is_said() -> None:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({"repeat": "often"}, "repeat='often' is no number of times"),
-        ({"voice": "<Polly>"}, "voice='<Polly>' is no name of a voice"),
-        ({"language": "french!"}, "language='french!' is no language"),
+        ({"repeat": "often"}, "repeat='often' is not a number of times"),
+        ({"voice": "<Polly>"}, "voice='<Polly>' is not the name of a voice"),
+        ({"language": "french!"}, "language='french!' is not a language"),
         ({"verbatim": "perhaps"}, "verbatim='perhaps' is neither True nor False"),
     ],
 )
@@ -135,7 +135,7 @@ def test_two_sources_without_a_message_are_refused() -> None:
 @pytest.mark.parametrize("blank", ["", "   ", "\n", "None"])
 def test_a_message_that_rendered_to_nothing_is_refused(blank: str) -> None:
     assert problems(message=blank) == [
-        "message is empty: give the words to say, and look whether a template rendered to nothing"
+        "message is empty: give the words to say, and check whether a template rendered to nothing"
     ]
 
 

@@ -69,7 +69,7 @@ def test_an_empty_message_is_an_authors_mistake_but_may_be_what_a_template_gives
     assert [text for _, text in told(asked, is_rendered=True)] == (
         []
         if "url" in asked
-        else ["message is empty: give the words to say, and look whether a template rendered to nothing"]
+        else ["message is empty: give the words to say, and check whether a template rendered to nothing"]
     )
 
 

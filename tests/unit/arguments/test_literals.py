@@ -195,10 +195,10 @@ def test_a_caller_id_that_is_none_is_refused(make: Callable[..., Any]) -> None:
             {"url": URL, "message": None, "voice": "Polly.Amy"},
             "voice has a meaning only for a message: leave it out",
         ),
-        ({"repeat": 0}, "repeat=0 is no number of times"),
-        ({"voice": "Amy, please"}, "voice='Amy, please' is no name of a voice"),
+        ({"repeat": 0}, "repeat=0 is not a number of times"),
+        ({"voice": "Amy, please"}, "voice='Amy, please' is not the name of a voice"),
         ({"voice": "en-gb"}, "voice='en-gb' is a language: give it as language='en-GB'"),
-        ({"language": "Esperanto!"}, "language='Esperanto!' is no language"),
+        ({"language": "Esperanto!"}, "language='Esperanto!' is not a language"),
         ({"verbatim": "perhaps"}, "verbatim='perhaps' is neither True nor False"),
         ({"message": None, "audio_url": "/siren.mp3"}, "audio_url='/siren.mp3' is not an absolute http"),
         ({"message": None, "twiml": "<Response><Say>"}, "twiml='<Response><Say>' is not well-formed XML"),
@@ -214,7 +214,7 @@ def test_a_verb_that_twilio_does_not_know_is_warned_of(
     make: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     make(message=None, twiml="<Response><say>hi</say></Response>")
-    assert "Twilio passes over <say>" in caplog.text
+    assert "Twilio ignores <say>" in caplog.text
 
 
 @pytest.mark.parametrize("nothing", [{}, {"url": ""}, {"twiml": "None"}])

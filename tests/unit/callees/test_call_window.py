@@ -125,7 +125,7 @@ def test_a_window_of_all_hours_of_all_days_does_not_close() -> None:
 
 
 def test_whole_days_are_not_written_with_two_midnights() -> None:
-    with pytest.raises(ValueError, match="give two different times, for whole days 00:00 and 24:00"):
+    with pytest.raises(ValueError, match="give two different times, or 00:00 and 24:00 for whole days"):
         CallWindow("00:00", "00:00", PARIS)
 
 
@@ -203,7 +203,7 @@ def test_a_named_zone_is_everybodys() -> None:
 
 def test_a_window_that_does_not_know_its_callee_says_so() -> None:
     assert BY_NUMBER.hours == "09:00 to 20:00 in the callee's time zone"
-    with pytest.raises(ValueError, match=r"ask its for_callee\(number\)"):
+    with pytest.raises(ValueError, match=r"use its for_callee\(number\)"):
         BY_NUMBER.is_open(at("2026-07-01"))
 
 

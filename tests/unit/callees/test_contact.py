@@ -49,7 +49,7 @@ def test_a_bad_number_is_left_to_those_who_check_the_call() -> None:
         ({"name": "Ann"}, "lacks to"),
         ({"to": ""}, "has no number"),
         ({"to": "None"}, "has no number"),
-        ({"to": NUMBER, "tel": OTHER}, "'tel' is nothing of a contact's: give name, to and call_window"),
+        ({"to": NUMBER, "tel": OTHER}, "a contact has no 'tel': give name, to and call_window"),
         ({"to": NUMBER, "name": 7}, "name is 7: give text"),
         ({"to": NUMBER, "call_window": {"start": "09:00"}}, "lacks end and timezone"),
         (

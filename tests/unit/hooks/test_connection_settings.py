@@ -166,7 +166,7 @@ def test_default_country_that_is_none_is_named_with_an_example(country: object) 
 
 @pytest.mark.parametrize("seconds", ["soon", 0, -1, "nan", "inf", True])
 def test_timeout_that_is_no_time_is_named(seconds: object) -> None:
-    assert f"extra http_timeout={seconds!r} is no number of seconds above 0" in problem_with(
+    assert f"extra http_timeout={seconds!r} is not a number of seconds above 0" in problem_with(
         connection({"http_timeout": seconds})
     )
 
@@ -180,7 +180,7 @@ def test_all_mistakes_are_named_at_once() -> None:
     said = problem_with(
         connection({"http_timeout": "soon", "account_sid": "x"}, login="me", password="", host="localhost")
     )
-    assert said.startswith("The connection 'my_twilio' cannot be used. Mend it under Admin > Connections")
+    assert said.startswith("The connection 'my_twilio' cannot be used. Fix it under Admin > Connections")
     assert [line.split("=")[0].split(" is ")[0] for line in said.splitlines()[1:]] == [
         "- login",
         "- password",
@@ -200,9 +200,9 @@ def test_all_mistakes_are_named_at_once() -> None:
         ),
         (ACCOUNT.lower(), "write its first two letters in capitals"),
         ("b9" * 16, "it looks like the auth token, which is the password"),
-        ("me@example.com", "the e-mail address of the Twilio console is no login here"),
+        ("me@example.com", "give one of them instead of the e-mail address for the Twilio console"),
         (f'"{ACCOUNT}"', "leave the quotes out"),
-        ("PN" + "0" * 32, "an SID that begins with PN is that of something else"),
+        ("PN" + "0" * 32, "an SID that begins with PN belongs to something else"),
     ],
 )
 def test_a_login_that_is_something_else_is_said_with_the_fix(login: str, hint: str) -> None:
@@ -214,7 +214,7 @@ def test_an_empty_login_is_not_called_an_api_key() -> None:
 
 
 def test_an_sid_as_password_is_named() -> None:
-    assert "password is an SID, which belongs into the login" in problem_with(
+    assert "password is an SID, which belongs in the login" in problem_with(
         connection(login="b9" * 16, password=ACCOUNT)
     )
 
@@ -222,7 +222,10 @@ def test_an_sid_as_password_is_named() -> None:
 @pytest.mark.parametrize(
     ("password", "hint"),
     [
-        ("***", "password is a row of stars, as a hidden one is shown: give the auth token itself"),
+        (
+            "***",
+            "password is a row of stars, which Airflow shows for a hidden one: give the auth token itself",
+        ),
         ('"token"', "password has quotes around it: leave them out"),
         (" \n", "password is empty"),
     ],
@@ -310,14 +313,14 @@ def test_a_region_and_an_edge_as_people_write_them(extra: dict[str, str], url: s
         ("gateway.example.com", "or give one with its scheme, e.g. https://gateway.example.com"),
         (
             "https://api.twilio.com/2010-04-01",
-            "has a path, and that is added here: write https://api.twilio.com, or",
+            "has a path, which is added automatically: write https://api.twilio.com, or",
         ),
-        ("https://api.dublin.ie1.twilio.com/x", "has a path, and that is added here"),
+        ("https://api.dublin.ie1.twilio.com/x", "has a path, which is added automatically"),
         (
             "http://127.0.0.1:8010/2010-04-01/Accounts",
-            "has Twilio's own path in it, and that is added here: write http://127.0.0.1:8010",
+            "has Twilio's own path in it, which is added automatically: write http://127.0.0.1:8010",
         ),
-        ("https://gw.example.com/a/2010-04-01", "is added here: write https://gw.example.com/a"),
+        ("https://gw.example.com/a/2010-04-01", "is added automatically: write https://gw.example.com/a"),
         (
             "https://api.ie1.twilio.com",
             "is no longer served: leave it empty, and give the extras region='ie1' and edge='dublin'",
@@ -333,7 +336,7 @@ def test_a_region_and_an_edge_as_people_write_them(extra: dict[str, str], url: s
             "http://api.twilio.com",
             "would send the password in clear: leave it empty for Twilio, or write https://",
         ),
-        ("https://gw.example.com?x=1", "has more than an address: leave out what begins with ? or #"),
+        ("https://gw.example.com?x=1", "has a query or a fragment: leave out what begins with ? or #"),
         ("https://AC1:geheim@gw.example.com", "has a login in it: put it into the fields login and password"),
     ],
 )
@@ -360,7 +363,7 @@ def test_a_password_with_a_line_end_or_a_blank_is_used_without_and_said(password
     settings = ConnectionSettings.of(connection(password=password))
     assert settings.password == "token"
     assert settings.warnings == (
-        "has a blank or a line end before or after its password, which is left out here: store it without",
+        "has a blank or a line end before or after its password, which is left out: store the password without",
     )
 
 
@@ -369,7 +372,7 @@ def test_a_password_with_a_line_end_or_a_blank_is_used_without_and_said(password
     ["http://gateway.example.com", "http://10.0.0.5:8010", "http://simulator:8010", "http://[2001:db8::1]"],
 )
 def test_http_to_another_machine_is_warned_about(host: str) -> None:
-    assert "sends its password over the network in clear" in warning_of(host=host)
+    assert "sends its password in clear over the network" in warning_of(host=host)
     assert "write https://" in warning_of(host=host)
 
 
@@ -406,11 +409,11 @@ def test_what_has_no_effect_is_said() -> None:
         ("accountSid", ": did you mean 'account_sid'?"),
         ("extra__twilio__account_sid", ": did you mean 'account_sid'?"),
         ("timeout", ": did you mean 'http_timeout'?"),
-        ("zone", "that means nothing here"),
+        ("zone", "has an unknown extra 'zone'"),
     ],
 )
 def test_an_unknown_extra_is_warned_about_with_the_nearest_one(name: str, hint: str) -> None:
-    assert warning_of({name: "x"}).startswith(f"has an extra {name!r} that means nothing here")
+    assert warning_of({name: "x"}).startswith(f"has an unknown extra {name!r}")
     assert warning_of({name: "x"}).endswith(hint)
 
 

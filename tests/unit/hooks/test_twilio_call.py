@@ -106,7 +106,7 @@ def test_unknown_extra_is_warned_about(
     hook = TwilioCallHook()
     monkeypatch.setattr(type(hook), "log", logging.getLogger("hook"))
     hook.settings  # noqa: B018
-    assert "'twilio_default' has an extra 'form' that means nothing here" in caplog.text
+    assert "'twilio_default' has an unknown extra 'form'" in caplog.text
 
 
 def test_password_is_masked_in_logs_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:

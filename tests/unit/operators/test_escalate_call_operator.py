@@ -199,7 +199,7 @@ def test_a_message_that_cannot_be_said_is_refused_before_anything_is_dialled(mes
         ({"message": "  "}, "message is empty"),
         ({"message": 42}, "message is int, not text"),
         ({"url": "https://example.com"}, "message and url exclude one another"),
-        ({"repeat": 0}, "repeat=0 is no number of times"),
+        ({"repeat": 0}, "repeat=0 is not a number of times"),
         ({"from_": "MyCompany"}, "from_='M.*' cannot call a phone number"),
         ({"timeout": 3600}, "timeout=3600 is not a time to let it ring"),
     ],

@@ -297,7 +297,7 @@ HOOK = "https://example.com/"
         ({"sip_auth_password": "hunter2"}, "ignores sip_auth_password without sip_auth_username"),
         (
             {"url": None, "twiml": "<Response><say>hello</say></Response>"},
-            "Twilio passes over <say> in the <Response> of twiml, since it knows none: write <Say>, exactly so",
+            "Twilio ignores <say> in the <Response> of twiml, because it does not know it there: write <Say>",
         ),
     ],
 )

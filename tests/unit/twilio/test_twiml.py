@@ -135,13 +135,13 @@ def test_a_language_is_given_as_its_tag(language):
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"voice": ""}, "voice='' is no name of a voice: give one such as 'Polly.Amy', or leave it out"),
-        ({"voice": 'man" loop="0'}, "is no name of a voice"),
-        ({"voice": 5}, "voice=5 is no name of a voice"),
-        ({"voice": "x" * 4000}, "is no name of a voice"),
-        ({"language": "french"}, "language='french' is no language: give one such as 'fr-FR'"),
-        ({"language": "fr_FR"}, "language='fr_FR' is no language: give one such as 'fr-FR'"),
-        ({"language": "en_gb"}, "language='en_gb' is no language: give one such as 'en-GB'"),
+        ({"voice": ""}, "voice='' is not the name of a voice: give one such as 'Polly.Amy', or leave it out"),
+        ({"voice": 'man" loop="0'}, "is not the name of a voice"),
+        ({"voice": 5}, "voice=5 is not the name of a voice"),
+        ({"voice": "x" * 4000}, "is not the name of a voice"),
+        ({"language": "french"}, "language='french' is not a language: give one such as 'fr-FR'"),
+        ({"language": "fr_FR"}, "language='fr_FR' is not a language: give one such as 'fr-FR'"),
+        ({"language": "en_gb"}, "language='en_gb' is not a language: give one such as 'en-GB'"),
         (
             {"voice": "en-gb"},
             "voice='en-gb' is a language: give it as language='en-GB', and as voice one such as 'Polly.Amy', or none",
@@ -154,13 +154,13 @@ def test_a_language_is_given_as_its_tag(language):
             "language='Polly.Amy' is a voice: give it as voice, and a language such as 'fr-FR'",
         ),
         ({"language": "man"}, "language='man' is a voice"),
-        ({"repeat": 0}, "repeat=0 is no number of times: give a whole number from 1 to 1000"),
-        ({"repeat": -1}, "repeat=-1 is no number"),
-        ({"repeat": 1001}, "repeat=1001 is no number"),
-        ({"repeat": True}, "repeat=True is no number"),
-        ({"repeat": 1.5}, "repeat=1.5 is no number"),
-        ({"repeat": "twice"}, "repeat='twice' is no number"),
-        ({"repeat": None}, "repeat=None is no number"),
+        ({"repeat": 0}, "repeat=0 is not a number of times: give a whole number from 1 to 1000"),
+        ({"repeat": -1}, "repeat=-1 is not a number"),
+        ({"repeat": 1001}, "repeat=1001 is not a number"),
+        ({"repeat": True}, "repeat=True is not a number"),
+        ({"repeat": 1.5}, "repeat=1.5 is not a number"),
+        ({"repeat": "twice"}, "repeat='twice' is not a number"),
+        ({"repeat": None}, "repeat=None is not a number"),
     ],
 )
 def test_an_option_that_is_none_is_refused_with_the_fix(options, problem):
@@ -339,7 +339,10 @@ def test_twiml_that_twilio_can_read_passes(twiml):
         ("<Response><Say>a & b</Say></Response>", "write & as &amp;"),
         ("<Response><Say>a</say></Response>", "mismatched tag"),
         ("<Response/><Response/>", "junk after document element"),
-        ("<response/>", "has the root element <response>: the root must be <Response>, written exactly so"),
+        (
+            "<response/>",
+            "has the root element <response>: the root must be <Response>, in exactly these letters",
+        ),
         ("<Say>hi</Say>", "has the root element <Say>"),
         ("hello", "is text, not XML: for words to be said use message"),
         ("<Response><Say>\x00</Say></Response>", "is not well-formed XML"),
@@ -381,22 +384,22 @@ def test_a_voice_is_taken_for_no_language(voice):
     [
         (
             "<say>hi</say>",
-            "Twilio passes over <say> in the <Response> of twiml, since it knows none: write <Say>",
+            "Twilio ignores <say> in the <Response> of twiml, because it does not know it there: write <Say>",
         ),
-        ("<Speak>hi</Speak>", "Twilio passes over <Speak> in the <Response>"),
-        ("<HangUp/>", "write <Hangup>, exactly so"),
-        ("<Gater><Say>hi</Say></Gater>", "write <Gather>, exactly so"),
+        ("<Speak>hi</Speak>", "Twilio ignores <Speak> in the <Response>"),
+        ("<HangUp/>", "write <Hangup>"),
+        ("<Gater><Say>hi</Say></Gater>", "write <Gather>"),
         (
             "<Gather><say>hi</say></Gather>",
-            "passes over <say> in the <Gather> of twiml, since it knows none: write <Say>",
+            "ignores <say> in the <Gather> of twiml, because it does not know it there: write <Say>",
         ),
         (
             "<Dial><number>+15551234567</number></Dial>",
-            "passes over <number> in the <Dial> of twiml, since it knows none: write <Number>",
+            "ignores <number> in the <Dial> of twiml, because it does not know it there: write <Number>",
         ),
         (
             "<Xyz/>",
-            "passes over <Xyz> in the <Response> of twiml, since it knows none: it knows Connect, Dial, Echo,",
+            "ignores <Xyz> in the <Response> of twiml, because it does not know it there: it knows Connect, Dial,",
         ),
     ],
 )
