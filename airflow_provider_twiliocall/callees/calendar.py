@@ -125,8 +125,8 @@ def read_timezone(value: Any) -> str:
         )
     if _ZONE_OF_OFFSET.fullmatch(name):
         raise ValueError(
-            f"{name!r} is UTC{name[7:].translate(_OTHER_SIGN)}, the other way round than it looks: give a place whose "
-            "clocks are right, such as 'Europe/Berlin'"
+            f"{name!r} is UTC{name[7:].translate(_OTHER_SIGN)}, because its sign is reversed: give a place, such as "
+            "'Europe/Berlin'"
         )
     try:
         if _is_a_zone(name):
@@ -135,7 +135,7 @@ def read_timezone(value: Any) -> str:
         pass
     if _OFFSET.fullmatch(name):
         raise ValueError(
-            f"{name!r:.80} is not a time zone that is known here: give a name such as 'Europe/Berlin', for an offset "
+            f"{name!r:.80} is not a time zone known here: give a name such as 'Europe/Berlin', because an offset "
             "does not tell when the clocks change"
         )
     nearest = _zones_like(name)
