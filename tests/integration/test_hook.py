@@ -152,9 +152,7 @@ def test_what_is_likely_not_meant_is_said_by_the_test_and_the_log_and_does_no_ha
     good, said = hook.test_connection()
     hook.get_conn()
 
-    warning = (
-        "has a blank or a line end before or after its password, which is left out: store the password without"
-    )
+    warning = "has a blank or a line end before or after its password, which is left out: store the password without"
     assert good
     assert said.endswith(f"status active. The connection {warning}")
     assert caplog.messages.count(f"The connection 'twilio_default' {warning}.") == 1
