@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.notifications.alert import Alert, Alerted
@@ -24,6 +24,7 @@ class AlertReport:
         self.failures: list[str] = []
         """One line for each contact who may not know what has happened."""
         self._cooldown = cooldown
+        self._is_anybody_called = False
 
     def failed(self, contact: str, problem: str) -> None:
         """Report that a contact may not know what has happened."""
@@ -39,16 +40,24 @@ class AlertReport:
             "; ".join(self.failures),
         )
 
-    def no_connection(self, conn_id: Any, error: Exception, contacts: Iterable[str]) -> None:
-        """Report that the connection cannot be used, and who does not know what has happened."""
+    def no_connection(self, error: Exception, contacts: Iterable[str]) -> None:
+        """Report that there is no connection to call with, and who does not know what has happened."""
         self.say(
             logging.CRITICAL,
-            "Nobody was called, because the connection %r cannot be used: %s. "
+            "Nobody was called, because there is no connection to call with: %s. "
             "These do not know what has happened: %s",
-            conn_id,
             error,
             ", ".join(contacts),
         )
+
+    def all_ended(self) -> None:
+        """Report where no phone rings, as far as is known."""
+        if self.failures and not self._is_anybody_called:
+            self.say(
+                logging.CRITICAL,
+                "Nobody was called, as far as is known. These may not know what has happened: %s",
+                "; ".join(self.failures),
+            )
 
     def ended(self, alert: Alert, rung: Future[Alerted], *, within: float) -> None:
         """Report how an alert ended, or that it still goes on; then also its end, when it is there.
@@ -61,6 +70,7 @@ class AlertReport:
         if not alert.is_settled.is_set():
             self.failed(alert.callee, f"no answer within {within:g} s: the phone may ring")
         elif (call := alert.placed) is not None:
+            self._is_anybody_called = True
             self.say(logging.INFO, "Placed call %s to %s. The second look goes on.", call.sid, alert.callee)
         rung.add_done_callback(lambda done: self._result(alert, done))
 
@@ -69,6 +79,7 @@ class AlertReport:
             self.failed(alert.callee, str(error) or type(error).__name__)
             return
         alerted = rung.result()
+        self._is_anybody_called = True
         if alerted.is_ours:
             self.say(logging.INFO, "Placed call %s to %s.", alerted.call.sid, alert.callee)
             return

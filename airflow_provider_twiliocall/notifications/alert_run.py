@@ -122,8 +122,7 @@ class AlertRun:
         try:
             yield
         except Exception as error:
-            contacts = map(show_callee, self._contacts)
-            self._report.no_connection(self._notifier.twilio_conn_id, error, contacts)
+            self._report.no_connection(error, map(show_callee, self._contacts))
             raise
 
     def _hook(self) -> TwilioCallHook:
@@ -207,5 +206,6 @@ class AlertRun:
     def _ended(self, ringing: Ringing) -> list[str]:
         for alert, rung in ringing:
             self._report.ended(alert, rung, within=BUDGET_S)
+        self._report.all_ended()
         # A copy, for what goes on may still fail.
         return [*self._report.failures]

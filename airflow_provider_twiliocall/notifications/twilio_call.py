@@ -155,6 +155,9 @@ class TwilioCallNotifier(BaseNotifier, CallAttributes):
         self._rendered = rendered(self, context, jinja_env)
         vars(self).update(self._rendered.fields)
         for name, why in self._rendered.problems.items():
+            if name == "twilio_conn_id":
+                # Without that there is no call, and AlertRun says why.
+                continue
             self.say(
                 logging.ERROR, "%s could not be rendered, so the call is placed without it: %s", name, why
             )

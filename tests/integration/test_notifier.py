@@ -89,6 +89,16 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
+    """What notifiers log, with its level, however Airflow takes it."""
+    lines: list[tuple[int, str]] = []
+    monkeypatch.setattr(
+        TwilioCallNotifier, "say", lambda _, level, message, *args: lines.append((level, message % args))
+    )
+    return lines
+
+
+@pytest.fixture
 def short_budget(monkeypatch: pytest.MonkeyPatch) -> float:
     monkeypatch.setattr(alert_run, "BUDGET_S", 4.0)
     return 4.0
@@ -96,6 +106,14 @@ def short_budget(monkeypatch: pytest.MonkeyPatch) -> float:
 
 def notify(to: Any = ANNE, context: dict[str, Any] | None = None, **arguments: Any) -> None:
     TwilioCallNotifier(to=to, **arguments)({} if context is None else context)
+
+
+def awaited(notifier: TwilioCallNotifier) -> None:
+    async def wait() -> None:
+        await notifier
+
+    notifier.context = {}
+    asyncio.run(wait())
 
 
 def rung(twilio: TwilioSimulator) -> list[str]:
@@ -435,6 +453,39 @@ def test_an_alert_that_waited_for_its_connection_has_the_time_to_give_way(
 
 
 @pytest.mark.usefixtures("in_no_time")
+@pytest.mark.parametrize(
+    ("to", "problem"),
+    [
+        (ANNE, "code 20003"),
+        ("{{ 15005550006.0 }}", "has decimals, as a number that was a float"),
+        ("{{ 5005550006 }}", "is not E.164"),
+        ("{{ nope.x }}", "nope"),
+    ],
+)
+@pytest.mark.parametrize("is_in_triggerer", [False, True])
+def test_where_no_phone_rings_it_is_logged_as_critical_whatever_the_reason(
+    twilio: TwilioSimulator, said: list[tuple[int, str]], to: str, problem: str, is_in_triggerer: bool
+) -> None:
+    twilio.inject(Fault(kind="status", status=401, code=20003, times=None))
+    alert = TwilioCallNotifier(to=to, cooldown=None)
+    with pytest.raises(TwilioCallNotificationError):
+        awaited(alert) if is_in_triggerer else alert({})
+    (critical,) = [line for level, line in said if level == logging.CRITICAL]
+    assert "Nobody was called" in critical
+    assert problem in critical
+
+
+@pytest.mark.usefixtures("twilio")
+def test_a_connection_that_cannot_be_rendered_is_told_once(said: list[tuple[int, str]]) -> None:
+    with pytest.raises(TwilioConnectionError):
+        notify(twilio_conn_id="{{ nope.x }}")
+    ((level, line),) = said
+    assert level == logging.CRITICAL
+    assert (
+        "Nobody was called, because there is no connection to call with: twilio_conn_id does not say" in line
+    )
+
+
 def test_without_a_connection_whom_nobody_called_is_logged_as_critical(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

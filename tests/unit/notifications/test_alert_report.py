@@ -82,6 +82,36 @@ def test_an_alert_that_is_not_settled_in_time_is_a_failure_and_its_end_is_logged
     assert log.lines[-1] == (logging.INFO, f"Placed call CA1 to {CALLEE}.")
 
 
+def test_where_no_phone_rings_it_is_critical(log: Log, report: AlertReport) -> None:
+    rung: Future[Alerted] = Future()
+    rung.set_exception(ValueError("wrong token"))
+    report.ended(alert(), rung, within=10.0)
+    report.all_ended()
+    assert log.lines[-1] == (
+        logging.CRITICAL,
+        f"Nobody was called, as far as is known. These may not know what has happened: {CALLEE}: wrong token",
+    )
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_where_one_phone_rings_what_went_wrong_with_another_is_not_critical(
+    log: Log, report: AlertReport, is_ours: bool
+) -> None:
+    rung: Future[Alerted] = Future()
+    rung.set_result(alerted(is_ours=is_ours))
+    report.failed("+1*******0002", "too short")
+    report.ended(alert(), rung, within=10.0)
+    report.all_ended()
+    assert logging.CRITICAL not in [level for level, _ in log.lines]
+
+
+def test_where_the_second_look_goes_on_nothing_is_critical(log: Log, report: AlertReport) -> None:
+    report.failed("+1*******0002", "too short")
+    report.ended(alert(), Future(), within=10.0)
+    report.all_ended()
+    assert logging.CRITICAL not in [level for level, _ in log.lines]
+
+
 def test_a_second_look_that_goes_on_is_no_failure(log: Log, report: AlertReport) -> None:
     report.ended(alert(), Future(), within=10.0)
     assert log.lines == [(logging.INFO, f"Placed call CA1 to {CALLEE}. The second look goes on.")]
