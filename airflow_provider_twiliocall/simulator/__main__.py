@@ -59,14 +59,17 @@ def command_line() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port", type=_port, default=8010, help="0 for a free one (default: %(default)s)")
     parser.add_argument(
-        "--speed", type=_positive, default=1.0, help="simulated seconds in a real one (default: %(default)s)"
+        "--speed",
+        type=_positive,
+        default=1.0,
+        help="simulated seconds per real second (default: %(default)s)",
     )
     parser.add_argument(
         "--calls-per-second",
         type=_positive,
         default=1.0,
         metavar="N",
-        help="calls that leave the queue in a simulated second (default: %(default)s)",
+        help="calls that leave the queue per simulated second (default: %(default)s)",
     )
     parser.add_argument("--trial", action="store_true", help="a trial account with five verified numbers")
     parser.add_argument(
@@ -74,7 +77,7 @@ def command_line() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NUMBER",
-        help="a further number calls may come from",
+        help="another number that calls may come from; repeatable",
     )
     return parser
 

@@ -26,7 +26,7 @@ class FaultKind(str, Enum):
     LIST_LAG = "list-lag"
 
 
-# These change what is read; Twilio itself works as ever.
+# These change only what is read.
 _READING = {
     FaultKind.NOT_FOUND: {Operation.GET},
     FaultKind.STALE: {Operation.GET},
@@ -35,7 +35,7 @@ _READING = {
 
 
 class Fault(BaseModel):
-    """One fault. Its seconds are real ones, because the timeouts it meets are.
+    """One fault. Its seconds are real, because the client's timeouts are.
 
     :param kind: what goes wrong:
 
@@ -44,13 +44,13 @@ class Fault(BaseModel):
         - ``drop``: the connection is closed without an answer
         - ``cut``: the connection is closed in the middle of the proper answer's body
         - ``html``: a proxy's HTML page (or ``body``) with ``status``, 502 unless set
-        - ``truncated``: half of the proper answer's JSON, as if it were all
+        - ``truncated``: half of the proper answer's JSON, with a length that fits
         - ``not-found``: 404 for a call younger than ``seconds``; unset: for any call
         - ``stale``: the call as it was ``seconds`` ago; unset: as it was created
         - ``list-lag``: lists without the calls younger than ``seconds``
     :param after: for ``status``, ``drop``, ``html`` and ``delay``. False: the fault strikes before Twilio
-        has the request (a delay holds it up, the others keep it away); True: Twilio has carried it out, and
-        the fault strikes its answer.
+        has the request (a delay holds it up, the others drop it); True: Twilio has carried it out, and the fault
+        strikes the answer.
     :param operations: which requests it may strike; empty: every one that the kind can meet.
     :param to: only requests about calls to this number (for a list: that filter on it).
     :param sid: only requests about this call.
@@ -74,9 +74,9 @@ class Fault(BaseModel):
     times: int | None = Field(default=1, ge=1)
 
     def model_post_init(self, context: Any) -> None:
-        """Refuse a fault that says nothing."""
+        """Refuse a fault that lacks what its kind needs."""
         if self.kind is FaultKind.STATUS and self.status is None:
-            raise ValueError("kind='status' needs a status, say Fault(kind='status', status=503)")
+            raise ValueError("kind='status' needs a status, e.g. Fault(kind='status', status=503)")
         if self.kind in (FaultKind.DELAY, FaultKind.LIST_LAG) and self.seconds is None:
             raise ValueError(f"a fault of kind {self.kind.value!r} needs seconds")
         able = _READING.get(self.kind)
@@ -92,14 +92,14 @@ class Fault(BaseModel):
 
     @property
     def sort(self) -> str:
-        """Where in the life of a request it strikes: ``reading``, ``delay`` or ``answer``."""
+        """Which part of a request it strikes: ``reading``, ``delay`` or ``answer``."""
         if self.kind is FaultKind.DELAY:
             return "delay"
         return "reading" if self.kind in _READING else "answer"
 
     @property
     def is_processed(self) -> bool:
-        """Whether Twilio carries the request out all the same."""
+        """Whether Twilio still carries the request out."""
         return self.after or self.kind not in (FaultKind.STATUS, FaultKind.DROP, FaultKind.HTML)
 
 
@@ -135,7 +135,7 @@ class Struck(NamedTuple):
 class Faults:
     """The faults in force. One request meets at most one of each sort, the one injected first.
 
-    The sorts: reading something else (``not-found``, ``stale``, ``list-lag``); a delay; a spoilt answer.
+    The sorts: reading something else (``not-found``, ``stale``, ``list-lag``); a delay; a wrong or lost answer.
     """
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class Faults:
         self._armed: list[_Armed] = []
 
     def inject(self, fault: Fault) -> str:
-        """Put a fault in force; its id clears it."""
+        """Inject a fault. The returned id clears it."""
         armed = _Armed(fault)
         with self._lock:
             self._armed.append(armed)

@@ -1,4 +1,4 @@
-"""Which of Twilio's operations a request asks for, told from method and path alone."""
+"""Which of Twilio's operations a request asks for, by method and path."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _BELOW_A_CALL = {
 
 
 def asked_for(method: str, path: str) -> Asked:
-    """The operation behind a method and a path; ``other`` for what is none of them."""
+    """The operation behind a method and a path; ``other`` for any other request."""
     if _CALLS.fullmatch(path):
         return Asked(_ON_CALLS.get(method, Operation.OTHER))
     if match := _CALL.fullmatch(path):

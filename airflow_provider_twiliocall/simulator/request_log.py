@@ -19,12 +19,12 @@ class ReceivedRequest:
     :ivar method: the HTTP method.
     :ivar path: without the query.
     :ivar query: the query's pairs, in order.
-    :ivar form: the form's pairs, in order; empty if the body was no form.
+    :ivar form: the form's pairs, in order; empty if the body was not a form.
     :ivar headers: names in lower case. ``Authorization`` shows its user only.
     :ivar operation: ``create``, ``get``, ``list``, ``update``, ``delete``, ``recordings``, …
     :ivar received_at: seconds since 1970 by this machine's clock.
     :ivar call_sid: the call it was about, a created one included.
-    :ivar status: the HTTP status it was answered with; None while it is not, and for a dropped connection.
+    :ivar status: the HTTP status it was answered with; None before the answer, and for a dropped connection.
     :ivar code: Twilio's error code in the answer.
     :ivar refused: why Twilio would not have understood it; None if it would.
     :ivar fault: the kind of the fault that struck it.

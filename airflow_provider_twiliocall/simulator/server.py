@@ -22,7 +22,7 @@ _START_LIMIT = 30.0
 
 
 class PortInUseError(OSError):
-    """Another process listens on the port: choose another one, or 0 for a free one."""
+    """The port is in use: choose another one, or 0 for a free one."""
 
 
 class _Connection(_HttpProtocol):

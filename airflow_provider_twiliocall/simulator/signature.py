@@ -1,4 +1,4 @@
-"""The signature by which a webhook's receiver knows it comes from Twilio."""
+"""The signature of a webhook, which tells its receiver that Twilio has sent it."""
 
 from __future__ import annotations
 

@@ -62,13 +62,13 @@ class TwilioSimulator:
         self._server: Server | None = None
 
     def start(self) -> TwilioSimulator:
-        """Start to serve; returns once connections are accepted. ``with`` does it for you."""
+        """Start to serve, and return once connections are accepted. ``with`` does it for you."""
         self._server = Server(create_app(self._twilio), self._port)
         self._server.start()
         return self
 
     def stop(self) -> None:
-        """Stop to serve; what happened can still be read."""
+        """Stop serving. What happened can still be read."""
         if self._server is not None:
             self._port = self._server.port
             self._server.stop()
@@ -114,7 +114,7 @@ class TwilioSimulator:
 
     @property
     def standard_api_key_sid(self) -> str:
-        """A standard API key: all but reading the Account resource (20003 there, as at Twilio)."""
+        """A standard API key, which may do everything but read the account (20003, as at Twilio)."""
         return self._account.credentials.standard_api_key_sid
 
     @property
@@ -139,19 +139,19 @@ class TwilioSimulator:
         }
         return json.dumps(connection)
 
-    # What is to happen
+    # What will happen
 
     def script(self, number: str, endings: EndingLike | Sequence[EndingLike]) -> None:
         """Say how calls to a number end, from the next one on.
 
         :param number: E.164, ``client:…`` or ``sip:…``; ``"*"``: every number without an ending of its own.
         :param endings: an :class:`Ending`, its name, or its fields as a dict; or a list with one for each
-            call in turn, of which the last stays.
+            call in turn; the last one is used for all later calls.
         """
         self._account.script.set(number, as_endings(endings))
 
     def inject(self, fault: Fault) -> str:
-        """Put a fault in force; the id clears it."""
+        """Inject a fault. The returned id clears it."""
         return self._twilio.faults.inject(fault)
 
     def clear_faults(self, fault_id: str | None = None) -> None:
@@ -169,7 +169,7 @@ class TwilioSimulator:
         self._account.when_something_happens()
 
     def end(self, sid: str, status: CallStatus | str = CallStatus.CANCELED) -> dict[str, Any]:
-        """End a call as somebody else would, through Twilio's console say; the call as it then is."""
+        """End a call as somebody in Twilio's console would; return the call as it is then."""
         return call_body(self._account.end(sid, CallStatus(status)), self.clock)
 
     def reset(self) -> None:
@@ -206,9 +206,9 @@ class TwilioSimulator:
     def wait_for(
         self, sid: str, status: CallStatus | str | None = None, timeout: float = 10.0
     ) -> dict[str, Any]:
-        """The call once it has a status (unset: once it is over), or TimeoutError.
+        """Wait until the call has a status (unset: until it is over) and return it, or raise TimeoutError.
 
-        :param timeout: real seconds. A call that ended otherwise raises at once.
+        :param timeout: real seconds. A call that has ended in another status raises at once.
         """
         deadline = time.monotonic() + timeout
         while True:

@@ -1,4 +1,4 @@
-"""All that makes up one simulated Twilio: the account, the faults in force, the record of requests."""
+"""One simulated Twilio: the account, the faults, the log of requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The account: its credentials and numbers, its calls, their queue, and what time does to them."""
+"""The account: its credentials and numbers, its calls and their queue, and what happens to them in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator's one notion of time: what "now" is, how fast calls live, and what dates are reported."""
+"""The simulator's time: what "now" is, how fast calls go on, and which dates are reported."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Clock:
 
     An *instant* is a moment on this machine's clock (seconds since 1970). What happens to a call is told
     in *simulated seconds*, of which ``speed`` pass in one real second: a phone that rings for 20 simulated
-    seconds at speed 10 is picked up after 2 real ones. Dates are reported as the instants they are, so a
-    client's date filters and deadlines meet what they expect; durations are reported in simulated seconds.
+    seconds at speed 10 is picked up after 2 real ones. Dates are reported as real instants, so that
+    a client's date filters and deadlines work. Durations are reported in simulated seconds.
 
     :param speed: simulated seconds in a real one, more than 0.
     :param skew: how many seconds Twilio's clock is ahead of this machine's (behind, if negative). It moves
@@ -40,7 +40,9 @@ class Clock:
     @speed.setter
     def speed(self, value: float) -> None:
         if not value > 0:
-            raise ValueError(f"speed={value!r} must be more than 0: so many seconds pass in a real one")
+            raise ValueError(
+                f"speed={value!r} must be more than 0: it is the number of simulated seconds per real second"
+            )
         self._speed = float(value)
 
     def now(self) -> float:

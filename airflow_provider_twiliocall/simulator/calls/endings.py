@@ -1,4 +1,4 @@
-"""How a call ends: the endings that can be scripted, and the numbers that have one without being scripted."""
+"""How a call ends: endings for scripts, and numbers with an ending of their own."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class Ending(BaseModel):
     """How one call ends. All times in simulated seconds.
 
     :param outcome: what happens, see :class:`Outcome`.
-    :param ring: how long the phone rings before that; unset: a usual time for the outcome. The call's
-        own ``Timeout`` ends the ringing first if it is shorter.
-    :param talk: how long the line stays open once the TwiML runs (after machine detection, if that is on).
+    :param ring: how long the phone rings before that; unset: a usual time for the outcome. A shorter
+        ``Timeout`` of the call ends the ringing first.
+    :param talk: how long the call lasts after the answer (and after machine detection, if that is on).
     :param error_code: what the notification of a failed call says; 0 for a call that fails without one.
     :param message: the words of that notification; unset: those of the code.
     :param machine_end: what ``DetectMessageEnd`` reports for a voicemail.
@@ -109,7 +109,7 @@ def as_ending(value: EndingLike) -> Ending:
 
 
 def as_endings(value: EndingLike | Sequence[EndingLike]) -> tuple[Ending, ...]:
-    """One ending, or one for each call in turn; the last stays."""
+    """One ending, or one for each call in turn; the last one is used for all later calls."""
     several = isinstance(value, Sequence) and not isinstance(value, str)
     endings = tuple(as_ending(each) for each in value) if several else (as_ending(value),)  # type: ignore[arg-type]
     if not endings:
@@ -150,7 +150,7 @@ ANY_NUMBER = "*"
 
 
 class Script:
-    """Which call to a number ends how: as scripted, else as :data:`NUMBERS` says, else a human answers."""
+    """How a call to a number ends: as scripted, else as in :data:`NUMBERS`, else a human answers."""
 
     def __init__(self) -> None:
         self._scripted: dict[str, tuple[Ending, ...]] = {}
@@ -176,7 +176,7 @@ class Script:
         self._calls_to.clear()
 
     def as_dict(self) -> dict[str, list[dict[str, Any]]]:
-        """What is in force, as JSON."""
+        """All endings, scripted or not, as JSON."""
         return {
             number: [ending.model_dump(mode="json") for ending in endings]
             for number, endings in {**NUMBERS, **self._scripted}.items()

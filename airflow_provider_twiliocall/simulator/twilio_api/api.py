@@ -24,7 +24,7 @@ EVENTS_LAST = 15 * 60
 
 
 async def authenticated_account(request: Request, account_sid: str) -> Account:
-    """The account, for whoever may use it."""
+    """The account, if the credentials allow it."""
     account: Account = request.app.state.twilio.account
     is_account_itself = request.url.path.count("/") == 3
     check_credentials(
@@ -42,7 +42,7 @@ async def query_pairs(request: Request) -> Form:
 
 
 async def form_pairs(request: Request) -> Form:
-    """The form, pair by pair; a query beside it is not understood."""
+    """The form, pair by pair; a query as well is refused."""
     if request.url.query:
         raise Problem(20001, "parameters belong in the form, not in the query")
     return read_form(await request.body(), request.headers.get("content-type", ""))
@@ -169,7 +169,7 @@ async def list_events(account: AccountHere, sid: str, query: QueryPairs) -> Resp
 
 
 def _as_seen(call: SimulatedCall, fault: Fault | None, account: Account) -> float | None:
-    """The instant whose picture of the call is shown; None for now."""
+    """The instant at which the call is shown; None for now."""
     if fault is None:
         return None
     now = account.clock.now()
@@ -177,7 +177,7 @@ def _as_seen(call: SimulatedCall, fault: Fault | None, account: Account) -> floa
         if fault.seconds is None or now - call.created_at < fault.seconds:
             raise Problem(20404, f"{resources.call_uri(call)}.json")
         return None
-    # An idle queue lets a call go in the very instant of its creation: look just before that.
+    # An idle queue lets a call go at the instant of its creation, so look just before it.
     created = math.nextafter(call.created_at, 0)
     return created if fault.seconds is None else max(created, now - fault.seconds)
 

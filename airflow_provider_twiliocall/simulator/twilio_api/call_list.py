@@ -1,4 +1,4 @@
-"""The list of calls: Twilio's filters, newest first, and pages that hold still while new calls arrive."""
+"""The list of calls: Twilio's filters, newest first, and pages that do not change while new calls arrive."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Page:
         return found
 
     def body_of_all(self, key: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-        """A list whose pages are plain slices, for the few things that are no calls."""
+        """A list whose pages are plain slices, for things other than calls."""
         start = self._paging.page * self._paging.size
         shown = items[start : start + self._paging.size]
         self._count = len(shown)

@@ -61,7 +61,7 @@ class Exchange:
         self._twilio = twilio
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let one request through, or not."""
+        """Let one request through, or strike it with a fault."""
         if scope["type"] != "http" or scope["path"].split("/")[1] == "simulator":
             await self._app(scope, receive, send)
             return
@@ -121,7 +121,7 @@ class Exchange:
         try:
             await self._app(scope, receive, send)
         except Exception:
-            # A fault of the simulator's own: say so where a person looks, and answer as a server that failed.
+            # A fault of the simulator itself: log it, and answer as a server that failed.
             _log.exception("The simulator failed on %s %s", request.method, request.path)
             return Answer.of_text(500, json.dumps(problem_body(500)), "application/json")
         request.call_sid = scope["state"].get("created_call", request.call_sid)

@@ -12,7 +12,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 def read_form(body: bytes, content_type: str) -> Form:
-    """The pairs of a form-encoded body. A body of any other kind is not understood."""
+    """The pairs of a form-encoded body. A body of any other kind is refused."""
     if not body:
         return ()
     if content_type.partition(";")[0].strip().lower() != FORM_TYPE:
@@ -31,7 +31,7 @@ def read_pairs(text: str) -> Form:
 
 
 def check_names(pairs: Form, known: Container[str], lists: Container[str] = ()) -> None:
-    """Refuse what Twilio would silently ignore: names it does not know, scalars given more than once."""
+    """Refuse what Twilio would silently ignore: unknown names, and scalars given more than once."""
     seen: set[str] = set()
     for name, _ in pairs:
         if name not in known:

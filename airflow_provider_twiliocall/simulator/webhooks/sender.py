@@ -24,7 +24,7 @@ _SHORTEST_NAP = 0.005
 
 
 class Webhooks:
-    """While entered: wakes when something happens to a call, and sends what follows from it.
+    """While entered, sends the webhooks of a call when something happens to it.
 
     The webhooks of one call are sent one after the other, those of different calls side by side.
     """

@@ -1,4 +1,4 @@
-"""What Twilio tells whom about a call: which URL is asked at which event, and with which parameters."""
+"""Which URL Twilio asks at which event of a call, and with which parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SIP_CODES = {
 
 @dataclass(frozen=True)
 class Webhook:
-    """One request that Twilio owes somebody."""
+    """One request that Twilio has to send."""
 
     call: SimulatedCall
     method: str
@@ -37,7 +37,7 @@ def webhooks_for(event: CallEvent, clock: Clock) -> list[Webhook]:
     found: list[Webhook] = []
     if _wants_status(call, event.name):
         found.append(_webhook(call, "StatusCallback", "StatusCallbackMethod", _status_params(event, clock)))
-    # With detection that is not asynchronous, the instructions are asked for once it is over.
+    # If detection is not asynchronous, Twilio asks for instructions after it.
     waits = call.detects_machines and call.get("AsyncAmd") != "true"
     if event.name == ("detected" if waits else "answered") and call.get("Url"):
         found.append(_webhook(call, "Url", "Method", _parties(call, "in-progress")))
