@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
@@ -44,21 +42,6 @@ def is_blank(value: Any) -> bool:
 def given(text: str | None) -> str | None:
     """Return a text without the blanks around it; None where nothing is left of it."""
     return None if text is None or is_blank(text) else text.strip()
-
-
-def literal_in(text: str) -> Any:
-    """Return what is written in a text, as JSON or Python writes it.
-
-    :raises ValueError: it is neither
-    """
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-    raise ValueError(
-        'it begins like a list or a dict and cannot be read as one: write it as JSON, such as ["+15551234567"]'
-    )
 
 
 def entries_in(value: Any) -> list[Any]:
@@ -107,6 +90,9 @@ def _entries_in_text(text: str) -> list[Any]:
         return [text]
     if not _LITERAL.match(text):
         return [entry.strip() for entry in _BETWEEN.split(text) if entry.strip()]
+    # Not loaded for a DAG that has lists as lists.
+    from airflow_provider_twiliocall.twilio.list_text import literal_in
+
     return all_entries_in(literal_in(text))
 
 

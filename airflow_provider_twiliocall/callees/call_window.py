@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import pendulum
 
-from airflow_provider_twiliocall.arguments.templated import is_template, literal_in
+from airflow_provider_twiliocall.arguments.templated import is_template
 from airflow_provider_twiliocall.callees.calendar import (
     CALLEE,
     is_end_of_day,
@@ -27,6 +27,7 @@ from airflow_provider_twiliocall.callees.calendar import (
 from airflow_provider_twiliocall.callees.opening_hours import FURTHEST_OPENING, OpeningHours
 from airflow_provider_twiliocall.callees.public_holidays import check_installed, public_holidays_of
 from airflow_provider_twiliocall.callees.zones import zones_of
+from airflow_provider_twiliocall.twilio.list_text import literal_in
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 
 MOST_ZONES_NAMED = 5

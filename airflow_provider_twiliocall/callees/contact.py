@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from airflow_provider_twiliocall.arguments.templated import entries_in, is_blank, is_template, literal_in
+from airflow_provider_twiliocall.arguments.templated import entries_in, is_blank, is_template
 from airflow_provider_twiliocall.callees.call_window import CallWindow
+from airflow_provider_twiliocall.twilio.list_text import literal_in
 from airflow_provider_twiliocall.twilio.phone_number import (
     redact_phone_number,
     redact_phone_numbers_in,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import logging
 import re
 from collections.abc import Collection
@@ -27,6 +26,7 @@ from pydantic import (
 )
 from typing_extensions import Self
 
+from airflow_provider_twiliocall.twilio.list_text import words_in
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, redact_phone_numbers_in
 
 logger = logging.getLogger(__name__)
@@ -110,9 +110,9 @@ def answerers(accept_answered_by: Any) -> frozenset[str] | None:
     words = accept_answered_by
     if isinstance(words, str):
         try:
-            words = ast.literal_eval(words)
-        except (ValueError, SyntaxError):
-            words = [word.strip() for word in words.split(",") if word.strip()]
+            words = words_in(words)
+        except ValueError as error:
+            raise ValueError(f"accept_answered_by={accept_answered_by!r:.80}: {error}") from None
     words = [words] if isinstance(words, str) else words
     if not isinstance(words, Collection) or not words:
         raise ValueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -17,6 +16,7 @@ from pydantic import (
     ValidationInfo,
 )
 
+from airflow_provider_twiliocall.twilio.list_text import words_in
 from airflow_provider_twiliocall.twilio.param_problems import Rule, show
 from airflow_provider_twiliocall.twilio.phone_number import (
     is_phone_number,
@@ -66,15 +66,10 @@ def _upper(value: object) -> object:
 
 
 def _as_list(value: object) -> object:
-    # A list that went through a template comes back as Python's or JSON's text of it.
-    if not isinstance(value, str):
+    try:
+        return words_in(value) if isinstance(value, str) else value
+    except ValueError:
         return value
-    if value.startswith(("[", "(")):
-        try:
-            return ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            return value
-    return [name for name in re.split(r"[,\s]+", value) if name]
 
 
 def _absolute_url(value: str) -> str:

@@ -15,7 +15,6 @@ from airflow_provider_twiliocall.arguments.templated import (
     entries_in,
     is_blank,
     is_template,
-    literal_in,
 )
 from airflow_provider_twiliocall.callees.contact import Contact
 
@@ -47,17 +46,6 @@ def test_anything_else_is_none(value: Any) -> None:
 )
 def test_nothing_is_also_what_a_template_makes_of_a_missing_value(value: Any, expected: bool) -> None:
     assert is_blank(value) is expected
-
-
-@pytest.mark.parametrize("text", [' ["a", null]', "['a', None]", "('a', None) "])
-def test_a_literal_is_read_as_json_or_python_writes_it(text: str) -> None:
-    assert list(literal_in(text)) == ["a", None]
-
-
-@pytest.mark.parametrize("text", ["[1,", "name", "[" * 100_000, "__import__('os')"])
-def test_text_that_is_no_literal_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="cannot be read as one: write it as JSON"):
-        literal_in(text)
 
 
 @pytest.mark.parametrize(

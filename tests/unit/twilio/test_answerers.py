@@ -41,6 +41,11 @@ def test_naming_nobody_is_refused(nobody: Any) -> None:
         answerers(nobody)
 
 
+def test_text_that_begins_like_a_list_and_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"accept_answered_by='\[human\]': .* write it as JSON"):
+        answerers("[human]")
+
+
 def test_a_misspelt_answerer_is_refused_with_the_nearest_word() -> None:
     with pytest.raises(ValueError, match="Twilio never says 'humen': did you mean 'human'"):
         answerers({"humen"})
