@@ -12,6 +12,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 AIRFLOW_VERSIONS := 3.1 3.2
+# The oldest and the newest Python that Airflow supports, and the newest that Airflow 3.1 does.
+PYTHON_VERSIONS := 3.10 3.13 3.14
 LOCKS := requirements.lock $(AIRFLOW_VERSIONS:%=tests/airflow_versions/airflow-%.lock) benchmarks/requirements.lock
 READY := $(VENV)/.ready
 UV := $(VENV)/bin/uv
@@ -19,15 +21,18 @@ PYTEST := bin/pytest
 
 # What runs side by side in `make test`. Those with Airflow's processes come first, and mostly wait; the others take
 # what the cores have left, hence nice. Tests with the mark `alone`, see pyproject.toml, are not among them.
-LANES := faults dags coverage untraced $(AIRFLOW_VERSIONS:%=compat-%) packaging
+LANES := faults dags coverage untraced $(AIRFLOW_VERSIONS:%=compat-%) packaging $(PYTHON_VERSIONS:%=python-%)
 LANES_AT_ONCE := 3
 NICE := nice -n 5
 SHARED := --numprocesses 2 --dist worksteal
+# $(call python,VERSION): a Python of that version, from the path or pyenv; nothing where there is none.
+python = $(shell for each in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python; \
+	do "$$each" -c 'import venv' 2>/dev/null && echo "$$each" && break; done)
 # $(call marked,MARK): the files that have such tests, so that the others need not be loaded.
 marked = $(shell grep -rl --include='*.py' 'pytest\.mark\.$(1)' tests/unit tests/integration)
 
-.PHONY: help demo test setup lint types unit integration e2e faults dags packaging coverage untraced compat bench \
-	format lock clean alone $(AIRFLOW_VERSIONS:%=compat-%) $(AIRFLOW_VERSIONS:%=alone-%)
+.PHONY: help demo test setup lint types unit integration e2e faults dags packaging coverage untraced compat pythons \
+	bench format lock clean alone $(foreach part,compat alone,$(AIRFLOW_VERSIONS:%=$(part)-%)) $(PYTHON_VERSIONS:%=python-%)
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -37,7 +42,7 @@ help: ## list these commands
 demo: $(READY) ## place calls from a real DAG against a simulated Twilio, and watch them
 	@$(VENV)/bin/python demo/run.py
 
-test: $(READY) ## lint, types, every test, and the older Airflows; each part is printed when it has ended
+test: $(READY) ## lint, types, every test, the older Airflows, other Pythons; each part is printed when it has ended
 	@$(MAKE) --jobs=2 --output-sync=target lint types
 	@echo "Side by side, each printed when it has ended: $(LANES)"
 	@$(MAKE) --jobs=$(LANES_AT_ONCE) --output-sync=target $(LANES)
@@ -81,6 +86,17 @@ compat: $(foreach version,$(AIRFLOW_VERSIONS),compat-$(version) alone-$(version)
 
 $(AIRFLOW_VERSIONS:%=compat-%): compat-%: $(VENV)-airflow-%/.ready
 	$(NICE) $(VENV)-airflow-$*/$(PYTEST) tests/unit tests/integration -m "not alone" $(SHARED)
+
+pythons: $(PYTHON_VERSIONS:%=python-%) ## unit tests on the oldest and newest Pythons that Airflow supports, if installed
+
+$(PYTHON_VERSIONS:%=python-%): python-%: $(READY)
+	@if [ -z "$(call python,$*)" ]; then \
+		echo "Skipped: there is no Python $* here, neither python$* in the path nor one of pyenv's"; \
+	elif $(VENV)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$*")'; then \
+		echo "Skipped: Python $* is that of $(VENV), where all tests run"; \
+	else \
+		$(MAKE) $(VENV)-python-$*/.ready && $(NICE) $(VENV)-python-$*/$(PYTEST) tests/unit -m "not untraced" $(SHARED); \
+	fi
 
 alone: $(READY) ## integration tests that want the whole machine
 	$(VENV)/$(PYTEST) -m alone $(call marked,alone)
@@ -133,6 +149,11 @@ $(READY): requirements.lock pyproject.toml
 $(VENV)-airflow-%/.ready: tests/airflow_versions/airflow-%.lock pyproject.toml $(READY)
 	@echo "Setting up $(@D)"
 	@$(UV) venv --quiet --allow-existing --python $(VENV)/bin/python $(@D)
+	@$(call install,$(@D),$<)
+
+$(VENV)-python-%/.ready: requirements.lock pyproject.toml $(READY)
+	@echo "Setting up $(@D)"
+	@$(UV) venv --quiet --allow-existing --python "$(call python,$*)" $(@D)
 	@$(call install,$(@D),$<)
 
 $(VENV)-bench/.ready: benchmarks/requirements.lock pyproject.toml $(READY)
