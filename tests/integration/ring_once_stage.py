@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.xcom import XCom
-from urllib3.util import retry
 
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
@@ -153,7 +152,6 @@ class Stage(VirtualTime):
         # Only sleeping lets time pass, so that an example runs alike however busy the machine is.
         monkeypatch.setattr(simulator.clock, "_read", lambda: START)
         self.install(monkeypatch)
-        monkeypatch.setattr(retry, "time", self)
         monkeypatch.setattr(trigger_module, "asyncio", _Asyncio(self._sleep_in_triggerer))
         monkeypatch.setattr(TwilioClient, "_send", self._sending(TwilioClient._send))
         monkeypatch.setattr(XCom, "get_one", lambda **_: self._task.xcoms.get("call_sid"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from urllib3.util import retry
 
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.support.replaced_clock import replace_clock
@@ -29,4 +30,6 @@ class VirtualTime:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
         replace_clock(monkeypatch, self)
+        # Where requests are sent again, urllib3 is who waits.
+        monkeypatch.setattr(retry, "time", self)
         return self

@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_twiliocall.callees.call_window import CallWindow
 from airflow_provider_twiliocall.callees.zones import zones_of
+from tests.unit.examples import reproducible
 
 PARIS = "Europe/Paris"
 ARGUMENTS = {"start": "09:00", "end": "20:00", "timezone": PARIS}
 PAST_MIDNIGHT = CallWindow("22:00", "02:00", PARIS)
 
-reproducible = settings(derandomize=True, max_examples=200, deadline=None)
 times = st.times().map(lambda clock: clock.replace(microsecond=0))
 zones = st.sampled_from(
     [PARIS, "America/New_York", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]
@@ -218,7 +218,7 @@ def test_a_window_of_the_callees_is_stored_as_it_was_given() -> None:
     assert CallWindow.from_value(str(BY_NUMBER)) == BY_NUMBER
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@reproducible(examples=60)
 @given(
     times,
     times,
@@ -359,7 +359,7 @@ def test_a_day_that_a_country_has_skipped_is_no_day_to_open_on() -> None:
     assert shown(samoa.opens_after(at("2011-12-29 21:00", "Pacific/Apia"))) == "2011-12-31 09:00 +14:00"
 
 
-@reproducible
+@reproducible(examples=200)
 @given(times, times, zones, st.datetimes(dt.datetime(2026, 1, 1), dt.datetime(2027, 1, 1)))
 @example(dt.time(2, 15), dt.time(2, 45), PARIS, dt.datetime(2026, 10, 25, 0, 45))
 @example(dt.time(2, 45), dt.time(2, 15), PARIS, dt.datetime(2026, 10, 25, 0, 45))

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import is_valid_number, parse
 
 from airflow_provider_twiliocall.callees.do_not_call import DoNotCallList
-from tests.unit.twilio.examples import e164
+from tests.unit.examples import e164, reproducible
 
 MARIE, JOHN = "+33612345678", "+15005551000"
-
-reproducible = settings(derandomize=True, max_examples=200, deadline=None)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +197,7 @@ def one_number_in_two_ways(draw: st.DrawFn) -> tuple[str, str, str]:
     return COUNTRIES[code], draw(written), draw(written)
 
 
-@reproducible
+@reproducible(examples=200)
 @given(one_number_in_two_ways())
 def test_a_listed_number_is_found_however_either_side_is_written(written: tuple[str, str, str]) -> None:
     country, listed, to = written
@@ -211,7 +209,7 @@ def test_the_numbers_do_not_show_in_logs() -> None:
     assert repr(DoNotCallList([MARIE, JOHN])) == "<DoNotCallList of 2>"
 
 
-@reproducible
+@reproducible(examples=200)
 @given(st.lists(e164), st.sampled_from([",", " ", "\n", " ; ", "\r\n", "\t"]), e164)
 def test_who_is_listed_is_found_and_nobody_else(numbers: list[str], separator: str, other: str) -> None:
     listed = DoNotCallList.from_value(separator.join(numbers))
@@ -219,7 +217,7 @@ def test_who_is_listed_is_found_and_nobody_else(numbers: list[str], separator: s
     assert listed.is_listed(other) is (other in numbers)
 
 
-@reproducible
+@reproducible(examples=200)
 @given(st.text())
 def test_any_text_is_a_list_or_a_value_error(text: str) -> None:
     try:

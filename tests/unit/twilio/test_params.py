@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams
 from tests.support.wrong_arguments import FROM, SID, TO, TWIML, WRONG
-from tests.unit.twilio.examples import reproducible
+from tests.unit.examples import reproducible
 
 
 def params(**arguments: Any) -> CreateCallParams:

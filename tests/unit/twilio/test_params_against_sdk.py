@@ -18,7 +18,7 @@ from twilio.rest.api.v2010.account.call import CallList
 
 from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from tests.unit.twilio.examples import reproducible
+from tests.unit.examples import reproducible
 
 KNOWN_TO_THE_SDK = set(inspect.signature(CallList.create).parameters) - {"self"}
 

@@ -27,7 +27,7 @@ from airflow_provider_twiliocall.twilio.phone_number import (
     redact_phone_numbers_in,
     show_address,
 )
-from tests.unit.twilio.examples import e164, reproducible
+from tests.unit.examples import e164, reproducible
 
 FIXED_LINE, MOBILE = PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE
 

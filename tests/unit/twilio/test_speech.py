@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_twiliocall.twilio.speech import words_for_ears
-from tests.unit.twilio.examples import reproducible
+from tests.unit.examples import reproducible
 
 
 def traceback_of(raises: str) -> str:

@@ -19,7 +19,7 @@ from airflow_provider_twiliocall.twilio.twiml import (
     message_to_twiml,
     unknown_verbs,
 )
-from tests.unit.twilio.examples import reproducible
+from tests.unit.examples import reproducible
 
 any_text = st.text(
     alphabet=st.one_of(st.characters(), st.sampled_from("&<>\"'\r\n\t\x00\x1b\ud800\udfff\ufffe ]_"))
