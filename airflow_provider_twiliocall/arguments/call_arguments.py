@@ -13,34 +13,35 @@ Class = TypeVar("Class", bound=type)
 
 
 class CallArguments(TypedDict, total=False):
-    """All that a call may be asked for, but whom to call.
+    """All arguments of a call, except whom to call.
 
-    :param from_: the number to call from, another than the one called; default: the extra ``from`` of the connection
-    :param message: words to say. They become TwiML made for ears: ``load_orders`` is said as two words, a link by its
+    :param from_: the number to call from, not the one that is called; default: the extra ``from`` of the connection
+    :param message: words to say. They are rewritten for ears: ``load_orders`` is said as two words, a link by its
         host, a traceback by its last line, a timestamp as a date and a time, and what Airflow masks in its logs as
-        "redacted". What does not fit into 4,000 characters is cut, and the message then says so
+        "redacted". What does not fit into 4,000 characters is cut, and the message says so
     :param audio_url: a recording to play instead of a message: the absolute http(s) URL of an MP3 or WAV
-    :param voice: who says the message, such as ``Polly.Amy``; default: the account's own
-    :param language: of the message, such as ``fr-FR``
+    :param voice: the voice of the message, such as ``Polly.Amy``; default: the account's own
+    :param language: the language of the message, such as ``fr-FR``
     :param repeat: how often the message is said or the recording played, 1 to 1000, with a second of silence before
         each; default 1
     :param verbatim: whether the message is said exactly as it is written
-    :param account_sid: the account that calls, ``AC…``, a subaccount say; default: the connection's
+    :param account_sid: the account that calls, ``AC…``, for example a subaccount; default: the connection's
     :param url: where Twilio fetches the TwiML, an absolute http(s) URL
     :param twiml: the TwiML itself: well-formed XML with the root ``Response``, at most 4,000 characters
     :param application_sid: a TwiML application, ``AP…``. Twilio then ignores ``method``, ``fallback_…`` and
         ``status_callback…``
     :param method: GET or POST, for ``url``
-    :param fallback_url: where Twilio turns when ``url`` fails
+    :param fallback_url: where Twilio fetches the TwiML if ``url`` fails
     :param fallback_method: GET or POST
     :param status_callback: where Twilio reports the call's progress: an absolute URL without an underscore in its host
-    :param status_callback_event: which progress, a list of ``initiated``, ``ringing``, ``answered`` and ``completed``
+    :param status_callback_event: which progress Twilio reports: a list of ``initiated``, ``ringing``, ``answered`` and
+        ``completed``
     :param status_callback_method: GET or POST
     :param send_digits: keys to press once connected: at most 32 of ``0-9 A-D # * w W`` (``w`` waits half a second,
-        ``W`` one). Twilio detects no machines then
-    :param timeout: seconds, or a timedelta, to let it ring, 1 to 600; Twilio's default is 60
-    :param time_limit: seconds, or a timedelta, the call may last. Default with a ``message``: twice the time that
-        saying it takes and about two minutes; otherwise Twilio's own 14400. Give 14400 to have no such limit
+        ``W`` one). Twilio then does not detect answering machines
+    :param timeout: seconds, or a timedelta, for which the phone rings, 1 to 600; Twilio's default is 60
+    :param time_limit: seconds, or a timedelta, that the call may last. Default with a ``message``: twice the time to
+        say it and about two minutes; otherwise Twilio's 14400. Give 14400 for no limit
     :param record: whether to record the call
     :param recording_channels: mono or dual
     :param recording_track: inbound, outbound or both
@@ -56,15 +57,15 @@ class CallArguments(TypedDict, total=False):
     :param machine_detection_speech_threshold: milliseconds, 1000 to 6000
     :param machine_detection_speech_end_threshold: milliseconds, 500 to 5000
     :param machine_detection_silence_timeout: milliseconds, 2000 to 10000
-    :param async_amd: whether the call goes on while Twilio still listens
-    :param async_amd_status_callback: where Twilio reports what it heard
+    :param async_amd: whether the TwiML starts while Twilio still detects who answered
+    :param async_amd_status_callback: where Twilio reports who answered
     :param async_amd_status_callback_method: GET or POST
-    :param caller_id: the number, SIP address or client that made this call; not another word for ``from_``
+    :param caller_id: the number, SIP address or client that made this call; not the same as ``from_``
     :param byoc: a trunk of your own, ``BY…``, for phone numbers only
     :param call_reason: for branded calls
     :param call_token: the token of an incoming call to forward; masked
-    :param client_notification_url: passed on as it is: see Twilio's documentation
-    :param passports: passed on as they are, at most five, with commas between them
+    :param client_notification_url: passed to Twilio unchanged
+    :param passports: passed to Twilio unchanged: at most five, with commas between them
     """
 
     from_: str | None

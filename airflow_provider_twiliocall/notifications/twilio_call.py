@@ -75,13 +75,13 @@ class TwilioCallNotifier(BaseNotifier, CallAttributes):
     The connection is fetched where the callback runs: on a worker for those of a task, in the DAG processor
     for those of a DAG, in the triggerer for an ``AsyncCallback``, on the executor for a ``SyncCallback``.
 
-    :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``; or a list of them,
-        who are called at once, each whatever becomes of the others
-    :param cooldown: how long a call to a number covers the later alerts to it, so that they do not ring: a
-        timedelta, or seconds. None: every alert rings. See :mod:`airflow_provider_twiliocall.notifications.cooldown`
-    :param twilio_conn_id: the connection, of type ``twilio``
-    :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
-        ``"at_least_once"`` dials again, once, ``"at_most_once"`` raises an error
+    :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``; or a list of them.
+        All are called at once; if one call fails, the others still ring
+    :param cooldown: how long later alerts to the same number do not ring: a timedelta, or seconds; default 15 minutes.
+        None: every alert rings. See :mod:`airflow_provider_twiliocall.notifications.cooldown`
+    :param twilio_conn_id: the connection, of type ``twilio``; default ``twilio_default``
+    :param delivery: what to do when Twilio's answer is lost and the call cannot be found: ``"at_least_once"`` (default)
+        dials again, once, ``"at_most_once"`` raises an error
     """
 
     template_fields: Sequence[str] = ("to", *CALL_ARGUMENTS, "twilio_conn_id")

@@ -101,22 +101,21 @@ class EscalateCallOperator(CallOperator, CallAttributes):
 
     :param contacts: whom to ring, in order: numbers, :class:`.Contact` objects or their arguments as dicts; or text of
         such a list, as a template renders it. Templates are also rendered in names, numbers and windows
-    :param rounds: how often all of them are rung
-    :param round_after: seconds, or a timedelta, between the last call of a round and the first of the next one
+    :param rounds: how often the whole list is rung; default 2
+    :param round_after: seconds, or a timedelta, between the last call of a round and the first of the next; default one
+        minute
     :param min_duration: seconds, or a timedelta, that somebody has to stay on the line, from the answer on;
-        default 6 s, because nothing is heard for the first 5: Twilio's detection takes some 4 s, and a message
-        begins with a second of silence
-    :param twilio_conn_id: the connection, of type ``twilio``
-    :param poll_interval: seconds, or a timedelta, between two looks at a call
+        default 6 s. In the first 5 s nothing is heard: detection takes some 4 s, and a message begins with a second of
+        silence
+    :param twilio_conn_id: the connection, of type ``twilio``; default ``twilio_default``
+    :param poll_interval: seconds, or a timedelta, between two looks at a call; default 5
     :param queue_timeout: seconds, or a timedelta, that a call may stay in Twilio's queue before it is canceled, and the
         next contact is rung; default 2 minutes
-    :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
-        ``"at_least_once"`` dials again, since a second ring is better than none, ``"at_most_once"`` rings the next
-        contact
-    :param when_killed: what becomes of the call when the task is killed, marked or out of time. ``"leave"``, as for
-        every alert: nobody else is rung, but a phone that rings goes on ringing, because it may be the only one that
-        ever does. ``"cancel"`` ends the call unless somebody is on the line, for a task that is marked as success
-        when the matter is in hand; ``"hang_up"`` ends it in any state
+    :param delivery: what to do when Twilio's answer is lost and the call cannot be found: ``"at_least_once"`` (default)
+        dials again, because a second ring is better than none, ``"at_most_once"`` rings the next contact
+    :param when_killed: what happens to the call when the task is killed, marked or out of time. With ``"leave"``
+        (default) nobody else is rung, but a phone that rings goes on ringing, because it may be the only one that does.
+        ``"cancel"`` ends the call unless somebody is on the line, ``"hang_up"`` ends it in any state
     """
 
     template_fields: Sequence[str] = ("contacts", *CALL_ARGUMENTS, "twilio_conn_id")

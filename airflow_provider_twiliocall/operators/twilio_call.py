@@ -126,26 +126,26 @@ class CreateCallOperator(CallOperator, CallAttributes):
         ``machine_detection="DetectMessageEnd"`` unless another is given. Default: anybody. Only when waiting
     :param queue_timeout: seconds, or a timedelta, up to a day, that the call may stay in Twilio's queue before it is
         canceled; default one hour. Only when waiting
-    :param call_window: when the phone may ring, a :class:`.CallWindow` or its arguments as a dict. A call that has
-        not left Twilio's queue when it closes is canceled: so the task goes on until it has, also without
-        ``wait_for_completion``
-    :param on_outside_window: what to do outside it: ``"wait"``, the default, defers the task until it opens,
+    :param call_window: when the phone may ring, a :class:`.CallWindow` or its arguments as a dict. A call still in
+        Twilio's queue when the window closes is canceled, so the task goes on until the call has left the queue, also
+        without ``wait_for_completion``. Default: always
+    :param on_outside_window: what to do outside the window: ``"wait"``, the default, defers the task until it opens,
         ``"skip"`` skips the task, ``"fail"`` fails it for good
-    :param expires_after: seconds, or a timedelta, after the time for which the DAG run was scheduled (its
-        ``run_after``) when ringing has become pointless: the task is skipped then, its call canceled if it is still
-        in Twilio's queue
+    :param expires_after: seconds, or a timedelta, after the DAG run's ``run_after``. Later than that the task is
+        skipped, and a call still in Twilio's queue is canceled. Default: never
     :param do_not_call: numbers that are not called, however they are formatted, or the name of an Airflow Variable
-        that holds them; the task of one that is listed is skipped
-    :param max_dials: how often this task dials until somebody is reached. With more than 1 its retries do not dial
+        that holds them; the task of a listed callee is skipped
+    :param max_dials: how often this task dials until somebody is reached. With more than 1, retries do not dial
         again after a bad outcome. Default: 1. Only when waiting
-    :param redial_after: seconds, or a timedelta, between the end of a call and the next dial; the task is deferred.
-        Default: 2 minutes
+    :param redial_after: seconds, or a timedelta, between the end of a call and the next dial, while the task is
+        deferred. Default: 2 minutes
     :param redial_on: after which endings it dials again, of ``busy``, ``no-answer``, ``failed`` and ``voicemail``
         (somebody answered who is not in ``accept_answered_by``). Default: ``busy`` and ``no-answer``
-    :param delivery: what to do when Twilio's answer is lost and the call cannot be found either:
-        ``"at_most_once"`` fails for good and says how to resolve it, ``"at_least_once"`` dials again
-    :param when_killed: what becomes of the call when the task is killed, evicted or out of time: ``"cancel"``
-        ends it unless somebody is on the line, ``"hang_up"`` ends it in any state, ``"leave"`` does not touch it
+    :param delivery: what to do when Twilio's answer is lost and the call cannot be found:
+        ``"at_most_once"`` (default) fails for good and says how to resolve it, ``"at_least_once"`` dials again
+    :param when_killed: what happens to the call when the task is killed, evicted or out of time: ``"cancel"``
+        (default) ends it unless somebody is on the line, ``"hang_up"`` ends it in any state, ``"leave"`` leaves it
+        alone
     """
 
     template_fields: Sequence[str] = (

@@ -21,12 +21,13 @@ _BEGIN = """\
 `CreateCallOperator`, `EscalateCallOperator` and `TwilioCallNotifier` take the same arguments of a call. The first
 table lists them. Each also has arguments of its own, such as whom to call.
 
-Give exactly one of `message`, `audio_url`, `url`, `twiml` and `application_sid`. Only an alert needs none of them.
+Give exactly one of `message`, `audio_url`, `url`, `twiml` and `application_sid`. Only an alert needs none of them:
+it has a default message.
 
-What holds no template is checked when the DAG is parsed. The rest is checked when the task runs, before anything is
-dialled. All mistakes are told at once. `*` marks what is templated.
+An argument without a template is checked when the DAG is parsed. The others are checked when the task runs, before
+anything is dialled. One error names all mistakes. `*` marks arguments that may be templates.
 
-The operators take all arguments of Airflow's `BaseOperator` too. But `timeout` is the
+The operators also take all arguments of Airflow's `BaseOperator`. But `timeout` is the
 [time to ring](calls.md#timeout-in-default_args) here.
 
 More about: [national numbers](connection.md#national-numbers), [`delivery`](reliability.md#when-the-answer-is-lost),
