@@ -15,7 +15,7 @@ LONGEST_QUEUE_TIMEOUT_S = 86_400.0
 # More than anybody should be rung for one thing.
 MOST_MAX_DIALS = 50
 
-# What a call may come to that dialling again may mend.
+# How a call may end so that dialling again may help.
 REDIAL_ENDINGS = ("busy", "no-answer", "failed", "voicemail")
 
 
@@ -96,7 +96,7 @@ def read_redial_on(redial_on: Any) -> list[str]:
     words = [redial_on] if isinstance(redial_on, str) else redial_on
     if not isinstance(words, Collection) or not words or not set(words) <= set(REDIAL_ENDINGS):
         raise ValueError(
-            f"redial_on={redial_on!r} is no set of endings: give some of {', '.join(REDIAL_ENDINGS)}"
+            f"redial_on={redial_on!r} is not a set of endings: give some of {', '.join(REDIAL_ENDINGS)}"
         )
     return sorted(words)
 
@@ -119,7 +119,7 @@ def check_rounds(rounds: Any) -> None:
     :raises ValueError: below 1, or no whole number
     """
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
-        raise ValueError(f"rounds={rounds!r} is no number of rounds: give 1 or more")
+        raise ValueError(f"rounds={rounds!r} is not a number of rounds: give 1 or more")
 
 
 def check_detection_stays_on(send_digits: Any) -> None:
@@ -142,12 +142,17 @@ def check_max_dials(max_dials: Any, *, waits: bool) -> None:
     is_number = isinstance(max_dials, int) and not isinstance(max_dials, bool)
     if not is_number or not 1 <= max_dials <= MOST_MAX_DIALS:
         raise ValueError(
-            f"max_dials={max_dials!r} is no number of dials: give 1 or more, at most {MOST_MAX_DIALS}"
+            f"max_dials={max_dials!r} is not a number of dials: give 1 or more, at most {MOST_MAX_DIALS}"
         )
     if max_dials > 1 and not waits:
         raise ValueError(
             "max_dials has a meaning only for a task that waits for the call: add wait_for_completion=True"
         )
+
+
+def in_order(value: Any) -> Any:
+    """Return a set as a sorted list, and anything else as it is: a DAG must serialize alike at every parse."""
+    return sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
 
 
 def in_seconds(value: Any) -> Any:

@@ -24,6 +24,7 @@ from airflow_provider_twiliocall.arguments.checks import (
     check_poll_interval,
     check_queue_timeout,
     check_rounds,
+    in_order,
     in_seconds,
     read_seconds,
 )
@@ -151,8 +152,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         check_names(type(self), arguments)
         take_call_arguments(self, arguments)
         super().__init__(**arguments)
-        # A set has no order, and a DAG must serialize alike at every parse.
-        self.contacts = sorted(contacts, key=str) if isinstance(contacts, (set, frozenset)) else contacts
+        self.contacts = in_order(contacts)
         self.rounds = rounds
         self.round_after = round_after
         self.min_duration = min_duration

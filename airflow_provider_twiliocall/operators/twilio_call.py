@@ -28,6 +28,7 @@ from airflow_provider_twiliocall.arguments.checks import (
     check_poll_interval,
     check_queue_timeout,
     check_redial_on,
+    in_order,
     in_seconds,
     read_redial_on,
     read_seconds,
@@ -198,32 +199,27 @@ class CreateCallOperator(CallOperator, CallAttributes):
         self.wait_for_completion = wait_for_completion
         self.deferrable = DEFAULT_DEFERRABLE if deferrable is None else deferrable
         self.poll_interval = in_seconds(poll_interval)
-        # A set has no order, and a DAG must serialize alike at every parse.
-        self.accept_answered_by = (
-            sorted(accept_answered_by)
-            if isinstance(accept_answered_by, (set, frozenset))
-            else accept_answered_by
-        )
+        self.accept_answered_by = in_order(accept_answered_by)
         self.queue_timeout = queue_timeout
         self.call_window = call_window
         # A template that finds nothing does not mean that there is no window, or nobody on the list.
         self._has_window, self._has_do_not_call = call_window is not None, do_not_call is not None
         self.on_outside_window = "wait" if on_outside_window is None else on_outside_window
         self.expires_after = expires_after
-        self.do_not_call = sorted(do_not_call) if isinstance(do_not_call, (set, frozenset)) else do_not_call
+        self.do_not_call = in_order(do_not_call)
         self.max_dials = max_dials
         self.redial_after = DEFAULT_REDIAL_AFTER if redial_after is None else redial_after
         self.redial_on = DEFAULT_REDIAL_ON if redial_on is None else redial_on
         self.delivery = delivery
         self.when_killed = when_killed
-        # What default_args give reaches all tasks, also those for which it means nothing.
-        inherited = arguments.get("default_args") or {}
         asked = {
             "deferrable": deferrable,
             "on_outside_window": on_outside_window,
             "redial_after": redial_after,
             "redial_on": redial_on,
         }
+        # What default_args give reaches all tasks, also those for which it means nothing.
+        inherited = arguments.get("default_args") or {}
         own = {name for name, value in asked.items() if value is not None and name not in inherited}
         problems: list[Problem | str] = [*self._problems()]
         # What a mapped task is given is judged when it runs.

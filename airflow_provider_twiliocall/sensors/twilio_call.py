@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.arguments.checks import check_conn_id, check_flag
+from airflow_provider_twiliocall.arguments.checks import check_conn_id, check_flag, in_order
 from airflow_provider_twiliocall.arguments.templated import RendersText, given, is_literal
 
 if TYPE_CHECKING:
@@ -74,11 +74,7 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
         self.call_sid = call_sid
         self.twilio_conn_id = twilio_conn_id
         self.deferrable = deferrable
-        self.accept_answered_by = (
-            sorted(accept_answered_by)
-            if isinstance(accept_answered_by, (set, frozenset))
-            else accept_answered_by
-        )
+        self.accept_answered_by = in_order(accept_answered_by)
         self.account_sid = account_sid
         check_conn_id(twilio_conn_id)
         check_flag("deferrable", deferrable)

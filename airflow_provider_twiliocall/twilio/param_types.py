@@ -1,4 +1,4 @@
-"""What an argument of a call may be: one type for each kind of value, with the words that mend it."""
+"""What an argument of a call may be: one type for each kind of value, with the words that say the fix."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _caller(value: str, info: ValidationInfo) -> str:
         return value
     if not is_phone_number(value):
         raise ValueError(
-            f"{show_address(value)} is no caller: "
+            f"{show_address(value)} is not a caller: "
             "give a phone number of yours such as +15551234567, client:name or a SIP user"
         )
     return normalize_phone_number(value)
@@ -187,13 +187,13 @@ CallSeconds = Annotated[
     int,
     BeforeValidator(_whole_seconds),
     Field(strict=True, gt=0),
-    Rule("is no length of a call: give whole seconds above 0"),
+    Rule("is not a length of a call: give whole seconds above 0"),
 ]
 DetectionSeconds = Annotated[
     int,
     BeforeValidator(_whole_seconds),
     Field(strict=True, gt=0),
-    Rule("is no time for machine detection: give whole seconds, best from 3 to 59"),
+    Rule("is not a time for machine detection: give whole seconds, best from 3 to 59"),
 ]
 SpeechThreshold = Annotated[
     int,

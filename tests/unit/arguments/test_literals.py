@@ -121,7 +121,7 @@ def test_a_mapped_task_is_judged_when_it_runs() -> None:
     [
         ("MyCompany", r"from_='M\*+' cannot call a phone number: give a phone number of yours"),
         ("client:alice", "cannot call a phone number"),
-        ("My Company", "from_='My Company' is no caller"),
+        ("My Company", "from_='My Company' is not a caller"),
         (15557654321, "from_=1.*4321 is of type int, not text"),
         ("+1555CALLNOW", "from_=.* has letters"),
         ("+15557654321.0", "from_=.* has decimals"),

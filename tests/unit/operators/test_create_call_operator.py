@@ -154,7 +154,7 @@ def test_a_queue_timeout_may_be_seconds_or_a_timedelta(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [0, -1, True, "3", 1.5, None])
 def test_a_number_of_dials_that_is_none_is_refused_at_parse(value: Any) -> None:
-    with pytest.raises(ValueError, match=r"max_dials=.* is no number of dials: give 1 or more"):
+    with pytest.raises(ValueError, match=r"max_dials=.* is not a number of dials: give 1 or more"):
         operator(wait_for_completion=True, max_dials=value)
 
 
@@ -167,7 +167,7 @@ def test_several_dials_are_refused_for_a_task_that_does_not_wait() -> None:
     ("argument", "said"),
     [
         ({"redial_after": -1}, "redial_after=-1 has to be 0 s or more"),
-        ({"redial_on": {"sleepy"}}, "is no set of endings"),
+        ({"redial_on": {"sleepy"}}, "is not a set of endings"),
         ({"redial_on": {"voicemail"}}, "anybody's answer counts: say who has to answer"),
         ({"expires_after": timedelta(0)}, "expires_after=.* has to be more than 0 seconds"),
         ({"expires_after": "tomorrow"}, "neither a number of seconds nor a timedelta"),

@@ -140,7 +140,7 @@ def test_what_an_escalation_is_by_default() -> None:
         ({"contacts": [{"name": "Ann"}]}, "lacks to"),
         ({"contacts": [{"to": ANN, "call_window": {"start": "09:00"}}]}, "lacks end and timezone"),
         ({"contacts": "[nonsense"}, "cannot be read"),
-        ({"rounds": 0}, "rounds=0 is no number of rounds: give 1 or more"),
+        ({"rounds": 0}, "rounds=0 is not a number of rounds: give 1 or more"),
         ({"rounds": True}, "rounds=True"),
         ({"rounds": 1.5}, "rounds=1.5"),
         ({"round_after": -1}, "round_after=-1"),
