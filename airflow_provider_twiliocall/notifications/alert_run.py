@@ -48,7 +48,7 @@ class AlertRun:
 
     :param notifier: with rendered fields
     :param context: as Airflow hands it to a callback
-    :param rendered: what could not be rendered; None where nothing was
+    :param rendered: what the templates gave; None where they were not rendered
     """
 
     def __init__(self, notifier: Any, context: Any, rendered: Rendered | None) -> None:
