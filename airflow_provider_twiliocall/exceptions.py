@@ -50,14 +50,14 @@ class TwilioCallAbandonedError(TwilioCallFateUnknownError):
 
 
 class TwilioCallEndedForGoodError(AirflowFailException):
-    """The call ended in a way that dialling again cannot mend. Not retried."""
+    """The call ended in a way that dialling again cannot help. Not retried."""
 
 
 class TwilioCallUnansweredError(AirflowException):
     """The call ended without reaching anybody who was wanted. A retry of the task dials again.
 
     :param call: as it ended
-    :param ended_by_us: whether this task took it back before it could ring
+    :param ended_by_us: whether this task canceled it while it was queued
     :param was_too_late: whether it did so because the time to ring was over, and not for a queue that was too long
     """
 
@@ -90,7 +90,7 @@ class TwilioCallMaybePlacedError(AirflowException):
 
 
 class TwilioCallInterruptedError(AirflowException):
-    """The task was told to stop before its call was over. A retry goes on with the call, or dials anew if it ended."""
+    """The task was told to stop before its call was over. A retry goes on with the call, or dials again if it ended."""
 
 
 class TwilioCallSupersededError(AirflowFailException):

@@ -42,7 +42,7 @@ _LONGEST_PAUSE_S = 5.0
 
 @dataclass(frozen=True)
 class Window:
-    """When, by Twilio's clock, the lost call was created if it was; Unix times."""
+    """When, by Twilio's clock, the unconfirmed call was created if it was; Unix times."""
 
     opens: float
     closes: float
@@ -60,7 +60,7 @@ class Window:
 
 
 class CallLookUp:
-    """One search for one lost call.
+    """One search for one unconfirmed call.
 
     :param entry: what was written down before the request
     :param taken_sids: gives the calls that are known to be others'

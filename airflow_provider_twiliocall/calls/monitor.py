@@ -1,4 +1,4 @@
-"""Following a placed call to its end for a task: waiting, ending the call, judging it."""
+"""Monitoring a placed call to its end for a task: waiting, ending the call, judging it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.journal.call_journal import CLOCK_SLACK_S
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.ending import (
+    PATIENCE_OUT_OF_TIME_S,
     Ending,
     HowToEnd,
     WhenKilled,
@@ -57,9 +58,6 @@ ON_KILL_S = 3.0
 ON_KILL_CONNECT_S = 1.0
 ON_KILL_READ_S = 2.0
 
-# A task that is out of time may still end its call, through a little weather.
-PATIENCE_TO_END_S = 30.0
-
 # Twilio's limit for `timeout`.
 LONGEST_RING_S = 600
 
@@ -70,14 +68,14 @@ _LOOK_IT_UP = "Look it up in Twilio's call log"
 _NOT_AGAIN = "It is not dialled again, because this Airflow keeps no journal in which a retry would find it"
 
 
-class CallFollower:
+class CallMonitor:
     """One placed call of one task, from its SID to the verdict.
 
     :param when_killed: what becomes of the call when the task has to go first
     :param judge: says what the end of the call means for the task
     :param queue_timeout: seconds the call may stay in Twilio's queue
-    :param awaits: whether the call is followed to its end, or only until it has left that queue
-    :param tell: keeps what is known of the call where people see it
+    :param awaits: whether the call is monitored to its end, or only until it has left that queue
+    :param publish: shows people what is known of the call
     """
 
     def __init__(
@@ -91,7 +89,7 @@ class CallFollower:
         queue_timeout: float,
         awaits: Awaited,
         judge: Callable[[Call], Outcome],
-        tell: Callable[[Call], None],
+        publish: Callable[[Call], None],
     ) -> None:
         self.call_sid = call_sid
         self._hook = hook
@@ -101,7 +99,7 @@ class CallFollower:
         self._queue_timeout = queue_timeout
         self._awaits = awaits
         self._judge_call = judge
-        self._tell = tell
+        self._publish = publish
         self.is_out_of_time = False
         self._is_stopped = False
         self._ending: Ending | None = None
@@ -153,7 +151,7 @@ class CallFollower:
             awaits=self._awaits,
         )
 
-    def sit_out(self, wait: CallWait) -> WaitResult:
+    def poll_until_complete(self, wait: CallWait) -> WaitResult:
         """Wait on this worker.
 
         :raises TwilioCallInterruptedError: the task was told to stop
@@ -163,7 +161,7 @@ class CallFollower:
                 self._pause(wait.pause())
             return result
         except KeyboardInterrupt:
-            # Airflow takes Ctrl-C for a failed try, and the next one would dial anew if this one ended its call.
+            # Airflow takes Ctrl-C for a failed try, and the next one would dial again if this one ended its call.
             logger.warning("Interrupted: call %s may go on.", self.call_sid)
             raise
 
@@ -184,13 +182,13 @@ class CallFollower:
         :raises TwilioCallFateUnknownError: how it ended cannot be told
         :raises AirflowTaskTimeout: the task's time is up
         """
-        if result.end is WaitEnd.TAKEN_BACK and result.call:
-            self._tell(result.call)
-            self._taken_back(result.call)
+        if result.end is WaitEnd.CANCELED_WHILE_QUEUED and result.call:
+            self._publish(result.call)
+            self._raise_canceled_while_queued(result.call)
         # A call that we ended has no outcome to judge, and one that goes on is none of a stopped task's business.
         self.leave_if_stopped()
         if result.call:
-            self._tell(result.call)
+            self._publish(result.call)
         if result.end in (WaitEnd.OVER, WaitEnd.LEFT_QUEUE) and result.call:
             return self._judge(result.call)
         if result.end is WaitEnd.TIMED_OUT:
@@ -205,8 +203,8 @@ class CallFollower:
         )
 
     def _judge(self, call: Call) -> str:
-        if self._was_taken_back(call):
-            self._taken_back(call)
+        if self._was_canceled_while_queued(call):
+            self._raise_canceled_while_queued(call)
         if self._awaits == "ring":
             logger.info("Call %s has left Twilio's queue, and is %s.", call.sid, call.status)
             return call.sid
@@ -218,18 +216,18 @@ class CallFollower:
         logger.info(outcome.sentence)
         return call.sid
 
-    def _was_taken_back(self, call: Call) -> bool:
+    def _was_canceled_while_queued(self, call: Call) -> bool:
         """Whether a trigger did so, or an earlier process, that could not tell of it any more."""
         try:
-            return self._journal.has_taken_back(call)
+            return self._journal.was_canceled_while_queued(call)
         except TwilioCallJournalError as error:
             raise TwilioCallInterruptedError(
                 f"Call {self.call_sid} was canceled, and whether by this task cannot be read now from Airflow's task "
                 f"state store ({error.__cause__}). A retry looks again"
             ) from error
 
-    def _taken_back(self, call: Call) -> NoReturn:
-        self._journal.ended("cancel")
+    def _raise_canceled_while_queued(self, call: Call) -> NoReturn:
+        self._journal.ended_by_us("cancel")
         was_too_late = self._was_too_late(call)
         why = (
             "when it was too late for it to ring and was canceled. More calls per second help"
@@ -270,13 +268,13 @@ class CallFollower:
     # Ending -----------------------------------------------------------------------------------------------
 
     def end(self, why: str) -> None:
-        """End the call as ``when_killed`` says, through a little weather, unless :meth:`on_kill` has done so.
+        """End the call as ``when_killed`` says, through transient errors, unless :meth:`on_kill` has done so.
 
         Either way it is written down that we did, before the request where there still is one to send.
         """
         how = self._when_killed
         if self._ending is None and how != "leave":
-            if not self._journal.ended(how) and how == "hang_up":
+            if not self._journal.ended_by_us(how) and how == "hang_up":
                 # A conversation that was cut short, and nobody could tell: better to let it go on.
                 how = "cancel"
             self._ending = self._end_now(partial(end_call, self._hook.watcher, self.call_sid, how), how, why)
@@ -284,9 +282,9 @@ class CallFollower:
             logger.info("Call %s is left alone (when_killed='leave'): %s.", self.call_sid, why)
             self._ending = self._end_now(partial(look_instead, self._hook.watcher, self.call_sid), how, why)
         elif self._ending.by_us and how != "leave":
-            self._journal.ended(how)
+            self._journal.ended_by_us(how)
         if self._ending and not self._ending.by_us:
-            self._journal.ended(None)
+            self._journal.not_ended_by_us()
 
     def _end_now(self, end: Callable[[], Ending], how: WhenKilled, why: str) -> Ending | None:
         try:
@@ -294,17 +292,17 @@ class CallFollower:
                 end,
                 self.call_sid,
                 how=how,
-                until=clock.time() + PATIENCE_TO_END_S,
+                until=clock.time() + PATIENCE_OUT_OF_TIME_S,
                 may_be_ended=self._may_be_ended,
             )
         except TwilioError as error:
             logger.error("What becomes of call %s is not known (%s): %s", self.call_sid, why, error)
             if not isinstance(error, TwilioAmbiguousError):
                 # It goes on by itself, and how it ends is its own.
-                self._journal.ended(None)
+                self._journal.not_ended_by_us()
             return None
         logger.info("%s (%s)", ending, why)
-        self._tell(ending.call)
+        self._publish(ending.call)
         return ending
 
     def _over_by_itself(self, why: str) -> Call | None:
@@ -378,12 +376,12 @@ class CallFollower:
         """
         if not self._is_stopped or self._over_by_itself("the task was told to stop"):
             return
-        told = f"The task was told to stop before call {self.call_sid} was over"
+        stopped = f"The task was told to stop before call {self.call_sid} was over"
         if self._ending and self._ending.by_us:
-            raise TwilioCallInterruptedError(f"{told}, and the call was ended. A retry dials anew")
+            raise TwilioCallInterruptedError(f"{stopped}, and the call was ended. A retry dials again")
         if self._journal.is_kept:
-            raise TwilioCallInterruptedError(f"{told}, and the call may go on. A retry takes it up")
-        raise TwilioCallAbandonedError(f"{told}, and the call may go on. {_NOT_AGAIN}. {_LOOK_IT_UP}")
+            raise TwilioCallInterruptedError(f"{stopped}, and the call may go on. A retry takes it up")
+        raise TwilioCallAbandonedError(f"{stopped}, and the call may go on. {_NOT_AGAIN}. {_LOOK_IT_UP}")
 
 
 def _open(sentence: str | None) -> str:
@@ -407,7 +405,7 @@ def no_redial_of(call_sid: str | None, journal: CallJournal) -> Iterator[None]:
         if not journal.is_kept:
             raise _abandoned(call_sid, error) from error
         raise TwilioCallInterruptedError(
-            f"Call {call_sid} may still ring, and cannot be followed now: {error}. A retry takes it up"
+            f"Call {call_sid} may still ring, and cannot be monitored now: {error}. A retry takes it up"
         ) from error
     except (TwilioCallUnansweredError, TwilioCallInterruptedError, AirflowFailException):
         raise

@@ -61,7 +61,7 @@ def judge(
         return Outcome(
             Verdict.GIVE_UP,
             f"Call {call.sid} was canceled before it was answered, and not by this task: it is not dialled "
-            "again. Clear the task to place it anew.",
+            "again. Clear the task to place it again.",
         )
     return _judge_failed(call, notifications)
 

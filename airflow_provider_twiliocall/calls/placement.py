@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.calls.recovery import Delivery, LostCall
+from airflow_provider_twiliocall.calls.recovery import Delivery, UnconfirmedCall
 from airflow_provider_twiliocall.calls.watch import queue_deadline_of_call
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
@@ -24,7 +24,14 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallTooLateError,
 )
 from airflow_provider_twiliocall.journal.call_journal import CallJournal, Entry
-from airflow_provider_twiliocall.twilio.ending import Ending, HowToEnd, WhenKilled, end_call, retry_until
+from airflow_provider_twiliocall.twilio.ending import (
+    PATIENCE_AS_THE_LAST_S,
+    Ending,
+    HowToEnd,
+    WhenKilled,
+    end_call,
+    retry_until,
+)
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
     TwilioError,
@@ -44,11 +51,8 @@ logger = logging.getLogger(__name__)
 LONGEST_THROTTLE_S = 60.0
 _THROTTLED = 429
 
-# With at_least_once, how often one try dials when no answer comes back; the task's retries are beyond that.
-MOST_DIALS = 3
-
-# How long a call is tried to be ended that nobody else will end.
-PATIENCE_TO_END_S = 60.0
+# With at_least_once, how often one try sends its request when no answer comes back; the task's retries are beyond that.
+MOST_REQUESTS = 3
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Placement:
 
     def __post_init__(self) -> None:
         self._callee = redact_phone_number(self.params.to)
-        self._lost_call = LostCall(
+        self._unconfirmed_call = UnconfirmedCall(
             self.hook, self.params, self.journal, delivery=self.delivery, others=self.others, claim=self.claim
         )
         self._sent: Entry | None = None
@@ -123,9 +127,9 @@ class Placement:
                 "Twilio's call log: if there is none, clear this task to dial"
             ) from None
 
-    def find_lost_call(self) -> str | None:
+    def find_interrupted_call(self) -> str | None:
         """Return the SID of the call of a request that was interrupted; None where it is not certain which it is."""
-        found = self._lost_call.of_interrupted(self._sent) if self._sent else None
+        found = self._unconfirmed_call.of_interrupted(self._sent) if self._sent else None
         # Written down with its SID, so that a retry knows whose end it is that it then sees.
         return self._keep(found).call_sid if found else None
 
@@ -152,12 +156,12 @@ class Placement:
 
         :raises TwilioError: Twilio's list cannot be read
         """
-        return self._lost_call.of_earlier_run(earlier)
+        return self._unconfirmed_call.of_earlier_run(earlier)
 
     # Dialling ---------------------------------------------------------------------------------------------
 
     def _dial(self) -> Placed:
-        for _ in range(MOST_DIALS):
+        for _ in range(MOST_REQUESTS):
             try:
                 call = self._send()
             except TwilioAmbiguousError as error:
@@ -189,7 +193,7 @@ class Placement:
                 logger.info("Placed call %s to %s.", call.sid, self._callee)
                 return self._keep(call)
         raise TwilioCallMaybePlacedError(
-            f"The call to {self._callee} was sent {MOST_DIALS} times, and no answer says whether it was placed. "
+            f"The call to {self._callee} was sent {MOST_REQUESTS} times, and no answer says whether it was placed. "
             "With delivery='at_least_once' a retry of this task dials again"
         )
 
@@ -233,7 +237,7 @@ class Placement:
     def _write_down_not_placed(self) -> None:
         """Write down that the latest request came to nothing; an unclear one before it stays what is to be found."""
         if self._unclear:
-            self.journal.write_back(self._unclear)
+            self.journal.restore(self._unclear)
         else:
             self.journal.not_placed()
 
@@ -268,9 +272,9 @@ class Placement:
             lambda: end_call(self.hook.client, call_sid, how),
             call_sid,
             how=how,
-            until=clock.time() + PATIENCE_TO_END_S,
+            until=clock.time() + PATIENCE_AS_THE_LAST_S,
         )
 
     def _find(self, sent: Entry, why: str) -> Placed | None:
-        found = self._lost_call.of(sent, why)
+        found = self._unconfirmed_call.of(sent, why)
         return self._keep(found) if found else None

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 Delivery = Literal["at_most_once", "at_least_once"]
 
 
-class LostCall:
+class UnconfirmedCall:
     """The call that a task may have placed, and whose SID it has not learnt.
 
     :param params: what the request asked for

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pendulum
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.calls.placement import PATIENCE_TO_END_S, Placed, Placement
+from airflow_provider_twiliocall.calls.placement import Placed, Placement
 from airflow_provider_twiliocall.calls.recovery import Delivery
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
@@ -19,9 +19,16 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioConnectionError,
     TwilioConnectionNotFoundError,
 )
-from airflow_provider_twiliocall.journal.attempt import Dial
+from airflow_provider_twiliocall.journal.attempt import CallAttempt
 from airflow_provider_twiliocall.twilio.call import CallStatus
-from airflow_provider_twiliocall.twilio.ending import Ending, HowToEnd, WhenKilled, end_call, retry_until
+from airflow_provider_twiliocall.twilio.ending import (
+    PATIENCE_AS_THE_LAST_S,
+    Ending,
+    HowToEnd,
+    WhenKilled,
+    end_call,
+    retry_until,
+)
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioNotFoundError, TwilioRejectedError
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 
@@ -49,7 +56,7 @@ class _CallForgottenError(Exception):
 class Takeover:
     """An earlier try's call, and what this try does about it.
 
-    Nothing of this try's own arguments is needed to follow that call or to end it. They tell, where they can be used,
+    Nothing of this try's own arguments is needed to monitor that call or to end it. They tell, where they can be used,
     whether the task still means the same person, and how to look for a call whose SID was not learned. Where they
     cannot, ``account_sid`` may be what is wrong: then the earlier call's account is asked for, with the same
     credentials, and Twilio says whether they may see it.
@@ -57,7 +64,7 @@ class Takeover:
     :param earlier: what the journal has of it; some request that may have placed a call
     :param placement: of the call that this try asks for; None where its arguments cannot be used
     :param problem: why they cannot
-    :param delivery: what to do when the earlier call cannot be followed: ``at_most_once`` fails for good,
+    :param delivery: what to do when the earlier call cannot be monitored: ``at_most_once`` fails for good,
         ``at_least_once`` dials
     :param when_killed: what becomes of the call of a run that a person has cleared
     """
@@ -101,7 +108,7 @@ class Takeover:
             return self._take_over()
         except (TwilioConnectionError, TwilioConnectionNotFoundError) as error:
             raise TwilioCallInterruptedError(
-                f"{self.subject} may still ring, and cannot be followed or ended now: {error}. No other was placed. A "
+                f"{self.subject} may still ring, and cannot be monitored or ended now: {error}. No other was placed. A "
                 "retry goes on with it"
             ) from error
 
@@ -116,16 +123,16 @@ class Takeover:
             return self._find_unconfirmed()
         if self.placement is None:
             logger.warning(
-                "%s is followed. Whether this try would call the same person cannot be told, because its arguments "
+                "%s is monitored. Whether this try would call the same person cannot be told, because its arguments "
                 "cannot be used: %s",
                 self.subject,
                 self.problem,
             )
         # Not yet one that may have been ended by us: what is over then is nothing to judge.
         self.call_sid = None if self.earlier.ended_by_us else self.earlier.call_sid
-        followed = self._follow(self.earlier.call_sid)
-        self.call_sid = followed.call_sid if followed else None
-        return followed
+        taken = self._look_at(self.earlier.call_sid)
+        self.call_sid = taken.call_sid if taken else None
+        return taken
 
     # Whose call it is -------------------------------------------------------------------------------------
 
@@ -143,15 +150,15 @@ class Takeover:
         return named or self.hook.client.account_sid
 
     def _is_to_be_left_alone(self) -> bool:
-        """Say whether it is a call to somebody else, from another number, or one that cannot be followed from here.
+        """Say whether it is a call to somebody else, from another number, or one that cannot be monitored from here.
 
-        :raises TwilioCallFateUnknownError: it is to the same person, cannot be followed, and ``delivery`` forbids a
+        :raises TwilioCallFateUnknownError: it is to the same person, cannot be monitored, and ``delivery`` forbids a
             second call
         """
         params = self.placement.params if self.placement else None
         is_to_another = params is not None and not self.earlier.is_to(params)
         if not is_to_another and not self.earlier.is_of_account(self._account):
-            self._cannot_be_followed()
+            self._cannot_be_monitored()
             return True
         if params is None or (not is_to_another and self.earlier.is_for(params, self._account)):
             return False
@@ -162,7 +169,7 @@ class Takeover:
         )
         return True
 
-    def _cannot_be_followed(self) -> None:
+    def _cannot_be_monitored(self) -> None:
         why = (
             f"{self.subject} was placed with account {self.earlier.account_sid}. This try speaks for account "
             f"{self._account}, which cannot see that call"
@@ -188,9 +195,9 @@ class Takeover:
             "then or shortly after. If none is this task's, fix the arguments and clear this task to dial"
         )
 
-    # Following it -----------------------------------------------------------------------------------------
+    # Looking at it ---------------------------------------------------------------------------------------
 
-    def _follow(self, call_sid: str) -> Placed | None:
+    def _look_at(self, call_sid: str) -> Placed | None:
         """Return the call; None for one that an earlier try has ended."""
         earlier = self.earlier
         try:
@@ -206,11 +213,11 @@ class Takeover:
             self.call_sid = call_sid
             logger.info("Call %s of an earlier try is %s: going on with it.", call_sid, call.status)
             if earlier.ended_by_us:
-                self.journal.ended(None)
+                self.journal.not_ended_by_us()
             return Placed(call_sid, call)
         if _was_ended_by_us(earlier, call):
             logger.info("Call %s was ended by an earlier try: placing it again.", call_sid)
-            self.journal.add(Dial.of(call, step=earlier.step, ended_by_us=True))
+            self.journal.remember(CallAttempt.of(call, step=earlier.step, ended_by_us=True))
             return None
         logger.info("Call %s was placed before, and is over.", call_sid)
         return Placed(call_sid, call)
@@ -246,7 +253,7 @@ class Takeover:
 
     def _end_earlier_run(self) -> None:
         """Before a deliberate new run: end what the run before has left ringing."""
-        logger.info("The task was cleared, so this is a new run, and its call is placed anew.")
+        logger.info("The task was cleared, so this is a new run, and its call is placed again.")
         self.may_ring = True
         if self.when_killed == "leave":
             return
@@ -311,7 +318,7 @@ class Takeover:
                     raise _CallForgottenError(str(error)) from None
                 raise
 
-        return retry_until(end, call_sid, how=how, until=clock.time() + PATIENCE_TO_END_S)
+        return retry_until(end, call_sid, how=how, until=clock.time() + PATIENCE_AS_THE_LAST_S)
 
 
 def _was_ended_by_us(earlier: Entry, call: Call) -> bool:
@@ -319,5 +326,5 @@ def _was_ended_by_us(earlier: Entry, call: Call) -> bool:
     if call.status is CallStatus.COMPLETED:
         return earlier.ended_by_us == "hang_up"
     if call.status is CallStatus.CANCELED:
-        return earlier.ended_by_us is not None or earlier.is_taken_back(call)
+        return earlier.ended_by_us is not None or earlier.was_canceled_while_queued(call)
     return False

@@ -94,7 +94,7 @@ class WaitEnd(str, Enum):
     """The call is in a terminal status."""
     LEFT_QUEUE = "left_queue"
     """The call has left Twilio's queue, and that was all that was waited for."""
-    TAKEN_BACK = "taken_back"
+    CANCELED_WHILE_QUEUED = "canceled_while_queued"
     """The call has not left Twilio's queue in time, and this wait has canceled it there."""
     DEADLINE = "deadline"
     """The call must be over by now, but Twilio has not said so."""
@@ -139,7 +139,7 @@ class WaitResult:
 
 
 class CallWait:
-    """One wait for one call, through whatever weather there is.
+    """One wait for one call, through all transient errors.
 
     :param client: gives the client to look with, at the first look
     :param poll_interval: seconds between two looks while all is well
@@ -171,7 +171,7 @@ class CallWait:
         self._last_seen: Call | None = None
         self._clock_offset = 0.0
         # Asked for, and perhaps carried out though no answer said so.
-        self._is_being_taken_back = False
+        self._is_being_canceled = False
         self._fault: Fault | None = None
         self._faults_in_a_row = 0
         self._fault_said_at = 0.0
@@ -212,28 +212,28 @@ class CallWait:
             call = client.get_call(self.call_sid)
             self._clock_offset = client.clock_offset or 0.0
             if self._is_queued_too_long(call):
-                self._is_being_taken_back = True
+                self._is_being_canceled = True
                 ending = cancel_queued_call(client, call)
-                call, self._is_being_taken_back = ending.call, ending.by_us
+                call, self._is_being_canceled = ending.call, ending.by_us
         except TwilioRejectedError as error:
             if error.code is None:
                 # Not Twilio's word, but that of something on the way: a proxy's page, say.
                 return self.missed(error)
-            queued = "in Twilio's queue it could not be canceled: " if self._is_being_taken_back else ""
+            queued = "in Twilio's queue it could not be canceled: " if self._is_being_canceled else ""
             return WaitResult(WaitEnd.REFUSED, self._last_seen, f"{queued}{error}")
         except (TwilioError, TwilioConnectionNotFoundError) as fault:
             return self.missed(fault)
-        self._fair_weather(call)
-        if self._is_being_taken_back and call.status is CallStatus.CANCELED:
-            return WaitResult(WaitEnd.TAKEN_BACK, call)
-        if self.awaits == "ring" and call.status is not CallStatus.QUEUED and not self._is_being_taken_back:
+        self._seen(call)
+        if self._is_being_canceled and call.status is CallStatus.CANCELED:
+            return WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call)
+        if self.awaits == "ring" and call.status is not CallStatus.QUEUED and not self._is_being_canceled:
             return WaitResult(WaitEnd.LEFT_QUEUE, call)
         if call.status.is_terminal:
             return WaitResult(WaitEnd.OVER, call)
         return self._out_of_time(clock.time(), call, f"it is still {call.status}")
 
     def pause(self) -> float:
-        """Return the seconds until the next look: the poll interval, or more while there is weather."""
+        """Return the seconds until the next look: the poll interval, or more while there are transient errors."""
         now = clock.time()
         queue_deadline = self.queue_deadline and self.queue_deadline - self._clock_offset
         pause = self._poll_interval
@@ -248,7 +248,7 @@ class CallWait:
         return min([pause, *ahead])
 
     def _is_queued_too_long(self, call: Call) -> bool:
-        if call.status is not CallStatus.QUEUED and not self._is_being_taken_back:
+        if call.status is not CallStatus.QUEUED and not self._is_being_canceled:
             # For good: an answer that is behind must not stop a phone that was seen ringing.
             self.queue_deadline = None
         if self.queue_deadline is None or call.status is not CallStatus.QUEUED:
@@ -279,7 +279,7 @@ class CallWait:
             return WaitResult(WaitEnd.TIMED_OUT, call, problem, self.is_for_a_person)
         return None
 
-    def _fair_weather(self, call: Call) -> None:
+    def _seen(self, call: Call) -> None:
         if self._fault:
             logger.info("Call %s can be seen again.", self.call_sid)
         self._fault, self._faults_in_a_row, self.unknown_since = None, 0, None

@@ -16,7 +16,8 @@ from airflow_provider_twiliocall.exceptions import TwilioConnectionError, Twilio
 from airflow_provider_twiliocall.hooks import connection_form
 from airflow_provider_twiliocall.hooks.computed_once import computed_once
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
-from airflow_provider_twiliocall.twilio.client import PATIENCE_TO_END_S, TwilioClient
+from airflow_provider_twiliocall.twilio.client import TwilioClient
+from airflow_provider_twiliocall.twilio.ending import PATIENCE_TO_END_S
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioRejectedError
 from airflow_provider_twiliocall.twilio.param_problems import Problem
 from airflow_provider_twiliocall.twilio.params import CallParamsError, numbers_in_e164

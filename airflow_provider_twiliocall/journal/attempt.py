@@ -24,10 +24,10 @@ NOT_NOW = "outside call window"
 
 
 @dataclass(frozen=True)
-class Dial:
+class CallAttempt:
     """One call of a task, and how it ended.
 
-    :param step: which of the task's steps it was for, from 0: the how manieth dial, or whose turn it was
+    :param step: which of the task's steps it was for, from 0: the number of the dial, or whose turn it was
     :param call_sid: None where Twilio did not place it
     :param to: the number, cut to its last four digits
     :param status: Twilio's word; ``refused`` or ``not placed`` where there was no call, ``unknown`` where nobody can
@@ -50,7 +50,7 @@ class Dial:
     problem: str | None = None
 
     @classmethod
-    def of(cls, call: Call, *, step: int, ended_by_us: bool = False) -> Dial:
+    def of(cls, call: Call, *, step: int, ended_by_us: bool = False) -> CallAttempt:
         """Remember a call that is over."""
         shown = call.to_dict()
         return cls(
@@ -68,7 +68,7 @@ class Dial:
     @classmethod
     def of_problem(
         cls, problem: str, callee: str | None, status: str, *, step: int, call_sid: str | None = None
-    ) -> Dial:
+    ) -> CallAttempt:
         """Remember a step that came to no call, or to one of which nobody can tell how it ended.
 
         :param callee: the whole number; None where it is not known any more
@@ -82,7 +82,7 @@ class Dial:
         return "voicemail" if self.status == "completed" else self.status
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Dial:
+    def from_json(cls, value: Mapping[str, Any]) -> CallAttempt:
         """Read what :meth:`to_json` wrote; what a later version added is ignored."""
         return cls(**{field.name: value[field.name] for field in fields(cls) if field.name in value})
 

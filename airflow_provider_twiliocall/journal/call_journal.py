@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import TwilioCallJournalError, TwilioCallSupersededError
-from airflow_provider_twiliocall.journal.attempt import Dial
+from airflow_provider_twiliocall.journal.attempt import CallAttempt
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _PAUSE_BETWEEN_WRITES_S = 2.0
 DIGEST_ROUNDS = 20_000
 
 # A task that dials again, or rings one contact after the other, has no more steps than that.
-MOST_DIALS = 200
+MOST_ATTEMPTS = 200
 
 # Dates are whole seconds, and the clock that they are compared by is known to the second.
 CLOCK_SLACK_S = 2.0
@@ -82,7 +82,7 @@ class Entry:
         whoever waits for it; None where nobody does
     :param earlier_sids: the calls of earlier tries
     :param step: which of the task's steps the call is for, from 0
-    :param dials: the calls that this run has seen to their end before
+    :param attempts: the calls that this run has seen to their end before
     :param account_sid: the account that the request was for; None in what an earlier version has written
     :param callee: a salted digest of whom the call is to; None in what an earlier version has written
     """
@@ -98,15 +98,15 @@ class Entry:
     queue_deadline: float | None = None
     earlier_sids: tuple[str, ...] = ()
     step: int = 0
-    dials: tuple[Dial, ...] = ()
+    attempts: tuple[CallAttempt, ...] = ()
     account_sid: str | None = None
     callee: str | None = None
 
     def is_for(self, params: CreateCallParams, account_sid: str | None = None) -> bool:
         """Whether it is about a call between the two that these parameters are about.
 
-        Only account, caller and callee are compared: a text that a template renders anew at every try is no reason to
-        ring twice.
+        Only account, caller and callee are compared: a text that a template renders differently at every try is
+        no reason to ring twice.
 
         :param account_sid: the account that such a call would be for now
         """
@@ -127,7 +127,7 @@ class Entry:
         """Whether the call can be seen by who asks for that account, as far as that is known."""
         return self.account_sid is None or self.account_sid == account_sid
 
-    def is_taken_back(self, call: Call) -> bool:
+    def was_canceled_while_queued(self, call: Call) -> bool:
         """Whether a call was canceled because its time in Twilio's queue was up.
 
         Whoever waits for it then cancels it, a trigger say, and cannot always tell of it. By Twilio's dates, so a
@@ -145,7 +145,7 @@ class Entry:
         known |= {
             "state": State(value["state"]),
             "earlier_sids": tuple(value.get("earlier_sids", ())),
-            "dials": tuple(map(Dial.from_json, value.get("dials", ()))),
+            "attempts": tuple(map(CallAttempt.from_json, value.get("attempts", ()))),
         }
         return cls(**known)
 
@@ -154,7 +154,7 @@ class Entry:
         return asdict(self) | {
             "state": self.state.value,
             "earlier_sids": list(self.earlier_sids),
-            "dials": [dial.to_json() for dial in self.dials],
+            "attempts": [attempt.to_json() for attempt in self.attempts],
         }
 
 
@@ -173,7 +173,7 @@ class CallJournal:
         self.max_tries = max_tries
         self._entry = Entry.from_json(carried) if carried and store is None else None
         # Seen to their end since the entry was written.
-        self._ended: tuple[Dial, ...] = ()
+        self._ended: tuple[CallAttempt, ...] = ()
 
     @classmethod
     def of(cls, context: Mapping[str, Any], carried: Mapping[str, Any] | None = None) -> CallJournal:
@@ -211,22 +211,22 @@ class CallJournal:
         return self._entry.step if self._entry and self.is_begun else 0
 
     @property
-    def dials(self) -> tuple[Dial, ...]:
+    def attempts(self) -> tuple[CallAttempt, ...]:
         """The calls that this run has seen to their end, in order."""
-        written = self._entry.dials if self._entry and self.is_begun else ()
+        written = self._entry.attempts if self._entry and self.is_begun else ()
         return (*written, *self._ended)
 
-    def add(self, dial: Dial) -> None:
+    def remember(self, attempt: CallAttempt) -> None:
         """Remember how a call ended; that is written down with the next one, and can be asked of Twilio until then."""
-        if dial.call_sid is None or dial.call_sid not in {known.call_sid for known in self.dials}:
-            self._ended = (*self._ended, dial)
+        if attempt.call_sid is None or attempt.call_sid not in {known.call_sid for known in self.attempts}:
+            self._ended = (*self._ended, attempt)
 
-    def keep(self) -> None:
+    def flush(self) -> None:
         """Write down now what was added, where there is an entry to write it to: no call may come for a while."""
         entry = self._entry
         if entry is None or not self.is_begun or not self._ended:
             return
-        if self._note(replace(entry, dials=self.dials[-MOST_DIALS:])):
+        if self._write(replace(entry, attempts=self.attempts[-MOST_ATTEMPTS:])):
             self._ended = ()
 
     def read(self) -> Entry | None:
@@ -280,12 +280,12 @@ class CallJournal:
             clock_offset=clock_offset,
             earlier_sids=self._sids_so_far(),
             step=step,
-            dials=self.dials[-MOST_DIALS:],
+            attempts=self.attempts[-MOST_ATTEMPTS:],
             account_sid=account_sid,
             callee=_digest(params.to, salt),
         )
         try:
-            self._write(entry)
+            self._put(entry)
         except Exception as error:
             if _is_superseded(error):
                 raise TwilioCallSupersededError(
@@ -318,7 +318,7 @@ class CallJournal:
         self._entry = entry
         for attempt in range(1, _WRITES_OF_A_SID + 1):
             try:
-                self._write(entry)
+                self._put(entry)
                 return
             except Exception as error:
                 if _is_superseded(error):
@@ -337,7 +337,7 @@ class CallJournal:
         if self._entry is None:
             return
         try:
-            self._write(self._entry)
+            self._put(self._entry)
         except Exception as error:
             if _is_superseded(error):
                 raise TwilioCallSupersededError(
@@ -348,11 +348,11 @@ class CallJournal:
     def not_placed(self) -> None:
         """Write down that the request provably came to nothing, so that a next try need not look for a call."""
         if self._entry is not None:
-            self._note(replace(self._entry, state=State.NOT_PLACED))
+            self._write(replace(self._entry, state=State.NOT_PLACED))
 
-    def write_back(self, entry: Entry) -> None:
+    def restore(self, entry: Entry) -> None:
         """Let an earlier entry be the latest again."""
-        self._note(entry)
+        self._write(entry)
 
     def queue_deadline_of(self, call_sid: str) -> float | None:
         """Return until when this run's call may stay in Twilio's queue, as far as it is known without asking."""
@@ -362,7 +362,7 @@ class CallJournal:
         """Return the account that this run's call was placed with, as far as it is known without asking."""
         return self._entry.account_sid if self._entry and self._entry.call_sid == call_sid else None
 
-    def has_taken_back(self, call: Call) -> bool:
+    def was_canceled_while_queued(self, call: Call) -> bool:
         """Say whether this run's call, of which this is how it ended, was canceled as its time in the queue was up.
 
         :raises TwilioCallJournalError: where it cannot be read now
@@ -370,13 +370,23 @@ class CallJournal:
         if call.status is not CallStatus.CANCELED:
             return False
         entry = self._entry or self.read()
-        return entry is not None and entry.call_sid == call.sid and entry.is_taken_back(call)
+        return entry is not None and entry.call_sid == call.sid and entry.was_canceled_while_queued(call)
 
-    def ended(self, how: HowToEnd | None) -> bool:
-        """Write down that this task ends its call, or with None that the call ended without it after all.
+    def ended_by_us(self, how: HowToEnd) -> bool:
+        """Write down that this task ends its call.
 
         :return: whether a next try will know; where there is no store, there is none that could
         """
+        return self._write_who_ended_it(how)
+
+    def not_ended_by_us(self) -> bool:
+        """Write down that the call ends, or has ended, without this task after all.
+
+        :return: as of :meth:`ended_by_us`
+        """
+        return self._write_who_ended_it(None)
+
+    def _write_who_ended_it(self, how: HowToEnd | None) -> bool:
         entry = self._entry
         if entry is None:
             try:
@@ -386,17 +396,17 @@ class CallJournal:
                 return False
         if entry is None or entry.ended_by_us == how:
             return True
-        return self._note(replace(entry, ended_by_us=how))
+        return self._write(replace(entry, ended_by_us=how))
 
-    def _note(self, entry: Entry) -> bool:
+    def _write(self, entry: Entry) -> bool:
         try:
-            self._write(entry)
+            self._put(entry)
         except Exception as error:
             logger.warning("The journal of the call could not be written: %s", error)
             return False
         return True
 
-    def _write(self, entry: Entry) -> None:
+    def _put(self, entry: Entry) -> None:
         if self._store is not None:
             self._store.set(KEY, entry.to_json())
         self._entry = entry

@@ -18,7 +18,7 @@ from airflow_provider_twiliocall.operators.waiting_operator import DEFERRAL_SLAC
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_twiliocall.calls.monitor import CallFollower
+    from airflow_provider_twiliocall.calls.monitor import CallMonitor
     from airflow_provider_twiliocall.calls.placement import Placed, Placement
     from airflow_provider_twiliocall.calls.takeover import Takeover
     from airflow_provider_twiliocall.journal.call_journal import CallJournal, Entry
@@ -45,7 +45,7 @@ class Step:
 class CallOperator(WaitingOperator):
     """A task that places calls, one at a time, until one of them is what it wants or no step is left.
 
-    What an earlier try has begun comes first: :mod:`.takeover` takes up its call, :mod:`.following` waits for it and
+    What an earlier try has begun comes first: :mod:`.takeover` takes up its call, :mod:`.monitor` waits for it and
     judges it. Only what is about to be dialled is checked. Which call comes next, and when, is what the operators
     differ in.
     """
@@ -63,7 +63,7 @@ class CallOperator(WaitingOperator):
 
     @property
     @abstractmethod
-    def dials_on(self) -> bool:
+    def redials(self) -> bool:
         """Whether after a call that ended badly the next one is this task's own business, not that of its retries."""
 
     @abstractmethod
@@ -84,7 +84,7 @@ class CallOperator(WaitingOperator):
         """
 
     @property
-    def dials_on_after_taking_back(self) -> bool:
+    def redials_after_queue_timeout(self) -> bool:
         """Whether a call that Twilio's queue has kept for too long leaves something for this try to do."""
         return False
 
@@ -111,7 +111,7 @@ class CallOperator(WaitingOperator):
         self._is_new_try = True
         return self._ring(context, CallJournal.of(context))
 
-    def resume(
+    def execute_complete(
         self,
         context: Context,
         event: dict[str, Any] | None = None,
@@ -133,12 +133,12 @@ class CallOperator(WaitingOperator):
 
         def go_on() -> str:
             with no_redial_of(self._call_sid or "(the trigger's event does not say which)", opened):
-                follower = self._follow(context, event["call_sid"], opened, account_sid=account_sid)
-                return follower.conclude(WaitResult.from_event(event))
+                monitor = self._monitor_of(context, event["call_sid"], opened, account_sid=account_sid)
+                return monitor.conclude(WaitResult.from_event(event))
 
         return self._by_the_clock(context, opened, partial(self._see_through, context, opened, go_on))
 
-    def resume_dialling(
+    def execute_next_call(
         self,
         context: Context,
         event: Any = None,
@@ -158,7 +158,7 @@ class CallOperator(WaitingOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except (TaskDeferralError, TaskDeferralTimeout) as error:
             self.log.warning("The wait broke off: %s", error)
-            return self._wait_anew(context, out_of_time=isinstance(error, TaskDeferralTimeout))
+            return self._wait_again(context, out_of_time=isinstance(error, TaskDeferralTimeout))
 
     # One call after the other -----------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class CallOperator(WaitingOperator):
         if (
             earlier is None
             or earlier.state is State.NOT_PLACED
-            or earlier.call_sid in {dial.call_sid for dial in journal.dials if dial.call_sid}
+            or earlier.call_sid in {attempt.call_sid for attempt in journal.attempts if attempt.call_sid}
         ):
             return self._dial_on(context, journal, due_step=due_step)
         step, placed = None, None
@@ -277,7 +277,7 @@ class CallOperator(WaitingOperator):
         except CallParamsError as error:
             listed = "\n".join(f"- {problem}" for problem in error.problems)
             raise TwilioCallRefusedError(
-                f"{self.nothing_dialled(journal)}; mend these arguments:\n{listed}"
+                f"{self.nothing_dialled(journal)}; fix these arguments:\n{listed}"
             ) from None
         except ValueError as error:
             raise TwilioCallRefusedError(f"{self.nothing_dialled(journal)}: {error}") from None
@@ -290,10 +290,10 @@ class CallOperator(WaitingOperator):
             return f"{self._takeover.subject} is left alone and may still ring. No other was placed"
         if self._placement is not None and self._placement.is_unclear:
             return "A call may have been placed, and its phone may ring. No other was placed"
-        dials = [dial for dial in journal.dials if not dial.ended_by_us]
-        if dials:
-            return f"Nothing more was dialled (before: {named_endings(dials)})"
-        return _WAS_ENDED if journal.dials else "Nothing was dialled"
+        attempts = [attempt for attempt in journal.attempts if not attempt.ended_by_us]
+        if attempts:
+            return f"Nothing more was dialled (before: {named_endings(attempts)})"
+        return _WAS_ENDED if journal.attempts else "Nothing was dialled"
 
     def _goes_on_after(self, context: Context, error: AirflowException, *, is_earlier: bool = False) -> bool:
         from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
@@ -302,29 +302,31 @@ class CallOperator(WaitingOperator):
             return not self._is_stopped and self.passes_over(error)
         if error.ended_by_us and not is_earlier:
             # Where its time to ring was over, the next step's rules say what comes of that.
-            return not self._is_stopped and (error.was_too_late or self.dials_on_after_taking_back)
-        return is_earlier or self.dials_on
+            return not self._is_stopped and (error.was_too_late or self.redials_after_queue_timeout)
+        return is_earlier or self.redials
 
     def _remember(self, context: Context, journal: CallJournal, error: AirflowException) -> None:
         from airflow_provider_twiliocall.exceptions import TwilioCallUnansweredError
-        from airflow_provider_twiliocall.journal.attempt import Dial
+        from airflow_provider_twiliocall.journal.attempt import CallAttempt
 
         self.log.warning("%s", error)
         if isinstance(error, TwilioCallUnansweredError):
-            journal.add(Dial.of(error.call, step=journal.step, ended_by_us=error.ended_by_us))
+            journal.remember(CallAttempt.of(error.call, step=journal.step, ended_by_us=error.ended_by_us))
         else:
             step, _ = self._begun_step(context, journal.step)
             callee = step.params.to if step else None
             call_sid = self._sid_known_so_far()
             status = _status_without_an_end(error, call_sid)
-            journal.add(Dial.of_problem(str(error), callee, status, step=journal.step, call_sid=call_sid))
+            journal.remember(
+                CallAttempt.of_problem(str(error), callee, status, step=journal.step, call_sid=call_sid)
+            )
             # There may be no call that could be asked for how it went.
-            journal.keep()
-        if self.dials_on:
-            self._push(context, dials=[dial.to_json() for dial in journal.dials])
+            journal.flush()
+        if self.redials:
+            self._push(context, dials=[attempt.to_json() for attempt in journal.attempts])
         self._ended_step = journal.step
         # Neither a signal nor the clock has anything to do with that call any more.
-        self._call_sid = self._follower = self._takeover = self._placement = None
+        self._call_sid = self._monitor = self._takeover = self._placement = None
 
     def _go_on_with(self, context: Context, journal: CallJournal, step: Step | None, placed: Placed) -> str:
         """Wait for a call if asked to.
@@ -335,7 +337,7 @@ class CallOperator(WaitingOperator):
 
         self._call_sid = placed.call_sid
         with no_redial_of(placed.call_sid, journal):
-            follower = self._follow(context, placed.call_sid, journal)
+            monitor = self._monitor_of(context, placed.call_sid, journal)
             self._push(context, call_sid=placed.call_sid)
             if placed.call:
                 self._push(context, call=placed.call.to_dict())
@@ -344,20 +346,20 @@ class CallOperator(WaitingOperator):
                 # What an earlier try has promised of the queue is to be kept.
                 latest_ring = journal.queue_deadline_of(placed.call_sid) or math.inf
             if not self.wait_for_completion and math.isinf(latest_ring):
-                self._let_go(follower)
+                self._detach(monitor)
                 return placed.call_sid
-            return self._wait_for(follower, journal, step, placed.call)
+            return self._wait_for(monitor, journal, step, placed.call)
 
     def _wait_for(
-        self, follower: CallFollower, journal: CallJournal, step: Step | None, call: Call | None
+        self, monitor: CallMonitor, journal: CallJournal, step: Step | None, call: Call | None
     ) -> str:
-        wait = follower.wait(
+        wait = monitor.wait(
             call,
             step.params if step else None,
             timeout_at=self._timeout_at(),
             latest_ring=step.latest_ring if step else math.inf,
         )
-        return self._wait(follower, wait, journal)
+        return self._wait(monitor, wait, journal)
 
     def pause(self, until: float, journal: CallJournal, why: str, *, step: int) -> NoReturn:
         """Defer to a moment, a Unix time, and dial then.
@@ -369,7 +371,7 @@ class CallOperator(WaitingOperator):
 
         from airflow_provider_twiliocall.triggers.twilio_call import SHORTEST_DEFERRAL_S
 
-        journal.keep()
+        journal.flush()
         moment = pendulum.from_timestamp(max(until, clock.time() + SHORTEST_DEFERRAL_S))
         self.log.info("Dialling at %s: %s.", moment.to_datetime_string() + " UTC", why)
         carried = journal.to_carry()
@@ -378,7 +380,7 @@ class CallOperator(WaitingOperator):
         timeout = moment.timestamp() - clock.time() + DEFERRAL_SLACK_S if journal.is_kept else None
         self.defer(
             trigger=DateTimeTrigger(moment),
-            method_name="resume_dialling",
+            method_name="execute_next_call",
             kwargs={"due_step": step} | ({"journal": carried} if carried else {}),
             timeout=None if timeout is None else timedelta(seconds=timeout),
         )
@@ -406,7 +408,7 @@ class CallOperator(WaitingOperator):
 
     # Waiting ----------------------------------------------------------------------------------------------
 
-    def _wait_anew(self, context: Context, *, out_of_time: bool) -> Any:
+    def _wait_again(self, context: Context, *, out_of_time: bool) -> Any:
         from airflow_provider_twiliocall.calls.monitor import no_redial_of
         from airflow_provider_twiliocall.journal.call_journal import CallJournal
 
@@ -418,18 +420,18 @@ class CallOperator(WaitingOperator):
                 task_ids=ti.task_id, key="call_sid", map_indexes=ti.map_index
             )
         # What broke off may have been a pause.
-        has_ended = journal.is_ended_by_us or call_sid in {dial.call_sid for dial in journal.dials}
-        if call_sid is None or has_ended or (journal.is_kept and self.dials_on and not out_of_time):
+        has_ended = journal.is_ended_by_us or call_sid in {attempt.call_sid for attempt in journal.attempts}
+        if call_sid is None or has_ended or (journal.is_kept and self.redials and not out_of_time):
             return self._ring(context, journal)
         self._call_sid = call_sid
 
         def go_on() -> str:
             with no_redial_of(call_sid, journal):
-                follower = self._follow(context, call_sid, journal)
+                monitor = self._monitor_of(context, call_sid, journal)
                 if out_of_time:
-                    return follower.time_out("nobody took the trigger's event in time")
+                    return monitor.time_out("nobody took the trigger's event in time")
                 step, _ = self._begun_step(context, journal.step)
-                return self._wait_for(follower, journal, step, None)
+                return self._wait_for(monitor, journal, step, None)
 
         return self._by_the_clock(context, journal, partial(self._see_through, context, journal, go_on))
 
@@ -443,20 +445,20 @@ class CallOperator(WaitingOperator):
             except AirflowTaskTimeout:
                 call_sid = self._out_of_time(context, journal, self._sid_of_the_call())
         except (AirflowException, AirflowTaskTimeout) as error:
-            if not self.dials_on:
+            if not self.redials:
                 raise
             self._push_dials(context, journal, error)
             failure = _without_multiplying_rings(error, journal)
             if failure is error:
                 raise
             raise failure from None
-        if self.dials_on:
+        if self.redials:
             self._push_dials(context, journal)
         return self.result(call_sid, journal)
 
     def _sid_of_the_call(self) -> str | None:
         if (call_sid := self._sid_known_so_far()) is None and self._placement is not None:
-            return self._placement.find_lost_call()
+            return self._placement.find_interrupted_call()
         return call_sid
 
     def _sid_known_so_far(self) -> str | None:
@@ -466,17 +468,17 @@ class CallOperator(WaitingOperator):
     def _push_dials(self, context: Context, journal: CallJournal, error: BaseException | None = None) -> None:
         """Tell of all the calls of this run, the last one included."""
         from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallUnansweredError
-        from airflow_provider_twiliocall.journal.attempt import Dial
+        from airflow_provider_twiliocall.journal.attempt import CallAttempt
 
         try:
             journal.read()
         except TwilioCallNotPlacedError as unread:
             self.log.warning("What was dialled before is not known: %s", unread)
         if isinstance(error, TwilioCallUnansweredError):
-            journal.add(Dial.of(error.call, step=journal.step, ended_by_us=error.ended_by_us))
-        elif self._last_told:
-            journal.add(Dial.of(self._last_told, step=journal.step))
-        self._push(context, dials=[dial.to_json() for dial in journal.dials])
+            journal.remember(CallAttempt.of(error.call, step=journal.step, ended_by_us=error.ended_by_us))
+        elif self._last_published:
+            journal.remember(CallAttempt.of(self._last_published, step=journal.step))
+        self._push(context, dials=[attempt.to_json() for attempt in journal.attempts])
 
 
 def _without_multiplying_rings(error: BaseException, journal: CallJournal) -> BaseException:
@@ -496,8 +498,10 @@ def _without_multiplying_rings(error: BaseException, journal: CallJournal) -> Ba
         return error
     if isinstance(error, TwilioCallUnansweredError) and not error.ended_by_us:
         return TwilioCallEndedForGoodError(str(error))
-    if not journal.is_kept and any(dial.call_sid and not dial.ended_by_us for dial in journal.dials):
-        return TwilioCallEndedForGoodError(f"{error}. It was dialled before, and a retry would begin anew")
+    if not journal.is_kept and any(
+        attempt.call_sid and not attempt.ended_by_us for attempt in journal.attempts
+    ):
+        return TwilioCallEndedForGoodError(f"{error}. It was dialled before, and a retry would begin again")
     return error
 
 

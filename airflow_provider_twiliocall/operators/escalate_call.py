@@ -86,9 +86,9 @@ class EscalateCallOperator(CallOperator, CallAttributes):
     in that round.
 
     The task is deferred while a phone rings and between rounds. It keeps its place: a retry after a crash goes on with
-    the call that rings, or with the next contact (Airflow 3.3 and later; before, a retry begins anew). Where nobody
+    the call that rings, or with the next contact (Airflow 3.3 and later; before, a retry begins again). Where nobody
     was reached, it fails for good, since retries would ring everybody again; only where no phone is known to have rung
-    at all, because Twilio could not be reached or took no more calls, a retry begins anew.
+    at all, because Twilio could not be reached or took no more calls, a retry begins again.
 
     XCom: ``return_value`` is a dict: ``who`` was reached (the contact's name, or the number cut to its last four
     digits), ``to`` (the number, cut), ``when`` (ISO 8601 in UTC: when the call was answered, which is its end minus its
@@ -211,14 +211,14 @@ class EscalateCallOperator(CallOperator, CallAttributes):
     @cached_property
     def _escalation(self) -> Escalation:
         from airflow_provider_twiliocall.arguments.call_params import mask_secrets
-        from airflow_provider_twiliocall.journal.call_journal import MOST_DIALS
+        from airflow_provider_twiliocall.journal.call_journal import MOST_ATTEMPTS
         from airflow_provider_twiliocall.operators.escalation import Escalation
 
         mask_secrets(self)
         contacts = contacts_in(self.contacts)
-        if len(contacts) * self.rounds > MOST_DIALS:
+        if len(contacts) * self.rounds > MOST_ATTEMPTS:
             raise ValueError(
-                f"{len(contacts)} contacts in {self.rounds} rounds are more than the {MOST_DIALS} calls of one "
+                f"{len(contacts)} contacts in {self.rounds} rounds are more than the {MOST_ATTEMPTS} calls of one "
                 "escalation: leave some out, or give fewer rounds"
             )
         callees: list[Callee] = []
@@ -275,10 +275,10 @@ class EscalateCallOperator(CallOperator, CallAttributes):
 
     def result(self, call_sid: str, journal: CallJournal) -> dict[str, Any]:
         """Return who was reached, and when, after how many calls."""
-        call = self._last_told
+        call = self._last_published
         who, to = self._who_was_reached(journal.step, call)
         moment = (call.answered_at or call.end_time or call.start_time) if call else None
-        calls = len({dial.call_sid for dial in journal.dials if dial.call_sid})
+        calls = len({attempt.call_sid for attempt in journal.attempts if attempt.call_sid})
         logger.info("%s was reached after %d calls.", who, calls)
         return {
             "who": who,
@@ -312,12 +312,12 @@ class EscalateCallOperator(CallOperator, CallAttributes):
     # Whose turn it is -------------------------------------------------------------------------------------
 
     @property
-    def dials_on(self) -> bool:
+    def redials(self) -> bool:
         """Always: who is rung next is this task's own business."""
         return True
 
     @property
-    def dials_on_after_taking_back(self) -> bool:
+    def redials_after_queue_timeout(self) -> bool:
         """Always: such a call has reached nobody."""
         return True
 
@@ -356,7 +356,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         """Return the next contact's turn, after the pause between two rounds.
 
         :raises TwilioCallEndedForGoodError: nobody was reached
-        :raises TwilioCallNotPlacedError: the same, and no phone is known to have rung: a retry begins anew
+        :raises TwilioCallNotPlacedError: the same, and no phone is known to have rung: a retry begins again
         :raises ValueError: there is nobody who can be called
         """
         is_new_try, self._is_new_try = self._is_new_try, False
@@ -366,25 +366,25 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         number = self._place(journal, due_step)
         while True:
             is_over = number % escalation.steps == 0 and number != journal.step
-            if is_over and not (is_new_try and escalation.may_help_to_try_again(journal.dials)):
+            if is_over and not (is_new_try and escalation.may_help_to_try_again(journal.attempts)):
                 self._fail(context, journal, number - 1)
             is_new_try = False
-            dials = escalation.of_this_pass(journal.dials, number)
+            attempts = escalation.of_this_pass(journal.attempts, number)
             if escalation.begins_round(number) and due_step != number:
-                if escalation.is_hopeless(dials):
+                if escalation.is_hopeless(attempts):
                     self._fail(context, journal, number - 1)
                 self._pause_before_round(journal, number)
-            passed_over = escalation.why_not(number, dials, clock.time())
+            passed_over = escalation.why_not(number, attempts, clock.time())
             if passed_over is None:
                 return self.step(context, number)
             who = escalation.callee(number).who
             logger.warning("%s is passed over: %s", who, passed_over.problem)
-            journal.add(passed_over)
+            journal.remember(passed_over)
             number += 1
 
     def _place(self, journal: CallJournal, due_step: int | None) -> int:
         """Return the step at which to go on."""
-        ended = [dial.step for dial in journal.dials if not dial.ended_by_us]
+        ended = [attempt.step for attempt in journal.attempts if not attempt.ended_by_us]
         number = max(journal.step, ended[-1] + 1 if ended else 0)
         if self._ended_step is not None:
             number = max(number, self._ended_step + 1)
@@ -397,7 +397,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         if pause == 0:
             return
         now = clock.time()
-        ended = next((dial.ended for dial in reversed(journal.dials) if dial.call_sid), None)
+        ended = next((attempt.ended for attempt in reversed(journal.attempts) if attempt.call_sid), None)
         since = now if ended is None else min(now, ended - self.hook.clock_offset)
         # A retry may come long after.
         if since + pause <= now:
@@ -416,14 +416,14 @@ class EscalateCallOperator(CallOperator, CallAttributes):
             TwilioCallNotPlacedError,
         )
 
-        journal.keep()
-        self._push(context, dials=[dial.to_json() for dial in journal.dials])
+        journal.flush()
+        self._push(context, dials=[attempt.to_json() for attempt in journal.attempts])
         escalation = self._escalation
-        dials = escalation.of_this_pass(journal.dials, last)
-        told = escalation.story(dials)
-        if escalation.may_help_to_try_again(dials):
+        attempts = escalation.of_this_pass(journal.attempts, last)
+        told = escalation.summary(attempts)
+        if escalation.may_help_to_try_again(attempts):
             raise TwilioCallNotPlacedError(f"Nobody was reached, and no phone is known to have rung. {told}")
-        calls = len({dial.call_sid for dial in dials if dial.call_sid})
+        calls = len({attempt.call_sid for attempt in attempts if attempt.call_sid})
         raise TwilioCallEndedForGoodError(f"Nobody was reached with {calls} calls. {told}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall.callees.rules import DialRules
-from airflow_provider_twiliocall.journal.attempt import NOT_NOW, NOT_PLACED, REFUSED, UNKNOWN, Dial
+from airflow_provider_twiliocall.journal.attempt import NOT_NOW, NOT_PLACED, REFUSED, UNKNOWN, CallAttempt
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -42,7 +42,7 @@ class Escalation:
     """Contacts in the order in which they are rung, and how often.
 
     A step is one contact's turn. Steps are counted on and on: contact after contact, round after round, and where
-    nobody could be rung at all and a retry begins anew, also from there.
+    nobody could be rung at all and a retry begins again, also from there.
 
     :param rounds: how often all of them are rung
     :param may_ring_twice: whether a second ring is better than none
@@ -69,62 +69,62 @@ class Escalation:
         """Say whether a round other than the first begins with this step."""
         return step % len(self.callees) == 0 and self.round_of(step) > 0
 
-    def of_this_pass(self, dials: Sequence[Dial], step: int) -> list[Dial]:
-        """Return those that belong together with a step: a pass is all rounds, and a retry may begin anew."""
-        return [dial for dial in dials if dial.step // self.steps == step // self.steps]
+    def of_this_pass(self, attempts: Sequence[CallAttempt], step: int) -> list[CallAttempt]:
+        """Return those that belong together with a step: a pass is all rounds, and a retry may begin again."""
+        return [attempt for attempt in attempts if attempt.step // self.steps == step // self.steps]
 
-    def why_not(self, step: int, dials: Sequence[Dial], now: float) -> Dial | None:
+    def why_not(self, step: int, attempts: Sequence[CallAttempt], now: float) -> CallAttempt | None:
         """Return how to note that a contact is passed over; None for one that is to be rung.
 
-        :param dials: of this pass
+        :param attempts: of this pass
         :param now: Unix time
         """
         callee = self.callee(step)
-        if problem := self._why_never(step % len(self.callees), dials):
-            return Dial(step, None, callee.to, REFUSED, problem=problem)
+        if problem := self._why_never(step % len(self.callees), attempts):
+            return CallAttempt(step, None, callee.to, REFUSED, problem=problem)
         if not callee.rules.allow(now):
             problem = f"{callee.who} is called from {callee.rules.hours} only"
-            return Dial(step, None, callee.to, NOT_NOW, problem=problem)
+            return CallAttempt(step, None, callee.to, NOT_NOW, problem=problem)
         return None
 
-    def is_hopeless(self, dials: Sequence[Dial]) -> bool:
+    def is_hopeless(self, attempts: Sequence[CallAttempt]) -> bool:
         """Say whether another round is no use, since no contact can be called at all."""
-        return all(self._why_never(index, dials) for index in range(len(self.callees)))
+        return all(self._why_never(index, attempts) for index in range(len(self.callees)))
 
-    def may_help_to_try_again(self, dials: Sequence[Dial]) -> bool:
+    def may_help_to_try_again(self, attempts: Sequence[CallAttempt]) -> bool:
         """Say whether a retry of the task may reach somebody, and no phone is known to have rung before."""
-        taken_back = [dial for dial in dials if dial.ended_by_us and dial.status == "canceled"]
-        if any(dial.call_sid is not None and dial not in taken_back for dial in dials):
+        never_rang = [attempt for attempt in attempts if attempt.ended_by_us and attempt.status == "canceled"]
+        if any(attempt.call_sid is not None and attempt not in never_rang for attempt in attempts):
             return False
-        statuses = {dial.status for dial in dials}
+        statuses = {attempt.status for attempt in attempts}
         if UNKNOWN in statuses:
             return self.may_ring_twice
-        return NOT_PLACED in statuses or bool(taken_back)
+        return NOT_PLACED in statuses or bool(never_rang)
 
-    def story(self, dials: Sequence[Dial]) -> str:
+    def summary(self, attempts: Sequence[CallAttempt]) -> str:
         """Say of each contact how each of its calls has ended, for people; and why there was none, once."""
         told = "; ".join(
-            f"{callee.who}: {', '.join(self._endings(index, dials)) or 'not tried'}"
+            f"{callee.who}: {', '.join(self._endings(index, attempts)) or 'not tried'}"
             for index, callee in enumerate(self.callees)
         )
-        problems = dict.fromkeys(dial.problem for dial in dials if dial.problem)
+        problems = dict.fromkeys(attempt.problem for attempt in attempts if attempt.problem)
         return "\n".join([told, *(f"- {problem}" for problem in problems)])
 
-    def _endings(self, index: int, dials: Sequence[Dial]) -> list[str]:
-        own = [dial for dial in dials if dial.step % len(self.callees) == index]
+    def _endings(self, index: int, attempts: Sequence[CallAttempt]) -> list[str]:
+        own = [attempt for attempt in attempts if attempt.step % len(self.callees) == index]
         # That a number was refused once more is no news.
-        return [_told(dial) for dial in own if dial.status != REFUSED or dial is own[0]]
+        return [_described(attempt) for attempt in own if attempt.status != REFUSED or attempt is own[0]]
 
-    def _why_never(self, index: int, dials: Sequence[Dial]) -> str | None:
+    def _why_never(self, index: int, attempts: Sequence[CallAttempt]) -> str | None:
         if self.callees[index].params is None:
             return self.callees[index].problem
-        own = [dial for dial in dials if dial.step % len(self.callees) == index]
-        return next((dial.problem for dial in own if dial.status == REFUSED), None)
+        own = [attempt for attempt in attempts if attempt.step % len(self.callees) == index]
+        return next((attempt.problem for attempt in own if attempt.status == REFUSED), None)
 
 
-def _told(dial: Dial) -> str:
-    if dial.status == "completed":
-        return f"answered by {dial.answered_by or 'nobody knows whom'}, {dial.duration or 0} s"
-    if dial.ended_by_us:
+def _described(attempt: CallAttempt) -> str:
+    if attempt.status == "completed":
+        return f"answered by {attempt.answered_by or 'nobody knows whom'}, {attempt.duration or 0} s"
+    if attempt.ended_by_us:
         return "ended by this task before anybody was reached"
-    return _SAID.get(dial.status, dial.status)
+    return _SAID.get(attempt.status, attempt.status)

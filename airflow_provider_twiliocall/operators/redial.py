@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
-from airflow_provider_twiliocall.journal.attempt import Dial
+from airflow_provider_twiliocall.journal.attempt import CallAttempt
 
 
 @dataclass(frozen=True)
@@ -15,37 +15,37 @@ class Redial:
 
     :param max_dials: how often one task dials; 1 leaves redialling to its retries
     :param after_s: seconds between the end of a call and the next dial
-    :param on: the endings after which it dials again, in the words of :attr:`.Dial.ending`
+    :param on: the endings after which it dials again, in the words of :attr:`.CallAttempt.ending`
     """
 
     max_dials: int
     after_s: float
     on: Collection[str]
 
-    def due(self, dials: Sequence[Dial], *, now: float, clock_offset: float) -> float:
+    def due(self, attempts: Sequence[CallAttempt], *, now: float, clock_offset: float) -> float:
         """Return the Unix time at which the next dial is due.
 
-        :param dials: those that ended badly so far, and not because this task ended them
+        :param attempts: those that ended badly so far, and not because this task ended them
         :param now: Unix time
         :param clock_offset: seconds Twilio's clock is ahead
         :raises TwilioCallEndedForGoodError: there is no next dial
         """
-        if self.max_dials == 1 or not dials:
+        if self.max_dials == 1 or not attempts:
             return now
-        if len(dials) >= self.max_dials:
+        if len(attempts) >= self.max_dials:
             raise TwilioCallEndedForGoodError(
-                f"Nobody was reached in {len(dials)} dials (max_dials): {named_endings(dials)}"
+                f"Nobody was reached in {len(attempts)} dials (max_dials): {named_endings(attempts)}"
             )
-        last = dials[-1]
+        last = attempts[-1]
         if last.ending not in self.on:
             raise TwilioCallEndedForGoodError(
-                f"Nobody was reached: {named_endings(dials)}. That is not dialled again (redial_on is "
+                f"Nobody was reached: {named_endings(attempts)}. That is not dialled again (redial_on is "
                 f"{', '.join(sorted(self.on))})"
             )
         ended = now if last.ended is None else last.ended - clock_offset
         return max(now, ended + self.after_s)
 
 
-def named_endings(dials: Sequence[Dial]) -> str:
+def named_endings(attempts: Sequence[CallAttempt]) -> str:
     """Name how calls ended, in order, for people."""
-    return ", ".join(dial.ending for dial in dials)
+    return ", ".join(attempt.ending for attempt in attempts)

@@ -269,7 +269,7 @@ class CreateCallOperator(CallOperator, CallAttributes):
     # The steps --------------------------------------------------------------------------------------------
 
     @property
-    def dials_on(self) -> bool:
+    def redials(self) -> bool:
         """Whether this task dials again by itself, so that its retries need not."""
         return self.max_dials > 1
 
@@ -308,12 +308,12 @@ class CreateCallOperator(CallOperator, CallAttributes):
         :raises TwilioCallEndedForGoodError: that was the last dial
         :raises ValueError: it cannot be dialled as it is; or the window is closed, and the author wants to know
         """
-        dials = [dial for dial in journal.dials if not dial.ended_by_us]
-        step = self.step(context, len(dials))
+        attempts = [attempt for attempt in journal.attempts if not attempt.ended_by_us]
+        step = self.step(context, len(attempts))
         rules = self._rules(context, step.params.to)
         now = clock.time()
-        due = self._redial.due(dials, now=now, clock_offset=self.hook.clock_offset)
-        if due_step == len(dials):
+        due = self._redial.due(attempts, now=now, clock_offset=self.hook.clock_offset)
+        if due_step == len(attempts):
             due = now
         if self._is_listed(step.params.to, journal):
             self._drop(journal, "The callee is on the do-not-call list")
@@ -327,7 +327,7 @@ class CreateCallOperator(CallOperator, CallAttributes):
             self._drop(journal, "It is too late for this call, or will be when it may ring (expires_after)")
         if opens > now:
             why = "the call window opens then" if opens > due else "the next dial is due (redial_after)"
-            self.pause(opens, journal, why, step=len(dials))
+            self.pause(opens, journal, why, step=len(attempts))
         return step
 
     def _is_listed(self, number: str, journal: CallJournal) -> bool:
@@ -348,10 +348,10 @@ class CreateCallOperator(CallOperator, CallAttributes):
         from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
         from airflow_provider_twiliocall.operators.redial import named_endings
 
-        dials = [dial for dial in journal.dials if not dial.ended_by_us]
-        if not dials:
+        attempts = [attempt for attempt in journal.attempts if not attempt.ended_by_us]
+        if not attempts:
             raise AirflowSkipException(f"{why}. {self.nothing_dialled(journal)}.")
-        raise TwilioCallEndedForGoodError(f"{why}, and nobody was reached before: {named_endings(dials)}")
+        raise TwilioCallEndedForGoodError(f"{why}, and nobody was reached before: {named_endings(attempts)}")
 
     # Arguments --------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from airflow_provider_twiliocall.arguments.templated import RendersText, given
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_twiliocall.calls.monitor import CallFollower
+    from airflow_provider_twiliocall.calls.monitor import CallMonitor
     from airflow_provider_twiliocall.calls.outcome import Outcome
     from airflow_provider_twiliocall.calls.watch import CallWait
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
@@ -42,11 +42,11 @@ class WaitingOperator(RendersText, BaseOperator):
     queue_timeout: float | timedelta | None
     when_killed: Literal["cancel", "hang_up", "leave"]
 
-    # Of one try: since when, the call it is about and who follows it, and whether it was told to stop.
+    # Of one try: since when, the call it is about and who monitors it, and whether it was told to stop.
     _started = 0.0
     _call_sid: str | None = None
-    _last_told: Call | None = None
-    _follower: CallFollower | None = None
+    _last_published: Call | None = None
+    _monitor: CallMonitor | None = None
     _is_stopped = False
 
     def __init__(self, **kwargs: Any) -> None:
@@ -77,19 +77,19 @@ class WaitingOperator(RendersText, BaseOperator):
     def on_kill(self) -> None:
         """End the call as ``when_killed`` says; runs in a signal handler."""
         self._is_stopped = True
-        if self._follower is not None:
-            self._follower.on_kill()
+        if self._monitor is not None:
+            self._monitor.on_kill()
 
-    def _follow(
+    def _monitor_of(
         self, context: Context, call_sid: str, journal: CallJournal, *, account_sid: str | None = None
-    ) -> CallFollower:
-        from airflow_provider_twiliocall.calls.monitor import CallFollower
+    ) -> CallMonitor:
+        from airflow_provider_twiliocall.calls.monitor import CallMonitor
 
-        def tell(call: Call) -> None:
-            self._last_told = call
+        def publish(call: Call) -> None:
+            self._last_published = call
             self._push(context, call=call.to_dict())
 
-        self._follower = CallFollower(
+        self._monitor = CallMonitor(
             # An earlier try's call may be one of another account than today's arguments say.
             self.hook.for_account(account_sid or journal.account_sid_of(call_sid)),
             call_sid,
@@ -99,20 +99,20 @@ class WaitingOperator(RendersText, BaseOperator):
             queue_timeout=self.queue_timeout_s,
             awaits="end" if self.wait_for_completion else "ring",
             judge=self.judge,
-            tell=tell,
+            publish=publish,
         )
-        return self._follower
+        return self._monitor
 
-    def _wait(self, follower: CallFollower, wait: CallWait, journal: CallJournal) -> str:
+    def _wait(self, monitor: CallMonitor, wait: CallWait, journal: CallJournal) -> str:
         from airflow_provider_twiliocall.compat import runs_triggers_in_line
 
         # What is over at once is settled here, by a task that defers too: see TwilioCallTrigger.
         result = wait.look()
         if self._is_stopped:
-            follower.stop()
+            monitor.stop()
         if result is None and self.deferrable and not runs_triggers_in_line():
-            self._defer(follower, wait, journal)
-        return follower.conclude(result or follower.sit_out(wait))
+            self._defer(monitor, wait, journal)
+        return monitor.conclude(result or monitor.poll_until_complete(wait))
 
     def _timeout_at(self) -> float | None:
         # Airflow minds execution_timeout itself, but for a task that is deferred.
@@ -122,25 +122,25 @@ class WaitingOperator(RendersText, BaseOperator):
 
     def _out_of_time(self, context: Context, journal: CallJournal, call_sid: str | None) -> str:
         """End the call of a task whose execution_timeout has struck, which is the error being handled."""
-        if call_sid is None or (self._follower and self._follower.is_out_of_time):
+        if call_sid is None or (self._monitor and self._monitor.is_out_of_time):
             raise
-        follower = self._follower or self._follow(context, call_sid, journal)
+        monitor = self._monitor or self._monitor_of(context, call_sid, journal)
         # Airflow's own on_kill comes after this, and could not write down what it does.
-        self._follower = None
-        return follower.time_out("the task's execution_timeout is over")
+        self._monitor = None
+        return monitor.time_out("the task's execution_timeout is over")
 
-    def _let_go(self, follower: CallFollower) -> None:
+    def _detach(self, monitor: CallMonitor) -> None:
         """Leave the call to others; the process lives on for a while, and a signal then is none of its business."""
-        self._follower = None
+        self._monitor = None
         if self._is_stopped:
-            follower.stop()
+            monitor.stop()
 
-    def _defer(self, follower: CallFollower, wait: CallWait, journal: CallJournal) -> NoReturn:
+    def _defer(self, monitor: CallMonitor, wait: CallWait, journal: CallJournal) -> NoReturn:
         from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
 
-        self._let_go(follower)
+        self._detach(monitor)
         ends = min(moment for moment in (wait.deadline, wait.timeout_at) if moment)
-        account_sid = follower.account_sid
+        account_sid = monitor.account_sid
         kept = {
             "journal": journal.to_carry(),
             "account_sid": None if account_sid == given(self.account_sid) else account_sid,
@@ -157,7 +157,7 @@ class WaitingOperator(RendersText, BaseOperator):
                 awaits=wait.awaits,
                 account_sid=account_sid,
             ),
-            method_name="resume",
+            method_name="execute_complete",
             kwargs={name: value for name, value in kept.items() if value} or None,
             timeout=timedelta(seconds=max(0.0, ends - clock.time()) + DEFERRAL_SLACK_S),
         )

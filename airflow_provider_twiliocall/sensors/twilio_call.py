@@ -119,7 +119,9 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._settle(context, result))
 
-    def resume(self, context: Context, event: dict[str, Any] | None = None, **_: Any) -> dict[str, Any]:
+    def execute_complete(
+        self, context: Context, event: dict[str, Any] | None = None, **_: Any
+    ) -> dict[str, Any]:
         """Go on after the trigger has fired."""
         from airflow_provider_twiliocall.calls.watch import WaitResult
 
@@ -204,7 +206,7 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
                 deadline=clock.time() + self.timeout,
                 account_sid=given(self.account_sid),
             ),
-            method_name="resume",
+            method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout + _DEFERRAL_SLACK_S),
         )
 

@@ -15,15 +15,20 @@ from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.calls.watch import Awaited, CallWait, WaitEnd, WaitResult
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.twilio.ending import HowToEnd, WhenKilled, end_call, retry_until
+from airflow_provider_twiliocall.twilio.ending import (
+    PATIENCE_ON_KILL_S,
+    HowToEnd,
+    WhenKilled,
+    end_call,
+    retry_until,
+)
 
 # When a trigger fires before the scheduler has seen the executor's event for the deferral, the scheduler takes
 # that event for the death of the resumed task and fails it. Measured: 0 to 2 s fail often, 5 s never did.
 SHORTEST_DEFERRAL_S = 6.0
 
-# Airflow gives on_kill 30 s ([triggerer] on_kill_timeout).
+# Of what PATIENCE_ON_KILL_S leaves of Airflow's 30 s.
 PATIENCE_TO_FETCH_S = 5.0
-PATIENCE_TO_END_S = 20.0
 
 Result = TypeVar("Result")
 
@@ -140,7 +145,7 @@ class TwilioCallTrigger(BaseTrigger):
                 lambda: end_call(hook.watcher, self.call_sid, how),
                 self.call_sid,
                 how=how,
-                until=clock.time() + PATIENCE_TO_END_S,
+                until=clock.time() + PATIENCE_ON_KILL_S,
             )
             ending = await self._in_thread(end)
             self.log.info("The task was killed while it waited. %s", ending)

@@ -17,7 +17,7 @@ from urllib3.util import Retry
 
 from airflow_provider_twiliocall import __version__, clock
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus, is_call_sid
-from airflow_provider_twiliocall.twilio.ending import HowToEnd, end_call, retry_until
+from airflow_provider_twiliocall.twilio.ending import PATIENCE_TO_END_S, HowToEnd, end_call, retry_until
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError, TwilioUnreachableError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from airflow_provider_twiliocall.twilio.transport import (
@@ -33,8 +33,6 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_CONNECT_TIMEOUT_S = 5.0
 DEFAULT_READ_TIMEOUT_S = 15.0
-# How long the client tries to end a call. Its caller waits.
-PATIENCE_TO_END_S = 10.0
 LARGEST_PAGE = 1000
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

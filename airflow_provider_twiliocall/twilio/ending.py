@@ -25,6 +25,15 @@ logger = logging.getLogger(__name__)
 HowToEnd = Literal["cancel", "hang_up"]
 WhenKilled = Literal["cancel", "hang_up", "leave"]
 
+# How long a call is tried to be ended through transient errors, in seconds: by who calls a method of client or hook …
+PATIENCE_TO_END_S = 10.0
+# … by a trigger, to whose on_kill Airflow gives 30 s ([triggerer] on_kill_timeout) …
+PATIENCE_ON_KILL_S = 20.0
+# … by a task that is out of time …
+PATIENCE_OUT_OF_TIME_S = 30.0
+# … and by a task that is the last to know of the call.
+PATIENCE_AS_THE_LAST_S = 60.0
+
 LONGEST_PAUSE_S = 60.0
 
 _OVER = frozenset(status for status in CallStatus if status.is_terminal)

@@ -24,7 +24,7 @@ def test_a_task_waits_for_its_window_and_rings_when_it_opens(runs: dict[str, Run
     assert (created - opened) % timedelta(days=1) < timedelta(minutes=30)
 
 
-def test_a_call_still_in_twilios_queue_at_the_closing_is_taken_back_by_the_triggerer(
+def test_a_call_still_in_twilios_queue_at_the_closing_is_canceled_while_queued_by_the_triggerer(
     runs: dict[str, Run], simulator: TwilioSimulator
 ) -> None:
     run = runs["closes_while_queued"]

@@ -137,11 +137,11 @@ class Judge:
             self.claim(not process.rings, f"a call was placed and reported otherwise: {error}")
             self._refused_truly(task, error, calls)
         elif isinstance(error, TwilioCallFateUnknownError):
-            self.claim(self._stage.disturbed, f"fate unknown in fair weather: {error}")
+            self.claim(self._stage.disturbed, f"fate unknown without a fault: {error}")
             if task.settings.delivery == "at_least_once":
                 self.claim(rings, f"at_least_once gave up and nothing rang: {error}")
         elif isinstance(error, TwilioCallMaybePlacedError):
-            self.claim(self._stage.disturbed, f"perhaps placed, in fair weather: {error}")
+            self.claim(self._stage.disturbed, f"perhaps placed, without a fault: {error}")
         elif isinstance(error, AirflowTaskTimeout):
             self.claim(
                 process.was_timed_out or task.settings.execution_timeout or "nobody took" in str(error),
@@ -149,7 +149,7 @@ class Judge:
             )
             hindered = process.failed_while_ending or self._was_shown_the_past(process)
             if heard and not hindered and task.settings.when_killed == "leave":
-                # It only looks, through a little weather, and nothing is written down of that.
+                # It only looks, through transient errors, and nothing is written down of that.
                 hindered = self._was_answered_badly_at_last(process)
                 if hindered:
                     self._count("excused: the last look of a task that leaves its call alone showed nothing")

@@ -141,7 +141,7 @@ class RingTask:
         self.stage.triggerer_stops_at = self.stage.now() + seconds
         payload = self._fire(self.trigger)
         if payload is not None:
-            self._resume("resume", {"event": payload})
+            self._resume("execute_complete", {"event": payload})
         elif self.stage.now() >= self.deferred_until:
             self.nobody_takes_the_event()
 

@@ -45,7 +45,7 @@ def test_a_wrong_value_fails_for_good_with_its_fix_and_dials_nobody(
 ) -> None:
     wrong, fragments, *rest = case
     message = refusal(**wrong, **(rest[0] if rest else {}))
-    assert message.startswith("Nothing was dialled; mend these arguments:\n- ")
+    assert message.startswith("Nothing was dialled; fix these arguments:\n- ")
     assert [fragment for fragment in fragments if fragment not in message] == []
     assert twilio_simulator.requests == []
 

@@ -219,7 +219,7 @@ def test_a_reminder_that_expires_before_its_window_opens_is_skipped_at_once(run:
     assert run.pauses == []
 
 
-def test_a_reminder_that_expires_in_twilios_queue_is_taken_back(
+def test_a_reminder_that_expires_in_twilios_queue_is_canceled_while_queued(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
     run.run_after = run.clock.time()
@@ -367,11 +367,11 @@ def test_a_clear_that_waits_for_the_window_has_no_part_in_the_call_of_the_run_be
     with pytest.raises(TaskDeferred) as again:
         task.resume_execution("__fail__", {"error": "the triggerer is gone"}, cleared.context())
 
-    assert again.value.method_name == "resume_dialling"
+    assert again.value.method_name == "execute_next_call"
     assert posts(twilio_simulator) == 1
 
 
-def test_a_pause_for_the_window_that_broke_off_after_a_call_was_taken_back_is_begun_anew(
+def test_a_pause_for_the_window_that_broke_off_after_a_call_was_canceled_while_queued_is_begun_again(
     twilio_simulator: TwilioSimulator, clock: VirtualTime
 ) -> None:
     twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
@@ -383,5 +383,5 @@ def test_a_pause_for_the_window_that_broke_off_after_a_call_was_taken_back_is_be
     with pytest.raises(TaskDeferred) as again:
         task.resume_execution("__fail__", {"error": "the triggerer is gone"}, run.context())
 
-    assert again.value.method_name == "resume_dialling"
+    assert again.value.method_name == "execute_next_call"
     assert statuses(twilio_simulator) == ["canceled"]

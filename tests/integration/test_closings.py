@@ -36,7 +36,7 @@ def remind(to: str = SOMEBODY, **arguments: Any) -> Any:
     return waiting(to, **{"poll_interval": 10, **arguments})
 
 
-def test_a_call_that_would_leave_the_queue_after_the_closing_is_taken_back(
+def test_a_call_that_would_leave_the_queue_after_the_closing_is_canceled_while_queued(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
     given = run.window(-HOUR, 3 * MINUTE)
@@ -56,7 +56,7 @@ def test_a_task_that_fails_outside_its_window_says_that_its_call_was_ended(run: 
         run.try_once(remind(STAYS_QUEUED, call_window=given, on_outside_window="fail"))
 
 
-def test_a_call_that_was_taken_back_at_the_closing_rings_when_the_window_opens_again(
+def test_a_call_that_was_canceled_while_queued_at_the_closing_rings_when_the_window_opens_again(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
     twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
@@ -85,7 +85,7 @@ def test_a_task_that_does_not_wait_for_the_end_waits_until_the_phone_rings(
     assert run.ti.xcoms["call"]["status"] == "ringing"
 
 
-def test_a_task_that_does_not_wait_for_the_end_takes_back_what_would_ring_after_the_closing(
+def test_a_task_that_does_not_wait_for_the_end_cancels_while_queued_what_would_ring_after_the_closing(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
     twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
@@ -135,11 +135,11 @@ def test_it_succeeds_once_the_call_has_left_the_queue_whatever_comes_of_it(
     left = WaitResult(WaitEnd.LEFT_QUEUE, Call.model_validate({"sid": call_sid, "status": status}))
     resumed = {**(deferred.value.kwargs or {}), "event": {"call_sid": call_sid, **left.to_event()}}
 
-    assert task.resume_execution("resume", resumed, run.context()) == call_sid
+    assert task.resume_execution("execute_complete", resumed, run.context()) == call_sid
     assert run.ti.xcoms["call"]["status"] == status
 
 
-def test_a_call_that_a_trigger_has_taken_back_rings_though_the_task_resumes_only_when_the_window_is_open_again(
+def test_a_call_that_a_trigger_has_canceled_while_queued_rings_though_its_task_resumes_once_the_window_is_open_again(
     twilio_simulator: TwilioSimulator, run: PausingRun
 ) -> None:
     twilio_simulator.script(SOMEBODY, [{"outcome": "queued"}, "human"])
@@ -147,21 +147,23 @@ def test_a_call_that_a_trigger_has_taken_back_rings_though_the_task_resumes_only
     with pytest.raises(TaskDeferred) as deferred:
         task.execute(run.context())
     run.clock.sleep(240)
-    taken_back = WaitResult(
-        WaitEnd.TAKEN_BACK, Call.model_validate(twilio_simulator.end(run.ti.xcoms["call_sid"]))
+    canceled_while_queued = WaitResult(
+        WaitEnd.CANCELED_WHILE_QUEUED, Call.model_validate(twilio_simulator.end(run.ti.xcoms["call_sid"]))
     )
-    event = {"call_sid": run.ti.xcoms["call_sid"], **taken_back.to_event()}
+    event = {"call_sid": run.ti.xcoms["call_sid"], **canceled_while_queued.to_event()}
 
     run.clock.sleep(timedelta(hours=23, minutes=30).total_seconds())
     with pytest.raises(TaskDeferred):
-        task.resume_execution("resume", {**(deferred.value.kwargs or {}), "event": event}, run.context())
+        task.resume_execution(
+            "execute_complete", {**(deferred.value.kwargs or {}), "event": event}, run.context()
+        )
 
     assert statuses(twilio_simulator)[0] == "canceled"
     assert len(twilio_simulator.calls) == 2
     assert run.pauses == []
 
 
-def test_a_call_that_was_taken_back_by_a_process_that_died_was_taken_back_all_the_same(
+def test_a_call_that_was_canceled_while_queued_by_a_process_that_died_was_canceled_while_queued_all_the_same(
     twilio_simulator: TwilioSimulator, clock: VirtualTime
 ) -> None:
     store = DeadlyStore(after="placed")

@@ -104,7 +104,7 @@ def test_a_phone_that_rings_is_followed_whatever_the_arguments_have_become(
     sid = dial_and_vanish(store)
     assert retry(store, wrong) == sid
     assert posts(twilio_simulator) == 1
-    assert f"Call {sid} of an earlier try is followed." in caplog.text
+    assert f"Call {sid} of an earlier try is monitored." in caplog.text
     assert "its arguments cannot be used" in caplog.text
 
 
@@ -126,7 +126,7 @@ def test_what_is_dialled_next_is_checked_and_refused_with_how_the_call_before_en
         retry(store, TO_NOBODY)
     with pytest.raises(TwilioCallRefusedError) as refused:
         retry(store, TO_NOBODY)
-    assert str(refused.value).startswith("Nothing more was dialled (before: busy); mend these arguments:\n- ")
+    assert str(refused.value).startswith("Nothing more was dialled (before: busy); fix these arguments:\n- ")
     assert posts(twilio_simulator) == 1
 
 
@@ -155,7 +155,7 @@ def test_a_call_without_a_sid_may_ring_and_the_refusal_says_so(twilio_simulator:
         retry(left, TO_NOBODY)
     with pytest.raises(TwilioCallRefusedError) as refused:
         retry(left, TO_NOBODY, delivery="at_least_once")
-    assert "is left alone and may still ring. No other was placed; mend these" in str(refused.value)
+    assert "is left alone and may still ring. No other was placed; fix these" in str(refused.value)
     assert posts(twilio_simulator) == 1
 
 
@@ -186,8 +186,8 @@ def test_a_task_that_does_not_wait_keeps_what_was_promised_of_a_window_that_is_n
 @pytest.mark.parametrize(
     ("when_killed", "status", "said"),
     [
-        ("cancel", "canceled", "Nothing was dialled; mend these"),
-        ("hang_up", "canceled", "Nothing was dialled; mend these"),
+        ("cancel", "canceled", "Nothing was dialled; fix these"),
+        ("hang_up", "canceled", "Nothing was dialled; fix these"),
         (
             "leave",
             "queued",
@@ -270,7 +270,7 @@ def test_arguments_that_go_wrong_between_two_dials_are_refused_with_what_was_dia
     with pytest.raises(TaskDeferred) as paused:
         waiting(SOMEBODY, **redialling).execute(run.context())
     run.clock.sleep(60)
-    with pytest.raises(TwilioCallRefusedError, match=r"^Nothing more was dialled \(before: busy\); mend"):
+    with pytest.raises(TwilioCallRefusedError, match=r"^Nothing more was dialled \(before: busy\); fix"):
         run.resume(rendering(rendered=TO_NOBODY, **redialling), paused.value)
 
 

@@ -131,7 +131,7 @@ def test_a_shorter_conversation_will_do_where_the_author_says_so(
     assert run.try_once(min_duration=0)["to"] == "+1*******0001"
 
 
-def test_a_call_that_stays_in_twilios_queue_is_taken_back_and_does_not_hold_up_the_next(
+def test_a_call_that_stays_in_twilios_queue_is_canceled_while_queued_and_does_not_hold_up_the_next(
     twilio_simulator: TwilioSimulator, run: EscalationRun
 ) -> None:
     reached = run.try_once(STAYS_QUEUED, BEN, queue_timeout=2)
@@ -216,7 +216,7 @@ def test_a_bad_number_in_the_middle_is_told_of_before_the_others_are_rung(
 def test_bad_numbers_alone_fail_the_task_before_anything_is_dialled(
     twilio_simulator: TwilioSimulator, run: EscalationRun
 ) -> None:
-    with pytest.raises(TwilioCallRefusedError, match=r"(?s)mend these.*'5551234567' is not.*40404.*short"):
+    with pytest.raises(TwilioCallRefusedError, match=r"(?s)fix these.*'5551234567' is not.*40404.*short"):
         run.try_once("5551234567", "40404")
 
     assert dialled(twilio_simulator) == []

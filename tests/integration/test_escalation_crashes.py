@@ -288,7 +288,7 @@ def time_out(run: EscalationRun, waiting: Any) -> None:
         "problem": None,
     }
     kept = {**(waiting.kwargs or {}), "event": event}
-    escalating(time_limit=14_400).resume_execution("resume", kept, context(run.ti, run.store))
+    escalating(time_limit=14_400).resume_execution("execute_complete", kept, context(run.ti, run.store))
 
 
 # Airflow, or the connection, is away
@@ -416,7 +416,7 @@ def test_contacts_that_cannot_be_used_are_refused_with_how_the_calls_before_ende
     twilio_simulator.skip(A_LONG_TIME_S)
 
     with pytest.raises(
-        TwilioCallRefusedError, match=r"^Nothing more was dialled \(before: busy\); mend these"
+        TwilioCallRefusedError, match=r"^Nothing more was dialled \(before: busy\); fix these"
     ):
         retried(run, ["nobody"])
 

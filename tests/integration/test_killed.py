@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_twiliocall.calls import monitor as following_module
-from airflow_provider_twiliocall.calls.monitor import CallFollower
+from airflow_provider_twiliocall.calls import monitor as monitor_module
+from airflow_provider_twiliocall.calls.monitor import CallMonitor
 from airflow_provider_twiliocall.calls.outcome import judge
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallInterruptedError
@@ -119,7 +119,7 @@ def test_a_killed_task_ends_its_call_and_the_retry_dials_anew(
     status: str,
 ) -> None:
     twilio_simulator.script(SOMEBODY, [ending, "human"])
-    with pytest.raises(TwilioCallInterruptedError, match=r"the call was ended\. A retry dials anew"):
+    with pytest.raises(TwilioCallInterruptedError, match=r"the call was ended\. A retry dials again"):
         task(when_killed).execute(context(store=store))
     assert statuses(twilio_simulator) == [status]
     assert store.values[KEY]["ended_by_us"] == when_killed
@@ -224,13 +224,13 @@ def test_a_hang_up_that_twilio_does_not_answer_gives_up_before_airflow_does(
     assert time.monotonic() - began < GRACE_S
 
 
-def following(url: str, monkeypatch: pytest.MonkeyPatch) -> CallFollower:
+def monitoring(url: str, monkeypatch: pytest.MonkeyPatch) -> CallMonitor:
     """A call that is waited for, at a Twilio of that address."""
     connection = {"conn_type": "twilio", "login": "AC" + "0" * 32, "password": "token", "host": url}
     monkeypatch.setenv(VARIABLE, json.dumps(connection))
     hook = TwilioCallHook()
     assert hook.settings.base_url == url
-    return CallFollower(
+    return CallMonitor(
         hook,
         "CA" + "1" * 32,
         CallJournal(None, 0),
@@ -239,7 +239,7 @@ def following(url: str, monkeypatch: pytest.MonkeyPatch) -> CallFollower:
         queue_timeout=3600,
         awaits="end",
         judge=judge,
-        tell=lambda call: None,
+        publish=lambda call: None,
     )
 
 
@@ -247,7 +247,7 @@ def test_in_a_signal_handler_no_request_is_repeated(monkeypatch: pytest.MonkeyPa
     over = answer(400, {"code": 21220, "message": "Call is not in-progress", "status": 400})
     busy = answer(503, headers={"Retry-After": "1"})
     with ScriptedServer(over, busy) as server:
-        following(server.url, monkeypatch).on_kill()
+        monitoring(server.url, monkeypatch).on_kill()
         assert [request.method for request in server.requests] == ["POST", "GET"]
 
 
@@ -269,9 +269,9 @@ def test_a_signal_handler_does_not_wait_for_an_answer_that_trickles_in(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     is_whole = threading.Event()
-    monkeypatch.setattr(following_module, "ON_KILL_S", 0.5)
+    monkeypatch.setattr(monitor_module, "ON_KILL_S", 0.5)
     with ScriptedServer(trickling(is_whole)) as server:
-        following(server.url, monkeypatch).on_kill()
+        monitoring(server.url, monkeypatch).on_kill()
         assert not is_whole.is_set()
     assert "could not be ended yet: no answer within 0.5 s" in caplog.text
 
@@ -280,7 +280,7 @@ def test_a_signal_handler_leaves_the_journal_some_of_airflows_five_seconds(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with ScriptedServer(trickling(threading.Event())) as server:
-        ringing = following(server.url, monkeypatch)
+        ringing = monitoring(server.url, monkeypatch)
         began = time.monotonic()
         ringing.on_kill()
         assert time.monotonic() - began < GRACE_S - LEFT_FOR_THE_JOURNAL_S
@@ -301,7 +301,7 @@ def test_a_signal_handler_that_gets_no_thread_ends_the_call_without_one(
     caplog.set_level("INFO")
     ended = answer(200, {"sid": "CA" + "1" * 32, "status": "canceled"})
     with ScriptedServer(ended) as server:
-        following(server.url, monkeypatch).on_kill()
+        monitoring(server.url, monkeypatch).on_kill()
         assert [request.method for request in server.requests] == ["POST"]
     assert "was ended by this task, and is canceled" in caplog.text
 
@@ -369,7 +369,7 @@ def test_without_a_journal_a_killed_task_ends_its_call_and_may_be_retried(
     twilio_simulator: TwilioSimulator, task: Make, when_killed: str, ending: dict[str, Any], status: str
 ) -> None:
     twilio_simulator.script(SOMEBODY, ending)
-    with pytest.raises(TwilioCallInterruptedError, match="A retry dials anew"):
+    with pytest.raises(TwilioCallInterruptedError, match="A retry dials again"):
         task(when_killed).execute(context())
     assert statuses(twilio_simulator) == [status]
 
@@ -459,7 +459,7 @@ def test_a_task_out_of_time_asks_twilio_once_and_not_again_on_its_way_out(
 
 
 @pytest.mark.usefixtures("timed_out")
-def test_a_task_out_of_time_while_it_looks_for_a_lost_call_finds_it_and_sees_how_it_ended(
+def test_a_task_out_of_time_while_it_looks_for_an_unconfirmed_call_finds_it_and_sees_how_it_ended(
     twilio_simulator: TwilioSimulator, store: StateStore, task: Make
 ) -> None:
     twilio_simulator.inject(on("create", kind="drop", after=True))
@@ -469,7 +469,7 @@ def test_a_task_out_of_time_while_it_looks_for_a_lost_call_finds_it_and_sees_how
 
 
 @pytest.mark.usefixtures("timed_out")
-def test_without_a_journal_a_task_out_of_time_while_it_looks_for_a_lost_call_is_not_retried(
+def test_without_a_journal_a_task_out_of_time_while_it_looks_for_an_unconfirmed_call_is_not_retried(
     twilio_simulator: TwilioSimulator, task: Make
 ) -> None:
     twilio_simulator.inject(on("create", kind="drop", after=True))

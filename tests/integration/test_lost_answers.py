@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG
 
 from airflow_provider_twiliocall.calls.look_up import PATIENCE_S, SHORT_PATIENCE_S
-from airflow_provider_twiliocall.calls.placement import MOST_DIALS
+from airflow_provider_twiliocall.calls.placement import MOST_REQUESTS
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
     TwilioCallMaybePlacedError,
@@ -114,7 +114,7 @@ def test_a_call_that_lists_show_late_is_found_all_the_same(twilio_simulator: Twi
     ],
     ids=lambda fault: f"{fault['kind']}-{fault.get('status')}",
 )
-def test_looking_goes_on_through_weather(
+def test_looking_goes_on_through_transient_errors(
     twilio_simulator: TwilioSimulator, weather: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     twilio_simulator.inject(on("create", **LOST))
@@ -300,7 +300,7 @@ def test_at_least_once_leaves_further_dials_to_the_tasks_retry(
     with pytest.raises(TwilioCallMaybePlacedError, match="a retry of this task dials again") as failed:
         place(SOMEBODY, ti, delivery="at_least_once")
     assert not isinstance(failed.value, AirflowFailException)
-    assert posts(twilio_simulator) == MOST_DIALS
+    assert posts(twilio_simulator) == MOST_REQUESTS
     assert ti.xcoms == {}
 
 

@@ -50,7 +50,7 @@ def test_a_cleared_task_is_a_new_run_that_dials_and_says_so(
     with caplog.at_level("INFO"):
         again = run(store, max_tries=CLEARED)
     assert [sid, again] == sids(twilio_simulator)
-    assert "The task was cleared, so this is a new run, and its call is placed anew." in caplog.messages
+    assert "The task was cleared, so this is a new run, and its call is placed again." in caplog.messages
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_cleared_task_ends_the_call_before_it_dials(
     assert operations(twilio_simulator)[-2:] == ["update", "create"]
 
 
-def test_a_cleared_task_looks_for_the_lost_call_of_the_run_before_and_ends_it(
+def test_a_cleared_task_looks_for_the_unconfirmed_call_of_the_run_before_and_ends_it(
     twilio_simulator: TwilioSimulator,
 ) -> None:
     twilio_simulator.script(SOMEBODY, ["queued", "human"])
@@ -124,7 +124,7 @@ def test_a_journal_about_another_person_is_left_alone_and_the_new_one_is_dialled
     assert f"An earlier try was about a call between two others ({sid})" in caplog.text
 
 
-def test_a_lost_call_to_another_person_is_not_looked_for(twilio_simulator: TwilioSimulator) -> None:
+def test_an_unconfirmed_call_to_another_person_is_not_looked_for(twilio_simulator: TwilioSimulator) -> None:
     left = die(DeadlyStore(before="placed"))
     run(left, to=SOMEBODY_ELSE)
     assert "list" not in operations(twilio_simulator)

@@ -223,13 +223,13 @@ def test_a_call_whose_trigger_nobody_answered_in_time_is_ended(
 
 @pytest.mark.usefixtures("firing_at_once")
 @pytest.mark.parametrize("why", [TIMEOUT, FAILURE], ids=["timeout", "failure"])
-def test_a_call_that_was_taken_back_though_the_trigger_could_not_tell_is_the_tasks_own(
+def test_a_call_that_was_canceled_while_queued_though_the_trigger_could_not_tell_is_the_tasks_own(
     ti: RecordingTaskInstance, why: dict[str, Any]
 ) -> None:
     store = StateStore()
     task = waiting(STAYS_QUEUED, deferrable=True, queue_timeout=QUEUE_TIMEOUT_S)
     deferred = defer(task, ti, store)
-    assert fire(deferred.trigger)["end"] == "taken_back"
+    assert fire(deferred.trigger)["end"] == "canceled_while_queued"
     with pytest.raises(TwilioCallUnansweredError, match=r"\(queue_timeout\) and was canceled"):
         task.resume_execution("__fail__", why, context(ti, store))
 

@@ -1,4 +1,4 @@
-"""The operator's wait against the simulator: Twilio's queue, weather, and faults that nobody thought of."""
+"""The operator's wait against the simulator: Twilio's queue, transient errors, and faults that nobody thought of."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def test_a_call_queued_for_too_long_is_canceled_and_a_retry_may_dial_again(
     ],
     ids=lambda fault: str(fault["kind"]),
 )
-def test_canceling_goes_on_through_weather(twilio_simulator: TwilioSimulator, fault: dict[str, Any]) -> None:
+def test_canceling_goes_on_through_transient_errors(
+    twilio_simulator: TwilioSimulator, fault: dict[str, Any]
+) -> None:
     twilio_simulator.inject(on("update", **fault))
     with pytest.raises(TwilioCallUnansweredError, match="was canceled"):
         place_and_wait(STAYS_QUEUED, queue_timeout=0.05)
@@ -117,7 +119,7 @@ def test_a_call_that_is_over_when_it_is_to_be_canceled_is_judged(twilio_simulato
     assert "update" in operations(twilio_simulator)
 
 
-# Waiting: weather
+# Waiting: transient errors
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,7 @@ def test_a_call_that_is_over_when_it_is_to_be_canceled_is_judged(twilio_simulato
         pytest.param({"kind": "status", "status": 408, "times": 3}, id="408"),
     ],
 )
-def test_a_wait_survives_weather_and_ends_right(
+def test_a_wait_survives_transient_errors_and_ends_right(
     twilio_simulator: TwilioSimulator, ti: RecordingTaskInstance, fault: dict[str, Any]
 ) -> None:
     twilio_simulator.inject(on("get", **fault))

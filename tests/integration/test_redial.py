@@ -263,7 +263,7 @@ def test_a_clear_begins_to_count_anew(twilio_simulator: TwilioSimulator, clock: 
     assert [dial["status"] for dial in cleared.ti.xcoms["dials"]] == ["busy", "completed"]
 
 
-def test_a_pause_that_broke_off_is_begun_anew(twilio_simulator: TwilioSimulator, clock: VirtualTime) -> None:
+def test_a_pause_that_broke_off_is_begun_again(twilio_simulator: TwilioSimulator, clock: VirtualTime) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "human"])
     run = PausingRun(clock)
     with pytest.raises(TaskDeferred):
@@ -272,7 +272,7 @@ def test_a_pause_that_broke_off_is_begun_anew(twilio_simulator: TwilioSimulator,
     with pytest.raises(TaskDeferred) as again:
         redialling().resume_execution("__fail__", {"error": "the triggerer is gone"}, run.context())
 
-    assert again.value.method_name == "resume_dialling"
+    assert again.value.method_name == "execute_next_call"
     assert posts(twilio_simulator) == 1
 
 
@@ -300,7 +300,7 @@ def test_without_a_journal_no_error_leads_to_a_retry_that_begins_anew(
     twilio_simulator.inject(on("create", kind="status", status=429, code=10004, times=1))
 
     with pytest.raises(
-        TwilioCallEndedForGoodError, match="It was dialled before, and a retry would begin anew"
+        TwilioCallEndedForGoodError, match="It was dialled before, and a retry would begin again"
     ):
         run.resume(redialling(), paused)
 
@@ -342,7 +342,7 @@ def test_without_a_journal_a_connection_that_cannot_be_had_between_two_dials_is_
     paused = paused_until_the_next_dial(run)
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(
-        TwilioCallEndedForGoodError, match=r"There is no connection.*a retry would begin anew"
+        TwilioCallEndedForGoodError, match=r"There is no connection.*a retry would begin again"
     ):
         run.resume(redialling(), paused)
 

@@ -299,7 +299,9 @@ def test_a_fate_that_stays_unknown_stays_undialled_however_often_the_task_is_tri
     assert posts(twilio_simulator) == 0
 
 
-def test_a_lost_call_that_is_over_when_it_is_found_is_judged(twilio_simulator: TwilioSimulator) -> None:
+def test_an_unconfirmed_call_that_is_over_when_it_is_found_is_judged(
+    twilio_simulator: TwilioSimulator,
+) -> None:
     twilio_simulator.script(SOMEBODY, "busy")
     left = die(DeadlyStore(before="placed"))
     twilio_simulator.skip(LONG_ENOUGH_S)
@@ -330,7 +332,7 @@ def test_a_next_try_on_a_worker_with_a_wrong_clock_finds_the_call_that_this_one_
     assert posts(twilio_simulator) == 1
 
 
-def test_a_lost_call_is_also_found_an_hour_later(
+def test_an_unconfirmed_call_is_also_found_an_hour_later(
     twilio_simulator: TwilioSimulator, clock: VirtualTime
 ) -> None:
     left = die(DeadlyStore(before="placed"))

@@ -395,10 +395,10 @@ def test_unknown_call_is_given_up_once_it_was_poked_for_long(wait: Wait) -> None
         wait.rescheduled(call_sid=UNKNOWN_SID)
 
 
-# Weather -------------------------------------------------------------------------------------------------------
+# Transient errors ----------------------------------------------------------------------------------------------
 
 
-WEATHER = pytest.mark.parametrize(
+TRANSIENT = pytest.mark.parametrize(
     "fault",
     [
         Fault(kind="drop", operations={"get"}),
@@ -413,8 +413,8 @@ WEATHER = pytest.mark.parametrize(
 
 
 @in_each_way
-@WEATHER
-def test_weather_is_waited_out(wait: Wait, way: Way, fault: Fault) -> None:
+@TRANSIENT
+def test_a_transient_error_is_waited_out(wait: Wait, way: Way, fault: Fault) -> None:
     sid = wait.place_to_end("human")
     wait.simulator.inject(fault)
     assert way(wait, call_sid=sid)["status"] == "completed"

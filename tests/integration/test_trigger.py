@@ -1,4 +1,4 @@
-"""The trigger against the simulator: one event for one call, whatever the weather, and a loop left free."""
+"""The trigger against the simulator: one event for one call, through transient errors, and a loop left free."""
 
 from __future__ import annotations
 
@@ -119,19 +119,21 @@ def test_call_that_goes_on_at_the_deadline_is_handed_on_as_it_is() -> None:
     assert payload["problem"] == "it is still queued"
 
 
-def test_weather_that_lasts_until_the_deadline_is_the_problem() -> None:
+def test_a_transient_error_that_lasts_until_the_deadline_is_the_problem() -> None:
     payload = payload_of(trigger(UNKNOWN_SID, deadline=time.time() + 0.2))
     assert (payload["end"], payload["call"]) == ("deadline", None)
     assert "Twilio does not know it" in payload["problem"]
 
 
-def test_call_that_does_not_leave_the_queue_in_time_is_taken_back(twilio_simulator: TwilioSimulator) -> None:
+def test_call_that_does_not_leave_the_queue_in_time_is_canceled_while_queued(
+    twilio_simulator: TwilioSimulator,
+) -> None:
     payload = payload_of(trigger(placed(STAYS_QUEUED), queue_deadline=time.time() + 0.2))
-    assert (payload["end"], payload["call"]["status"]) == ("taken_back", "canceled")
+    assert (payload["end"], payload["call"]["status"]) == ("canceled_while_queued", "canceled")
     assert twilio_simulator.calls[0]["status"] == "canceled"
 
 
-def test_a_hundred_calls_are_taken_back_at_once_and_nobody_has_to_be_woken_for_it(
+def test_a_hundred_calls_are_canceled_while_queued_at_once_and_nobody_has_to_be_woken_for_it(
     twilio_simulator: TwilioSimulator,
 ) -> None:
     sids = [placed(STAYS_QUEUED) for _ in range(100)]
@@ -143,7 +145,7 @@ def test_a_hundred_calls_are_taken_back_at_once_and_nobody_has_to_be_woken_for_i
         )
 
     ends = [payload["end"] for [payload] in asyncio.run(all_of_them())]
-    assert ends == ["taken_back"] * 100
+    assert ends == ["canceled_while_queued"] * 100
     assert {call["status"] for call in twilio_simulator.calls} == {"canceled"}
 
 
@@ -173,7 +175,7 @@ def test_missing_connection_is_waited_for_until_the_deadline(monkeypatch: pytest
     assert "There is no connection 'twilio_default'" in payload["problem"]
 
 
-# Weather -------------------------------------------------------------------------------------------------------
+# Transient errors ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ def test_missing_connection_is_waited_for_until_the_deadline(monkeypatch: pytest
     ],
     ids=lambda fault: f"{fault.kind.value}-{fault.status}-{fault.headers}",
 )
-def test_weather_is_waited_out(twilio_simulator: TwilioSimulator, fault: Fault) -> None:
+def test_a_transient_error_is_waited_out(twilio_simulator: TwilioSimulator, fault: Fault) -> None:
     sid = finished(twilio_simulator)
     twilio_simulator.inject(fault)
     payload = payload_of(trigger(sid))
@@ -202,7 +204,7 @@ def test_weather_is_waited_out(twilio_simulator: TwilioSimulator, fault: Fault) 
     assert [struck["struck"] for struck in twilio_simulator.faults] == [fault.times]
 
 
-def test_weather_that_outlasts_the_clients_own_patience_is_waited_out(
+def test_a_transient_error_that_outlasts_the_clients_own_patience_is_waited_out(
     twilio_simulator: TwilioSimulator,
 ) -> None:
     sid = finished(twilio_simulator)
@@ -245,7 +247,7 @@ def test_each_status_is_logged_once(
     assert caplog.messages == [f"Call {sid} is queued.", f"Call {sid} is completed."]
 
 
-def test_weather_is_logged_once_and_so_is_its_end(
+def test_a_transient_error_is_logged_once_and_so_is_its_end(
     twilio_simulator: TwilioSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     sid = finished(twilio_simulator)

@@ -1,4 +1,4 @@
-"""Looking for a lost call: which of Twilio's calls it may be, by whose clock, and how long one waits for it."""
+"""Looking for an unconfirmed call: which of Twilio's calls it may be, by whose clock, and how long one waits for it."""
 
 from __future__ import annotations
 
@@ -187,20 +187,20 @@ def test_what_was_found_is_returned_at_the_end_of_patience_though_another_could_
     assert clock.now == SENT + SHORT_PATIENCE_S
 
 
-# Weather
+# Transient errors
 
 
-def test_weather_is_looked_through_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_transient_error_is_looked_through_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     assert find(ScriptedHook(AWAY, AWAY, AWAY, [call(FIRST, 0)])) == [FIRST]
     assert caplog.text.count("Cannot look for the call for now") == 1
 
 
-def test_another_kind_of_weather_is_logged_anew(caplog: pytest.LogCaptureFixture) -> None:
+def test_another_kind_of_error_is_logged_too(caplog: pytest.LogCaptureFixture) -> None:
     find(ScriptedHook(AWAY, TwilioThrottledError("later"), [call(FIRST, 0)]))
     assert caplog.text.count("Cannot look for the call for now") == 2
 
 
-def test_weather_that_lasts_is_passed_on(clock: TurnedClock) -> None:
+def test_a_transient_error_that_lasts_is_passed_on(clock: TurnedClock) -> None:
     with pytest.raises(TwilioUnreachableError):
         find(ScriptedHook(AWAY))
     assert clock.now == SENT + PATIENCE_S

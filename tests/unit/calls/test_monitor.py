@@ -1,4 +1,4 @@
-"""Following a call: its deadlines, how a wait that ended is judged, ending it, and being told to stop."""
+"""Monitoring a call: its deadlines, how a wait that ended is judged, ending it, and being told to stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_twiliocall.calls.monitor import CallFollower, no_redial_of
+from airflow_provider_twiliocall.calls.monitor import CallMonitor, no_redial_of
 from airflow_provider_twiliocall.calls.outcome import judge
 from airflow_provider_twiliocall.calls.watch import CallWait, WaitEnd, WaitResult
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
 
 
 @pytest.fixture
-def told() -> list[Call]:
+def published() -> list[Call]:
     """What was said of the call, where people see it."""
     return []
 
@@ -61,10 +61,13 @@ def journal() -> CallJournal:
     return journal
 
 
-def follow(
-    twilio: ScriptedTwilio, journal: CallJournal | None = None, told: list[Call] | None = None, **how: Any
-) -> CallFollower:
-    return CallFollower(
+def monitoring(
+    twilio: ScriptedTwilio,
+    journal: CallJournal | None = None,
+    published: list[Call] | None = None,
+    **how: Any,
+) -> CallMonitor:
+    return CallMonitor(
         twilio,  # type: ignore[arg-type]
         SID,
         journal or CallJournal(None, 0),
@@ -74,7 +77,7 @@ def follow(
             "queue_timeout": 100,
             "awaits": "end",
             "judge": judge,
-            "tell": (told if told is not None else []).append,
+            "publish": (published if published is not None else []).append,
             **how,
         },
     )
@@ -94,8 +97,8 @@ def over(status: str, **fields: Any) -> WaitResult:
     return WaitResult(WaitEnd.OVER, call(status, **fields))
 
 
-def any_wait(follower: CallFollower) -> CallWait:
-    return follower.wait(None, PARAMS, timeout_at=None)
+def any_wait(monitor: CallMonitor) -> CallWait:
+    return monitor.wait(None, PARAMS, timeout_at=None)
 
 
 # Deadlines
@@ -104,7 +107,7 @@ def any_wait(follower: CallFollower) -> CallWait:
 def test_the_deadlines_count_from_the_creation_of_the_call() -> None:
     placed = call("queued", date_created="Tue, 14 Nov 2023 22:13:00 +0000")
     created = NOW - 20
-    wait = follow(ScriptedTwilio("queued")).wait(placed, PARAMS, timeout_at=NOW + 7)
+    wait = monitoring(ScriptedTwilio("queued")).wait(placed, PARAMS, timeout_at=NOW + 7)
     assert wait.queue_deadline == created + 100
     assert wait.deadline == created + 100 + 65 + 14_400 + 60
     assert wait.timeout_at == NOW + 7
@@ -114,26 +117,26 @@ def test_the_queues_deadline_is_by_twilios_clock_and_the_calls_by_that_of_this_m
     twilio = ScriptedTwilio("queued")
     twilio.clock_offset = 90
     placed = call("queued", date_created="Tue, 14 Nov 2023 22:14:50 +0000")
-    wait = follow(twilio).wait(placed, PARAMS, timeout_at=None)
+    wait = monitoring(twilio).wait(placed, PARAMS, timeout_at=None)
     assert wait.queue_deadline == NOW + 90 + 100
     assert wait.deadline == NOW + 100 + 65 + 14_400 + 60
 
 
 def test_a_closing_that_comes_before_the_end_of_the_queues_time_counts(journal: CallJournal) -> None:
     placed = call("queued", date_created="Tue, 14 Nov 2023 22:13:20 +0000")
-    wait = follow(ScriptedTwilio("queued")).wait(placed, PARAMS, timeout_at=None, latest_ring=NOW + 30)
+    wait = monitoring(ScriptedTwilio("queued")).wait(placed, PARAMS, timeout_at=None, latest_ring=NOW + 30)
     assert wait.queue_deadline == NOW + 30
     assert wait.deadline == NOW + 30 + 65 + 14_400 + 60
 
 
 def test_what_an_earlier_try_has_promised_of_the_queue_holds(journal: CallJournal) -> None:
     journal.placed(SID, queue_deadline=NOW + 20)
-    wait = follow(ScriptedTwilio("queued"), journal).wait(None, PARAMS, timeout_at=None)
+    wait = monitoring(ScriptedTwilio("queued"), journal).wait(None, PARAMS, timeout_at=None)
     assert wait.queue_deadline == NOW + 20
 
 
 def test_a_call_that_could_not_be_seen_is_taken_for_a_fresh_one() -> None:
-    wait = follow(ScriptedTwilio(AWAY)).wait(
+    wait = monitoring(ScriptedTwilio(AWAY)).wait(
         None, PARAMS.replace(timeout=30, time_limit=600), timeout_at=None
     )
     assert wait.deadline == NOW + 100 + 35 + 600 + 60
@@ -144,17 +147,17 @@ def test_a_call_that_could_not_be_seen_is_taken_for_a_fresh_one() -> None:
 
 def test_a_wait_on_the_worker_looks_until_the_call_is_over(clock: TurnedClock) -> None:
     twilio = ScriptedTwilio("queued", "ringing", "in-progress", "completed")
-    follower = follow(twilio)
-    assert follower.sit_out(any_wait(follower)) == over("completed")
+    monitor = monitoring(twilio)
+    assert monitor.poll_until_complete(any_wait(monitor)) == over("completed")
     assert clock.now == pytest.approx(NOW + 15)
 
 
 # Verdicts
 
 
-def test_a_call_that_ended_well_is_returned_and_told(told: list[Call]) -> None:
-    assert follow(ScriptedTwilio("completed"), told=told).conclude(over("completed")) == SID
-    assert told == [call("completed")]
+def test_a_call_that_ended_well_is_returned_and_told(published: list[Call]) -> None:
+    assert monitoring(ScriptedTwilio("completed"), published=published).conclude(over("completed")) == SID
+    assert published == [call("completed")]
 
 
 @pytest.mark.parametrize(
@@ -169,14 +172,14 @@ def test_a_call_that_ended_well_is_returned_and_told(told: list[Call]) -> None:
     ],
 )
 def test_any_other_end_of_a_wait_fails_by_its_meaning(
-    result: WaitResult, expected: type[Exception], told: list[Call]
+    result: WaitResult, expected: type[Exception], published: list[Call]
 ) -> None:
-    follower = follow(
-        ScriptedTwilio("in-progress"), told=told, judge=partial(judge, accept_answered_by={"human"})
+    monitor = monitoring(
+        ScriptedTwilio("in-progress"), published=published, judge=partial(judge, accept_answered_by={"human"})
     )
     with pytest.raises(expected):
-        follower.conclude(result)
-    assert told[0] == result.call
+        monitor.conclude(result)
+    assert published[0] == result.call
 
 
 @pytest.mark.parametrize(
@@ -186,7 +189,7 @@ def test_any_other_end_of_a_wait_fails_by_its_meaning(
 def test_a_call_that_should_have_been_over_by_now_is_ended(when_killed: str, asked: list[str]) -> None:
     twilio = ScriptedTwilio("in-progress")
     with pytest.raises(TwilioCallFateUnknownError, match="how it ended cannot be told: something is wrong"):
-        follow(twilio, when_killed=when_killed).conclude(result(WaitEnd.DEADLINE))
+        monitoring(twilio, when_killed=when_killed).conclude(result(WaitEnd.DEADLINE))
     assert twilio.asked == asked
 
 
@@ -197,77 +200,81 @@ def test_a_call_that_should_have_been_over_by_now_is_ended(when_killed: str, ask
         (60, "when it was too late for it to ring and was canceled", True),
     ],
 )
-def test_a_call_that_was_taken_back_is_written_down_as_ended_by_the_task(
-    journal: CallJournal, told: list[Call], age: int, why: str, was_too_late: bool
+def test_a_call_that_was_canceled_while_queued_is_written_down_as_ended_by_the_task(
+    journal: CallJournal, published: list[Call], age: int, why: str, was_too_late: bool
 ) -> None:
     created = pendulum.from_timestamp(NOW)
     back = call("canceled", date_created=created, end_time=created.add(seconds=age))
     with pytest.raises(TwilioCallUnansweredError, match=f"still in Twilio's queue {why}") as no:
-        follow(ScriptedTwilio(AWAY), journal, told).conclude(WaitResult(WaitEnd.TAKEN_BACK, back))
+        monitoring(ScriptedTwilio(AWAY), journal, published).conclude(
+            WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, back)
+        )
     assert (no.value.ended_by_us, no.value.was_too_late) == (True, was_too_late)
     assert written(journal).ended_by_us == "cancel"
-    assert told == [back]
+    assert published == [back]
 
 
-def test_a_call_that_does_not_wait_for_its_end_can_only_be_taken_back_for_being_too_late() -> None:
-    follower = follow(ScriptedTwilio(AWAY), awaits="ring", queue_timeout=math.inf)
+def test_a_call_that_does_not_wait_for_its_end_can_only_be_canceled_while_queued_for_being_too_late() -> None:
+    monitor = monitoring(ScriptedTwilio(AWAY), awaits="ring", queue_timeout=math.inf)
     with pytest.raises(TwilioCallUnansweredError, match="when it was too late for it to ring") as no:
-        follower.conclude(result(WaitEnd.TAKEN_BACK, "canceled"))
+        monitor.conclude(result(WaitEnd.CANCELED_WHILE_QUEUED, "canceled"))
     assert no.value.was_too_late
 
 
 def test_who_canceled_a_call_is_left_to_a_retry_where_the_store_is_away() -> None:
-    follower = follow(ScriptedTwilio(AWAY), CallJournal(StateStore(fault=AWAY_FOR_THE_STORE), 0))
+    monitor = monitoring(ScriptedTwilio(AWAY), CallJournal(StateStore(fault=AWAY_FOR_THE_STORE), 0))
     with pytest.raises(TwilioCallInterruptedError, match=r"cannot be read now .* A retry looks again"):
-        follower.conclude(over("canceled"))
+        monitor.conclude(over("canceled"))
 
 
 @pytest.mark.parametrize("end", [WaitEnd.OVER, WaitEnd.LEFT_QUEUE])
-def test_a_call_that_was_taken_back_by_a_trigger_whose_event_was_lost_was_taken_back(
+def test_a_call_that_was_canceled_while_queued_by_a_trigger_whose_event_was_lost_was_canceled_while_queued(
     journal: CallJournal, end: WaitEnd
 ) -> None:
     journal.placed(SID, queue_deadline=NOW)
     back = call("canceled", end_time=pendulum.from_timestamp(NOW))
     with pytest.raises(TwilioCallUnansweredError, match="was canceled") as no:
-        follow(ScriptedTwilio(AWAY), journal).conclude(WaitResult(end, back))
+        monitoring(ScriptedTwilio(AWAY), journal).conclude(WaitResult(end, back))
     assert no.value.ended_by_us
 
 
-def test_a_task_out_of_time_knows_a_call_that_a_trigger_has_taken_back(journal: CallJournal) -> None:
+def test_a_task_out_of_time_knows_a_call_that_a_trigger_has_canceled_while_queued(
+    journal: CallJournal,
+) -> None:
     journal.placed(SID, queue_deadline=NOW)
     back = call("canceled", end_time=pendulum.from_timestamp(NOW))
     with pytest.raises(TwilioCallUnansweredError, match="was canceled"):
-        follow(ScriptedTwilio(IS_OVER, back), journal).time_out("nobody took the trigger's event in time")
+        monitoring(ScriptedTwilio(IS_OVER, back), journal).time_out("nobody took the trigger's event in time")
     assert written(journal).ended_by_us == "cancel"
 
 
 @pytest.mark.parametrize("status", ["ringing", "busy", "canceled"])
 def test_a_call_that_has_left_the_queue_is_returned_where_no_more_is_waited_for(
-    told: list[Call], status: str
+    published: list[Call], status: str
 ) -> None:
-    follower = follow(ScriptedTwilio(AWAY), told=told, awaits="ring")
-    assert follower.conclude(result(WaitEnd.LEFT_QUEUE, status)) == SID
-    assert told == [call(status)]
+    monitor = monitoring(ScriptedTwilio(AWAY), published=published, awaits="ring")
+    assert monitor.conclude(result(WaitEnd.LEFT_QUEUE, status)) == SID
+    assert published == [call(status)]
 
 
 def test_so_is_one_that_is_over_when_the_time_of_such_a_task_is_up() -> None:
-    follower = follow(ScriptedTwilio(IS_OVER, "busy"), awaits="ring")
-    assert follower.conclude(result(WaitEnd.TIMED_OUT, "queued")) == SID
+    monitor = monitoring(ScriptedTwilio(IS_OVER, "busy"), awaits="ring")
+    assert monitor.conclude(result(WaitEnd.TIMED_OUT, "queued")) == SID
 
 
 # Out of time
 
 
-def test_a_task_out_of_time_ends_its_call(journal: CallJournal, told: list[Call]) -> None:
+def test_a_task_out_of_time_ends_its_call(journal: CallJournal, published: list[Call]) -> None:
     with pytest.raises(AirflowTaskTimeout, match="was ended by this task, and is canceled"):
-        follow(ScriptedTwilio("canceled"), journal, told).conclude(result(WaitEnd.TIMED_OUT))
+        monitoring(ScriptedTwilio("canceled"), journal, published).conclude(result(WaitEnd.TIMED_OUT))
     assert written(journal).ended_by_us == "cancel"
-    assert told[-1] == call("canceled")
+    assert published[-1] == call("canceled")
 
 
 def test_a_task_out_of_time_whose_call_goes_on_leaves_it_to_the_retry(journal: CallJournal) -> None:
     with pytest.raises(AirflowTaskTimeout, match="is in-progress and goes on"):
-        follow(ScriptedTwilio("in-progress"), journal).conclude(result(WaitEnd.TIMED_OUT))
+        monitoring(ScriptedTwilio("in-progress"), journal).conclude(result(WaitEnd.TIMED_OUT))
     assert written(journal).ended_by_us is None
 
 
@@ -276,7 +283,7 @@ def test_without_a_journal_a_task_out_of_time_whose_call_may_go_on_is_not_retrie
     answer: str | TwilioError,
 ) -> None:
     with pytest.raises(TwilioCallFateUnknownError, match="It is not dialled again"):
-        follow(ScriptedTwilio(answer)).time_out("time is up")
+        monitoring(ScriptedTwilio(answer)).time_out("time is up")
 
 
 @pytest.mark.parametrize(("fault", "ended_by_us"), [(AWAY, None), (REFUSED, None), (LOST, "cancel")])
@@ -284,7 +291,7 @@ def test_a_call_of_which_nobody_knows_whether_it_was_ended_is_said_to_be_only_wh
     journal: CallJournal, fault: TwilioError, ended_by_us: str | None
 ) -> None:
     with pytest.raises(AirflowTaskTimeout, match=f"Call {SID} may go on"):
-        follow(ScriptedTwilio(fault), journal).time_out("time is up")
+        monitoring(ScriptedTwilio(fault), journal).time_out("time is up")
     assert written(journal).ended_by_us == ended_by_us
 
 
@@ -299,16 +306,16 @@ def test_a_call_of_which_nobody_knows_whether_it_was_ended_is_said_to_be_only_wh
 def test_a_call_that_had_ended_well_by_itself_is_no_timeout(
     when_killed: str, answers: list[str | TwilioError], journal: CallJournal
 ) -> None:
-    follower = follow(ScriptedTwilio(*answers), journal, when_killed=when_killed)
-    assert follower.time_out("time is up") == SID
+    monitor = monitoring(ScriptedTwilio(*answers), journal, when_killed=when_killed)
+    assert monitor.time_out("time is up") == SID
     assert written(journal).ended_by_us is None
 
 
 def test_a_call_is_ended_once() -> None:
     twilio = ScriptedTwilio("canceled")
-    follower = follow(twilio)
-    follower.end("one reason")
-    follower.end("another")
+    monitor = monitoring(twilio)
+    monitor.end("one reason")
+    monitor.end("another")
     assert twilio.asked == ["canceled"]
 
 
@@ -318,49 +325,49 @@ def test_a_call_is_ended_once() -> None:
 def test_a_task_that_was_told_to_stop_leaves_at_the_next_pause(
     journal: CallJournal, clock: TurnedClock
 ) -> None:
-    follower = follow(ScriptedTwilio("canceled", "queued"), journal)
-    follower.on_kill()
-    with pytest.raises(TwilioCallInterruptedError, match="A retry dials anew"):
-        follower.sit_out(any_wait(follower))
+    monitor = monitoring(ScriptedTwilio("canceled", "queued"), journal)
+    monitor.on_kill()
+    with pytest.raises(TwilioCallInterruptedError, match="A retry dials again"):
+        monitor.poll_until_complete(any_wait(monitor))
     assert clock.now == NOW
     assert written(journal).ended_by_us == "cancel"
 
 
 def test_nothing_is_written_down_within_the_signal_handler(journal: CallJournal) -> None:
-    follow(ScriptedTwilio("canceled"), journal).on_kill()
+    monitoring(ScriptedTwilio("canceled"), journal).on_kill()
     assert written(journal).ended_by_us is None
 
 
 def test_a_call_that_this_task_hung_up_is_not_judged_though_it_completed(journal: CallJournal) -> None:
-    follower = follow(ScriptedTwilio("in-progress", "completed"), journal, when_killed="hang_up")
-    follower.on_kill()
+    monitor = monitoring(ScriptedTwilio("in-progress", "completed"), journal, when_killed="hang_up")
+    monitor.on_kill()
     with pytest.raises(TwilioCallInterruptedError):
-        follower.conclude(over("completed"))
+        monitor.conclude(over("completed"))
     assert written(journal).ended_by_us == "hang_up"
 
 
 def test_a_call_that_was_over_before_the_task_was_told_to_stop_is_judged(journal: CallJournal) -> None:
-    follower = follow(ScriptedTwilio(IS_OVER, "completed"), journal)
-    follower.on_kill()
-    assert follower.conclude(over("completed")) == SID
+    monitor = monitoring(ScriptedTwilio(IS_OVER, "completed"), journal)
+    monitor.on_kill()
+    assert monitor.conclude(over("completed")) == SID
     assert written(journal).ended_by_us is None
 
 
 @pytest.mark.parametrize("fault", [AWAY, REFUSED, TwilioError("odd")])
 def test_a_signal_handler_never_raises(fault: TwilioError, caplog: pytest.LogCaptureFixture) -> None:
-    follow(ScriptedTwilio(fault)).on_kill()
+    monitoring(ScriptedTwilio(fault)).on_kill()
     assert f"call {SID} could not be ended" in caplog.text
 
 
 def test_a_call_that_shall_be_left_is_not_touched_by_the_signal_handler() -> None:
     twilio = ScriptedTwilio("ringing")
-    follow(twilio, when_killed="leave").on_kill()
+    monitoring(twilio, when_killed="leave").on_kill()
     assert twilio.asked == []
 
 
 def test_a_task_told_to_stop_before_it_knew_its_call_ends_it(journal: CallJournal) -> None:
-    with pytest.raises(TwilioCallInterruptedError, match="A retry dials anew"):
-        follow(ScriptedTwilio("canceled"), journal).stop()
+    with pytest.raises(TwilioCallInterruptedError, match="A retry dials again"):
+        monitoring(ScriptedTwilio("canceled"), journal).stop()
     assert written(journal).ended_by_us == "cancel"
 
 

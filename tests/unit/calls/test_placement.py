@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_twiliocall.calls import look_up
-from airflow_provider_twiliocall.calls.placement import MOST_DIALS, Placement
+from airflow_provider_twiliocall.calls.placement import MOST_REQUESTS, Placement
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
@@ -150,10 +150,10 @@ def test_an_unknown_fate_is_dialled_again_where_two_rings_are_better_than_none(c
 
 
 def test_fates_that_stay_unknown_are_left_to_the_tasks_retry_where_two_rings_are_better_than_none() -> None:
-    hook = ScriptedHook(*[TwilioAmbiguousError("reset")] * (MOST_DIALS + 1))
+    hook = ScriptedHook(*[TwilioAmbiguousError("reset")] * (MOST_REQUESTS + 1))
     with pytest.raises(TwilioCallMaybePlacedError, match="a retry of this task dials again"):
         place(hook, delivery="at_least_once")
-    assert hook.posts == MOST_DIALS
+    assert hook.posts == MOST_REQUESTS
 
 
 def test_a_request_whose_fate_is_unknown_is_remembered_when_it_has_become_too_late_for_another() -> None:

@@ -88,7 +88,7 @@ def test_why_the_arguments_could_not_be_compared_is_said(
     store: StateStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     taking_over(AccountTwilio("ringing"), store, None).take_over()
-    assert f"Call {SID} of an earlier try is followed." in caplog.text
+    assert f"Call {SID} of an earlier try is monitored." in caplog.text
     assert "its arguments cannot be used: to is wrong" in caplog.text
 
 

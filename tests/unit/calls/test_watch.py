@@ -73,12 +73,12 @@ def test_a_call_over_by_the_deadline_is_over_all_the_same(clock: TurnedClock) ->
 # Twilio's queue
 
 
-def test_a_call_still_queued_at_the_queue_deadline_is_taken_back(clock: TurnedClock) -> None:
+def test_a_call_still_queued_at_the_queue_deadline_is_canceled_while_queued(clock: TurnedClock) -> None:
     client = ScriptedTwilio("queued", "queued", "canceled")
     wait = wait_for(client, deadline=START + 100, queue_deadline=START + 10)
     assert wait.look() is None
     clock.now += 10
-    assert wait.look() == WaitResult(WaitEnd.TAKEN_BACK, call("canceled"))
+    assert wait.look() == WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled"))
     assert client.asked == ["look", "look", "canceled"]
 
 
@@ -90,7 +90,7 @@ def test_a_call_that_rings_at_the_queue_deadline_is_waited_for(clock: TurnedCloc
     assert client.asked == ["look"]
 
 
-def test_a_call_that_was_seen_ringing_is_not_taken_back_for_an_answer_that_is_behind(
+def test_a_call_that_was_seen_ringing_is_not_canceled_while_queued_for_an_answer_that_is_behind(
     clock: TurnedClock,
 ) -> None:
     client = ScriptedTwilio("ringing", "queued", "queued", "in-progress")
@@ -102,7 +102,9 @@ def test_a_call_that_was_seen_ringing_is_not_taken_back_for_an_answer_that_is_be
 
 
 @pytest.mark.parametrize(("ahead", "asked"), [(90.0, ["look", "canceled"]), (-90.0, ["look"])])
-def test_a_call_is_taken_back_by_twilios_clock(clock: TurnedClock, ahead: float, asked: list[str]) -> None:
+def test_a_call_is_canceled_while_queued_by_twilios_clock(
+    clock: TurnedClock, ahead: float, asked: list[str]
+) -> None:
     client = ScriptedTwilio("queued", "canceled")
     client.clock_offset = ahead
     wait_for(client, queue_deadline=START).look()
@@ -133,7 +135,7 @@ def test_a_call_that_twilio_shows_as_it_was_after_it_was_canceled_is_looked_at_a
 ) -> None:
     wait = wait_seeing("queued", "ringing", "canceled", queue_deadline=START, awaits=awaits)
     assert wait.look() is None
-    assert wait.look() == WaitResult(WaitEnd.TAKEN_BACK, call("canceled"))
+    assert wait.look() == WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled"))
 
 
 def test_a_call_that_leaves_the_queue_in_that_moment_is_waited_for(clock: TurnedClock) -> None:
@@ -145,25 +147,31 @@ def test_a_call_that_leaves_the_queue_in_that_moment_is_waited_for(clock: Turned
 
 
 @pytest.mark.parametrize("lost", [AWAY, TwilioAmbiguousError("lost")])
-def test_taking_back_is_tried_again_after_weather(clock: TurnedClock, lost: TwilioError) -> None:
+def test_canceling_while_queued_is_tried_again_after_transient_errors(
+    clock: TurnedClock, lost: TwilioError
+) -> None:
     client = ScriptedTwilio("queued", lost, "queued", "canceled")
     wait = wait_for(client, queue_deadline=START)
     assert wait.look() is None
     assert wait.pause() > 5
-    assert wait.look() == WaitResult(WaitEnd.TAKEN_BACK, call("canceled"))
+    assert wait.look() == WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled"))
 
 
-def test_a_call_that_was_taken_back_though_the_answer_was_lost_was_taken_back(clock: TurnedClock) -> None:
+def test_a_call_was_canceled_while_queued_also_where_the_answer_that_says_so_was_lost(
+    clock: TurnedClock,
+) -> None:
     wait = wait_seeing("queued", TwilioAmbiguousError("lost"), "canceled", queue_deadline=START)
     assert wait.look() is None
-    assert wait.look() == WaitResult(WaitEnd.TAKEN_BACK, call("canceled"))
+    assert wait.look() == WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled"))
 
 
-def test_a_call_that_somebody_else_has_canceled_was_not_taken_back_by_this_wait(clock: TurnedClock) -> None:
+def test_a_call_that_somebody_else_has_canceled_was_not_canceled_while_queued_by_this_wait(
+    clock: TurnedClock,
+) -> None:
     assert wait_seeing("canceled", queue_deadline=START).look() == WaitResult(WaitEnd.OVER, call("canceled"))
 
 
-def test_a_call_that_may_not_be_taken_back_ends_the_wait(clock: TurnedClock) -> None:
+def test_a_call_that_may_not_be_canceled_while_queued_ends_the_wait(clock: TurnedClock) -> None:
     refused = TwilioRejectedError("no", http_status=401, code=20003)
     wait = wait_seeing("queued", refused, queue_deadline=START)
     assert wait.look() == WaitResult(
@@ -180,9 +188,9 @@ def test_a_wait_for_the_ringing_is_over_once_the_call_has_left_the_queue(
     assert wait.look() == WaitResult(WaitEnd.LEFT_QUEUE, call(status))
 
 
-def test_a_wait_for_the_ringing_takes_back_what_would_ring_too_late(clock: TurnedClock) -> None:
+def test_a_wait_for_the_ringing_cancels_while_queued_what_would_ring_too_late(clock: TurnedClock) -> None:
     wait = wait_seeing("queued", "canceled", awaits="ring", queue_deadline=START)
-    assert wait.look() == WaitResult(WaitEnd.TAKEN_BACK, call("canceled"))
+    assert wait.look() == WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled"))
 
 
 # The task's own time
@@ -200,7 +208,7 @@ def test_a_call_over_when_the_tasks_time_is_up_is_over_all_the_same(clock: Turne
     assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
 
 
-def test_weather_when_the_tasks_time_is_up_ends_the_wait_too(clock: TurnedClock) -> None:
+def test_a_transient_error_when_the_tasks_time_is_up_ends_the_wait_too(clock: TurnedClock) -> None:
     wait = wait_seeing("ringing", AWAY, timeout_at=START + 10)
     wait.look()
     clock.now += 10
@@ -229,14 +237,16 @@ def test_a_refusal_ends_the_wait_with_the_call_as_last_seen() -> None:
     assert "Check login" in str(result.problem)
 
 
-@pytest.mark.parametrize("weather", [AWAY, UNKNOWN, TwilioThrottledError("later"), TwilioError("odd")])
-def test_weather_is_waited_out(weather: TwilioError) -> None:
-    wait = wait_seeing(weather, "completed")
+@pytest.mark.parametrize("error", [AWAY, UNKNOWN, TwilioThrottledError("later"), TwilioError("odd")])
+def test_a_transient_error_is_waited_out(error: TwilioError) -> None:
+    wait = wait_seeing(error, "completed")
     assert wait.look() is None
     assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
 
 
-def test_weather_is_logged_once_for_each_change_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_transient_error_is_logged_once_for_each_change_and_its_end_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     wait = wait_seeing(AWAY, AWAY, AWAY, UNKNOWN, "ringing", "ringing", "completed")
     with caplog.at_level(logging.INFO):
         for _ in range(7):
@@ -250,13 +260,13 @@ def test_weather_is_logged_once_for_each_change_and_its_end_too(caplog: pytest.L
     ]
 
 
-def test_pauses_grow_in_weather_up_to_a_minute_and_shrink_again_after_it() -> None:
+def test_pauses_grow_with_errors_up_to_a_minute_and_shrink_again_after_them() -> None:
     wait = wait_seeing(*[AWAY] * 12, "ringing")
     pauses = [(wait.look(), wait.pause())[1] for _ in range(13)]
     assert pauses == [10, 20, 40, *[60] * 9, 5]
 
 
-def test_a_poll_interval_beyond_a_minute_is_kept_in_weather() -> None:
+def test_a_poll_interval_beyond_a_minute_is_kept_through_transient_errors() -> None:
     wait = wait_seeing(AWAY, poll_interval=300)
     wait.look()
     assert wait.pause() == 300
@@ -269,7 +279,7 @@ def test_a_pause_that_twilio_asks_for_is_kept_up_to_a_minute(asked: float | None
     assert wait.pause() == paused
 
 
-def test_weather_at_the_deadline_ends_the_wait_and_says_what_it_was(clock: TurnedClock) -> None:
+def test_a_transient_error_at_the_deadline_ends_the_wait_and_says_what_it_was(clock: TurnedClock) -> None:
     wait = wait_seeing("ringing", AWAY, AWAY, deadline=START + 10)
     wait.look()
     assert wait.look() is None
@@ -349,7 +359,7 @@ def test_a_call_that_another_process_did_not_find_for_long_ends_the_wait(clock: 
     [
         WaitResult(WaitEnd.OVER, call("completed", to=NUMBER)),
         WaitResult(WaitEnd.DEADLINE, None, "no connection"),
-        WaitResult(WaitEnd.TAKEN_BACK, call("canceled", to=NUMBER)),
+        WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled", to=NUMBER)),
         WaitResult(WaitEnd.TIMED_OUT, call("ringing", to=NUMBER), "it is still ringing"),
     ],
 )

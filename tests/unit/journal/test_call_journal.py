@@ -11,7 +11,7 @@ from airflow.sdk.execution_time.timeout import TimeoutPosix
 
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallSupersededError
-from airflow_provider_twiliocall.journal.attempt import Dial
+from airflow_provider_twiliocall.journal.attempt import CallAttempt
 from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal, Entry, State
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -78,15 +78,17 @@ def test_what_is_provably_not_placed_is_read_as_that(journal: CallJournal, store
 def test_an_end_that_is_ours_is_read_as_that(journal: CallJournal, store: StateStore, how: Any) -> None:
     journal.placing(PARAMS)
     journal.placed(SID)
-    journal.ended(how)
+    journal.ended_by_us(how)
     assert read_by_the_next_try(store).ended_by_us == how
 
 
-def test_an_end_that_was_not_ours_after_all_is_taken_back(journal: CallJournal, store: StateStore) -> None:
+def test_an_end_that_was_not_ours_after_all_is_canceled_while_queued(
+    journal: CallJournal, store: StateStore
+) -> None:
     journal.placing(PARAMS)
     journal.placed(SID)
-    journal.ended("cancel")
-    journal.ended(None)
+    journal.ended_by_us("cancel")
+    journal.not_ended_by_us()
     assert read_by_the_next_try(store).ended_by_us is None
 
 
@@ -94,7 +96,7 @@ def test_an_end_already_written_costs_no_round_trip(journal: CallJournal, store:
     journal.placing(PARAMS)
     journal.placed(SID)
     before = store.round_trips
-    journal.ended(None)
+    journal.not_ended_by_us()
     assert store.round_trips == before
 
 
@@ -103,7 +105,7 @@ def test_a_try_that_resumes_reads_before_it_writes_who_ended_the_call(
 ) -> None:
     journal.placing(PARAMS)
     journal.placed(SID)
-    CallJournal(store, max_tries=2).ended("hang_up")
+    CallJournal(store, max_tries=2).ended_by_us("hang_up")
     assert read_by_the_next_try(store).ended_by_us == "hang_up"
     assert read_by_the_next_try(store).call_sid == SID
 
@@ -121,7 +123,7 @@ def test_earlier_calls_are_remembered(journal: CallJournal, store: StateStore) -
 def test_a_call_placed_anew_is_not_said_to_be_ended(journal: CallJournal, store: StateStore) -> None:
     journal.placing(PARAMS)
     journal.placed(SID)
-    journal.ended("cancel")
+    journal.ended_by_us("cancel")
     journal.placing(PARAMS)
     journal.placed(LATER_SID)
     assert read_by_the_next_try(store).ended_by_us is None
@@ -267,7 +269,7 @@ def test_a_sid_whose_writing_was_interrupted_goes_along_with_what_is_written_nex
     journal.placing(PARAMS)
     with pytest.raises(AirflowTaskTimeout), TimeoutPosix(3600):
         journal.placed(SID)
-    journal.ended("cancel")
+    journal.ended_by_us("cancel")
     assert read_by_the_next_try(store).call_sid == SID
 
 
@@ -278,7 +280,7 @@ def test_a_sid_that_could_not_be_written_goes_along_with_what_is_written_next(
     store.fault = AWAY
     journal.placed(SID)
     store.fault = None
-    journal.ended("cancel")
+    journal.ended_by_us("cancel")
     assert read_by_the_next_try(store).call_sid == SID
     assert read_by_the_next_try(store).ended_by_us == "cancel"
 
@@ -290,14 +292,14 @@ def test_what_is_no_condition_for_dialling_does_not_fail_the_task(
     journal.placing(PARAMS)
     store.fault = fault
     journal.not_placed()
-    journal.ended("cancel")
+    journal.ended_by_us("cancel")
     assert caplog.text.count("could not be written") == 2
 
 
 def test_an_end_is_no_reason_to_fail_where_the_journal_cannot_be_read(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    CallJournal(StateStore(fault=AWAY), 0).ended("cancel")
+    CallJournal(StateStore(fault=AWAY), 0).ended_by_us("cancel")
     assert "It could not be written down who ended the call" in caplog.text
 
 
@@ -316,26 +318,26 @@ def test_without_a_store_there_is_nothing_to_fail() -> None:
     journal = CallJournal(None, 0)
     journal.placed(SID)
     journal.not_placed()
-    journal.ended("hang_up")
+    journal.ended_by_us("hang_up")
     assert journal.read() is None
 
 
 # Several dials
 
 
-def ended(call_sid: str, step: int = 0) -> Dial:
-    return Dial(step, call_sid, "+1*******4567", "busy")
+def ended(call_sid: str, step: int = 0) -> CallAttempt:
+    return CallAttempt(step, call_sid, "+1*******4567", "busy")
 
 
 def test_what_has_ended_is_written_down_with_the_next_call(journal: CallJournal, store: StateStore) -> None:
     journal.placing(PARAMS)
     journal.placed(SID)
-    journal.add(ended(SID))
+    journal.remember(ended(SID))
     journal.placing(PARAMS, step=1)
 
     read = CallJournal(store, max_tries=2)
     read.read()
-    assert (read.step, read.dials) == (1, (ended(SID),))
+    assert (read.step, read.attempts) == (1, (ended(SID),))
 
 
 def test_what_has_ended_takes_no_round_trip_of_its_own(journal: CallJournal, store: StateStore) -> None:
@@ -343,51 +345,51 @@ def test_what_has_ended_takes_no_round_trip_of_its_own(journal: CallJournal, sto
     journal.placed(SID)
     before = store.round_trips
 
-    journal.add(ended(SID))
+    journal.remember(ended(SID))
 
-    assert journal.dials == (ended(SID),)
+    assert journal.attempts == (ended(SID),)
     assert store.round_trips == before
 
 
 def test_a_call_ends_once(journal: CallJournal) -> None:
     journal.placing(PARAMS)
-    journal.add(ended(SID))
-    journal.add(ended(SID))
+    journal.remember(ended(SID))
+    journal.remember(ended(SID))
 
-    assert journal.dials == (ended(SID),)
+    assert journal.attempts == (ended(SID),)
 
 
 def test_what_could_not_be_placed_is_remembered_each_time(journal: CallJournal) -> None:
-    refused = Dial(0, None, "+1*******4567", "refused", problem="no such number")
-    journal.add(refused)
-    journal.add(refused)
+    refused = CallAttempt(0, None, "+1*******4567", "refused", problem="no such number")
+    journal.remember(refused)
+    journal.remember(refused)
 
-    assert journal.dials == (refused, refused)
+    assert journal.attempts == (refused, refused)
 
 
 def test_a_clear_begins_at_the_first_step_with_no_dials(journal: CallJournal, store: StateStore) -> None:
     journal.placing(PARAMS)
-    journal.add(ended(SID))
+    journal.remember(ended(SID))
     journal.placing(PARAMS, step=4)
     journal.placed(LATER_SID)
 
     cleared = CallJournal(store, max_tries=3)
     cleared.read()
-    assert (cleared.step, cleared.dials, cleared.call_sid()) == (0, (), None)
+    assert (cleared.step, cleared.attempts, cleared.call_sid()) == (0, (), None)
 
 
 def test_a_deferral_carries_it_where_there_is_no_store() -> None:
     journal = CallJournal(None, 0)
     journal.placing(PARAMS)
     journal.placed(SID)
-    journal.add(ended(SID))
+    journal.remember(ended(SID))
     journal.placing(PARAMS, step=1)
     journal.placed(LATER_SID)
 
     carried = json.loads(json.dumps(journal.to_carry()))
 
     resumed = CallJournal(None, 0, carried=carried)
-    assert (resumed.step, resumed.dials, resumed.call_sid()) == (1, (ended(SID),), LATER_SID)
+    assert (resumed.step, resumed.attempts, resumed.call_sid()) == (1, (ended(SID),), LATER_SID)
     assert NUMBER not in json.dumps(carried) and CALLER not in json.dumps(carried)
 
 
@@ -403,34 +405,34 @@ def test_what_was_carried_gives_way_to_the_store(store: StateStore) -> None:
 def test_what_was_added_can_be_written_down_without_a_call(journal: CallJournal, store: StateStore) -> None:
     journal.placing(PARAMS, step=1)
     journal.not_placed()
-    refused = Dial(1, None, "+1*******4567", "refused", problem="no such number")
-    journal.add(refused)
-    journal.keep()
+    refused = CallAttempt(1, None, "+1*******4567", "refused", problem="no such number")
+    journal.remember(refused)
+    journal.flush()
 
     read = CallJournal(store, max_tries=2)
     read.read()
-    assert (read.step, read.dials) == (1, (refused,))
-    assert journal.dials == (refused,)
+    assert (read.step, read.attempts) == (1, (refused,))
+    assert journal.attempts == (refused,)
 
 
 def test_what_could_not_be_written_down_stays_known(journal: CallJournal, store: StateStore) -> None:
     journal.placing(PARAMS)
-    journal.add(ended(SID))
+    journal.remember(ended(SID))
     store.fault = 0
-    journal.keep()
+    journal.flush()
 
-    assert journal.dials == (ended(SID),)
+    assert journal.attempts == (ended(SID),)
 
 
 def test_nothing_is_written_down_before_the_first_call(journal: CallJournal, store: StateStore) -> None:
-    journal.add(ended(SID))
-    journal.keep()
+    journal.remember(ended(SID))
+    journal.flush()
 
     assert store.values == {}
-    assert journal.dials == (ended(SID),)
+    assert journal.attempts == (ended(SID),)
 
 
-# Taken back from Twilio's queue
+# Canceled in Twilio's queue
 
 CANCELED_AT = "Tue, 14 Nov 2023 22:13:20 +0000"
 UP = 1_700_000_000.0
@@ -450,14 +452,14 @@ UP = 1_700_000_000.0
         pytest.param({"end_time": CANCELED_AT, "sid": LATER_SID}, UP, False, id="another call"),
     ],
 )
-def test_a_call_that_was_canceled_when_its_time_in_the_queue_was_up_was_taken_back(
+def test_a_call_that_was_canceled_when_its_time_in_the_queue_was_up_was_canceled_while_queued(
     store: StateStore, fields: dict[str, str], queue_deadline: float | None, expected: bool
 ) -> None:
     journal = CallJournal(store, 0)
     journal.placing(PARAMS)
     journal.placed(SID, queue_deadline=queue_deadline)
     canceled = Call.model_validate({"sid": SID, "status": "canceled", **fields})
-    assert CallJournal(store, 0).has_taken_back(canceled) is expected
+    assert CallJournal(store, 0).was_canceled_while_queued(canceled) is expected
 
 
 def test_until_when_a_call_may_stay_in_the_queue_is_told_of_the_one_placed_last(store: StateStore) -> None:

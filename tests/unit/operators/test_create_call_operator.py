@@ -370,12 +370,12 @@ def test_what_is_secret_in_a_call_is_masked_before_anything_else(monkeypatch: py
 
 def test_resuming_without_an_event_fails_for_good_because_a_retry_would_dial_again() -> None:
     with pytest.raises(TwilioCallFateUnknownError, match="was placed"):
-        operator(wait_for_completion=True).resume(context())
+        operator(wait_for_completion=True).execute_complete(context())
 
 
 def test_resuming_without_an_event_is_left_to_a_retry_that_finds_the_call_in_the_journal() -> None:
     with pytest.raises(KeyError, match="call_sid"):
-        operator(wait_for_completion=True).resume(context(store=StateStore()))
+        operator(wait_for_completion=True).execute_complete(context(store=StateStore()))
 
 
 def test_a_refusal_does_not_deny_a_call_that_may_have_been_placed() -> None:

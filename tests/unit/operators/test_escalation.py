@@ -1,4 +1,4 @@
-"""Whose turn it is in an escalation, when a retry may begin anew, and what is said when nobody was reached."""
+"""Whose turn it is in an escalation, when a retry may begin again, and what is said when nobody was reached."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_twiliocall.callees.call_window import CallWindow
 from airflow_provider_twiliocall.callees.rules import DialRules
-from airflow_provider_twiliocall.journal.attempt import NOT_NOW, NOT_PLACED, REFUSED, UNKNOWN, Dial
+from airflow_provider_twiliocall.journal.attempt import NOT_NOW, NOT_PLACED, REFUSED, UNKNOWN, CallAttempt
 from airflow_provider_twiliocall.operators.escalation import Callee, Escalation
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
@@ -23,8 +23,8 @@ ANN, BEN = callee("Ann"), callee("Ben", BY_DAY)
 BAD = Callee("Bad", "'555'", None, problem="to='555' is not E.164")
 
 
-def dial(step: int, status: str, call_sid: str | None = "CA1", problem: str | None = None) -> Dial:
-    return Dial(step, call_sid, "+1*******0001", status, problem=problem)
+def dial(step: int, status: str, call_sid: str | None = "CA1", problem: str | None = None) -> CallAttempt:
+    return CallAttempt(step, call_sid, "+1*******0001", status, problem=problem)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_another_round_is_no_use_where_nobody_can_be_called() -> None:
     ],
 )
 def test_a_retry_may_help_where_no_phone_is_known_to_have_rung(
-    dials: list[Dial], may_ring_twice: bool, expected: bool
+    dials: list[CallAttempt], may_ring_twice: bool, expected: bool
 ) -> None:
     escalation = Escalation([ANN, BEN], rounds=1, may_ring_twice=may_ring_twice)
 
@@ -106,15 +106,17 @@ def test_a_retry_may_help_where_no_phone_is_known_to_have_rung(
 
 def test_the_story_tells_of_each_contact_and_gives_each_reason_once() -> None:
     escalation = Escalation([ANN, BEN, BAD], rounds=2)
-    voicemail = Dial(1, "CA2", "+1*******0001", "completed", answered_by="machine_end_beep", duration=9)
-    taken_back = Dial(3, "CA4", "+1*******0001", "canceled", ended_by_us=True)
+    voicemail = CallAttempt(
+        1, "CA2", "+1*******0001", "completed", answered_by="machine_end_beep", duration=9
+    )
+    canceled_while_queued = CallAttempt(3, "CA4", "+1*******0001", "canceled", ended_by_us=True)
 
-    story = escalation.story(
+    story = escalation.summary(
         [
             dial(0, "busy"),
             voicemail,
             dial(2, REFUSED, None, "not E.164"),
-            taken_back,
+            canceled_while_queued,
             dial(4, "canceled", "CA5"),
             dial(5, REFUSED, None, "not E.164"),
         ]
@@ -127,4 +129,4 @@ def test_the_story_tells_of_each_contact_and_gives_each_reason_once() -> None:
 
 
 def test_a_contact_whose_turn_never_came_is_said_not_to_have_been_tried() -> None:
-    assert Escalation([ANN, BEN], rounds=1).story([dial(0, "busy")]) == "Ann: busy; Ben: not tried"
+    assert Escalation([ANN, BEN], rounds=1).summary([dial(0, "busy")]) == "Ann: busy; Ben: not tried"

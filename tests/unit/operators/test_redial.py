@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
-from airflow_provider_twiliocall.journal.attempt import Dial
+from airflow_provider_twiliocall.journal.attempt import CallAttempt
 from airflow_provider_twiliocall.operators.redial import Redial, named_endings
 
 NOW = 1_700_000_000.0
 REDIAL = Redial(max_dials=3, after_s=120, on=["busy", "no-answer"])
 
 
-def dial(status: str = "busy", **how: Any) -> Dial:
-    return Dial(**{"step": 0, "call_sid": "CA1", "to": "+1*******0001", "status": status, **how})
+def dial(status: str = "busy", **how: Any) -> CallAttempt:
+    return CallAttempt(**{"step": 0, "call_sid": "CA1", "to": "+1*******0001", "status": status, **how})
 
 
-def due(*dials: Dial, redial: Redial = REDIAL, clock_offset: float = 0.0) -> float:
+def due(*dials: CallAttempt, redial: Redial = REDIAL, clock_offset: float = 0.0) -> float:
     return redial.due(dials, now=NOW, clock_offset=clock_offset)
 
 

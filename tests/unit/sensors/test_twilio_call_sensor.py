@@ -102,4 +102,4 @@ def test_a_killed_sensor_has_nothing_to_do_to_the_call() -> None:
 
 def test_resuming_without_an_event_is_an_error_that_says_so() -> None:
     with pytest.raises(ValueError, match="resumes with its trigger's event"):
-        sensor().resume({})
+        sensor().execute_complete({})

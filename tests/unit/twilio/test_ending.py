@@ -1,4 +1,4 @@
-"""Ending a call: what each wish asks of Twilio in each state, whether it was us, and going on through weather."""
+"""Ending a call: what each wish asks of Twilio in each state, whether it was us, and transient errors."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_an_ending_says_what_came_of_it(ending: Ending, said: str) -> None:
     assert str(ending) == f"Call {SID} {said}"
 
 
-# Weather
+# Transient errors
 
 
 def scripted(*answers: Ending | TwilioError) -> Callable[[], Ending]:
@@ -164,11 +164,11 @@ ENDED = Ending(call("canceled"), by_us=True)
 
 
 @pytest.mark.parametrize(
-    "weather",
+    "error",
     [AWAY, LOST, PAGE_OF_A_PROXY, TwilioThrottledError("later"), TwilioNotFoundError("fresh", code=20404)],
 )
-def test_weather_is_waited_out(weather: TwilioError, clock: TurnedClock) -> None:
-    assert retry_until(scripted(weather, weather, ENDED), SID, until=60) == ENDED
+def test_a_transient_error_is_waited_out(error: TwilioError, clock: TurnedClock) -> None:
+    assert retry_until(scripted(error, error, ENDED), SID, until=60) == ENDED
     assert clock.slept == [1, 2]
 
 
@@ -178,7 +178,7 @@ def test_pauses_grow_up_to_a_minute(clock: TurnedClock) -> None:
     assert clock.slept[-1] == LONGEST_PAUSE_S
 
 
-def test_weather_that_lasts_is_passed_on_when_time_is_up(clock: TurnedClock) -> None:
+def test_a_transient_error_that_lasts_is_passed_on_when_time_is_up(clock: TurnedClock) -> None:
     with pytest.raises(TwilioUnreachableError):
         retry_until(scripted(*[AWAY] * 100), SID, until=30)
     assert clock.now <= 30
