@@ -17,7 +17,7 @@ from airflow_provider_twiliocall.twilio.recent_calls import recent_pages
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-    from airflow_provider_twiliocall.journal.call_journal import Entry
+    from airflow_provider_twiliocall.journal.entry import Entry
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 

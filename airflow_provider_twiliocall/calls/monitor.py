@@ -33,7 +33,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioConnectionError,
     TwilioConnectionNotFoundError,
 )
-from airflow_provider_twiliocall.journal.call_journal import CLOCK_SLACK_S
+from airflow_provider_twiliocall.journal.entry import CLOCK_SLACK_S
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.ending import (
     PATIENCE_OUT_OF_TIME_S,

@@ -23,7 +23,8 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallSupersededError,
     TwilioCallTooLateError,
 )
-from airflow_provider_twiliocall.journal.call_journal import CallJournal, Entry
+from airflow_provider_twiliocall.journal.call_journal import CallJournal
+from airflow_provider_twiliocall.journal.entry import Entry
 from airflow_provider_twiliocall.twilio.ending import (
     PATIENCE_AS_THE_LAST_S,
     Ending,

@@ -34,7 +34,8 @@ from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-    from airflow_provider_twiliocall.journal.call_journal import CallJournal, Entry
+    from airflow_provider_twiliocall.journal.call_journal import CallJournal
+    from airflow_provider_twiliocall.journal.entry import Entry
     from airflow_provider_twiliocall.twilio.call import Call
 
 logger = logging.getLogger(__name__)

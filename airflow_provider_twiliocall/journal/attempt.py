@@ -17,6 +17,9 @@ _LIKE_A_NUMBER = re.compile(
     r"(?<![0-9A-Za-z*])(?!\d{4}-\d\d-\d\d\b)\(?[0-9](?:[-\s().]*[0-9]){6,}(?![0-9A-Za-z])"
 )
 
+# A task that dials again, or rings one contact after the other, has no more steps than that.
+MOST_ATTEMPTS = 200
+
 REFUSED = "refused"
 NOT_PLACED = "not placed"
 UNKNOWN = "unknown"

@@ -1,23 +1,20 @@
 """The journal of a task's call: what a try writes down before and after it dials, where its next try finds it.
 
-It lies in Airflow's task state store (Airflow 3.3), which survives tries and a user's Clear alike. Older
-Airflows have none: there the journal is blank at every try, and keeps nothing.
+Where Airflow keeps nothing for a task (:mod:`.store`), the journal is blank at every try.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
-import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import TwilioCallJournalError, TwilioCallSupersededError
-from airflow_provider_twiliocall.journal.attempt import CallAttempt
+from airflow_provider_twiliocall.journal.attempt import MOST_ATTEMPTS, CallAttempt
+from airflow_provider_twiliocall.journal.entry import Entry, State
+from airflow_provider_twiliocall.journal.store import KEY, Store, is_superseded, store_of
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 
 if TYPE_CHECKING:
@@ -26,136 +23,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KEY = "twilio_call"
-
-# The store's answer to a process whose task instance another one has replaced.
-_SUPERSEDED = 404
-
 # A call was placed and its SID is to be kept: a write may take 20 s to fail while the API server is away.
 _WRITES_OF_A_SID = 4
 _PAUSE_BETWEEN_WRITES_S = 2.0
 
-# So that who reads the store cannot try all the numbers there are; some 10 ms.
-DIGEST_ROUNDS = 20_000
-
-# A task that dials again, or rings one contact after the other, has no more steps than that.
-MOST_ATTEMPTS = 200
-
-# Dates are whole seconds, and the clock that they are compared by is known to the second.
-CLOCK_SLACK_S = 2.0
-
 # Enough for any number of retries, and far below what the store takes.
 _LONGEST_MEMORY = 100
-
-
-class Store(Protocol):
-    """What of Airflow's ``context["task_state_store"]`` is used here."""
-
-    def get(self, key: str) -> Any:
-        """Return the value, or None."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Write the value."""
-
-
-class State(str, Enum):
-    """How far a placement has come."""
-
-    PLACING = "placing"
-    """A request is about to go out, or went out, and no answer is known."""
-    PLACED = "placed"
-    """Twilio has taken the call; its SID is known."""
-    NOT_PLACED = "not placed"
-    """Twilio provably has not taken it."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the journal says.
-
-    :param max_tries: Airflow's count of tries; a retry keeps it, a person who clears the task raises it
-    :param digest: of account, caller and callee, salted
-    :param sent: Unix time, by the clock of the machine that dialled, just before the request
-    :param clock_offset: seconds that Twilio's clock was ahead of that one, where that was known
-    :param ended_by_us: how this task asked Twilio to end the call, if it did
-    :param queue_deadline: Unix time, by Twilio's clock, at which the call is canceled if it is still in its queue, by
-        whoever waits for it; None where nobody does
-    :param earlier_sids: the calls of earlier tries
-    :param step: which of the task's steps the call is for, from 0
-    :param attempts: the calls that this run has seen to their end before
-    :param account_sid: the account that the request was for; None in what an earlier version has written
-    :param callee: a salted digest of whom the call is to; None in what an earlier version has written
-    """
-
-    state: State
-    max_tries: int
-    digest: str
-    salt: str
-    sent: float
-    clock_offset: float | None = None
-    call_sid: str | None = None
-    ended_by_us: HowToEnd | None = None
-    queue_deadline: float | None = None
-    earlier_sids: tuple[str, ...] = ()
-    step: int = 0
-    attempts: tuple[CallAttempt, ...] = ()
-    account_sid: str | None = None
-    callee: str | None = None
-
-    def is_for(self, params: CreateCallParams, account_sid: str | None = None) -> bool:
-        """Whether it is about a call between the two that these parameters are about.
-
-        Only account, caller and callee are compared: a text that a template renders differently at every try is
-        no reason to ring twice.
-
-        :param account_sid: the account that such a call would be for now
-        """
-        # An earlier version knew of no account but one that the parameters name.
-        account = params.account_sid if self.account_sid is None else account_sid
-        return hmac.compare_digest(self.digest, _digest_of_call(params, account, self.salt))
-
-    def is_to(self, params: CreateCallParams) -> bool:
-        """Whether it is about a call to the one whom these parameters are about.
-
-        A mapped task may mean another person after a change of the list.
-        """
-        if self.callee is None:
-            return self.is_for(params)
-        return hmac.compare_digest(self.callee, _digest(params.to, self.salt))
-
-    def is_of_account(self, account_sid: str) -> bool:
-        """Whether the call can be seen by who asks for that account, as far as that is known."""
-        return self.account_sid is None or self.account_sid == account_sid
-
-    def was_canceled_while_queued(self, call: Call) -> bool:
-        """Whether a call was canceled because its time in Twilio's queue was up.
-
-        Whoever waits for it then cancels it, a trigger say, and cannot always tell of it. By Twilio's dates, so a
-        cancellation by somebody else in those seconds counts as well, but for one of a call that was ringing.
-        """
-        canceled_at = call.end_time or call.date_updated
-        if call.status is not CallStatus.CANCELED or self.queue_deadline is None or canceled_at is None:
-            return False
-        return call.start_time is None and canceled_at.timestamp() >= self.queue_deadline - CLOCK_SLACK_S
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Entry:
-        """Read what :meth:`to_json` wrote; what a later version added is ignored."""
-        known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
-        known |= {
-            "state": State(value["state"]),
-            "earlier_sids": tuple(value.get("earlier_sids", ())),
-            "attempts": tuple(map(CallAttempt.from_json, value.get("attempts", ()))),
-        }
-        return cls(**known)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it for the store: no phone number in it."""
-        return asdict(self) | {
-            "state": self.state.value,
-            "earlier_sids": list(self.earlier_sids),
-            "attempts": [attempt.to_json() for attempt in self.attempts],
-        }
 
 
 class CallJournal:
@@ -178,8 +51,7 @@ class CallJournal:
     @classmethod
     def of(cls, context: Mapping[str, Any], carried: Mapping[str, Any] | None = None) -> CallJournal:
         """Open the journal of the task instance that a context is of."""
-        store, max_tries = context.get("task_state_store"), getattr(context.get("ti"), "max_tries", 0)
-        return cls(store, max_tries, carried=carried)
+        return cls(store_of(context), getattr(context.get("ti"), "max_tries", 0), carried=carried)
 
     def to_carry(self) -> dict[str, Any] | None:
         """Return what a task that is deferred has to take along, where there is no store: no phone number in it."""
@@ -270,24 +142,19 @@ class CallJournal:
         :raises TwilioCallSupersededError: another process runs this task by now: don't dial
         :raises TwilioCallJournalError: it could not be written: don't dial
         """
-        salt = secrets.token_hex(8)
-        entry = Entry(
-            State.PLACING,
+        entry = Entry.of_request(
+            params,
             max_tries=self.max_tries,
-            digest=_digest_of_call(params, account_sid or params.account_sid, salt),
-            salt=salt,
-            sent=clock.time(),
+            account_sid=account_sid,
             clock_offset=clock_offset,
             earlier_sids=self._sids_so_far(),
             step=step,
-            attempts=self.attempts[-MOST_ATTEMPTS:],
-            account_sid=account_sid,
-            callee=_digest(params.to, salt),
+            attempts=self.attempts,
         )
         try:
             self._put(entry)
         except Exception as error:
-            if _is_superseded(error):
+            if is_superseded(error):
                 raise TwilioCallSupersededError(
                     "Another try of this task has taken over, so this one did not dial"
                 ) from None
@@ -321,7 +188,7 @@ class CallJournal:
                 self._put(entry)
                 return
             except Exception as error:
-                if _is_superseded(error):
+                if is_superseded(error):
                     raise TwilioCallSupersededError(
                         f"Another try of this task has taken over while this one placed call {call_sid}"
                     ) from None
@@ -339,7 +206,7 @@ class CallJournal:
         try:
             self._put(self._entry)
         except Exception as error:
-            if _is_superseded(error):
+            if is_superseded(error):
                 raise TwilioCallSupersededError(
                     "Another try of this task has taken over while this one looked for the call it had sent"
                 ) from None
@@ -416,17 +283,3 @@ class CallJournal:
             return ()
         latest = (self._entry.call_sid,) if self._entry.call_sid else ()
         return (*self._entry.earlier_sids, *latest)[-_LONGEST_MEMORY:]
-
-
-def _digest_of_call(params: CreateCallParams, account_sid: str | None, salt: str) -> str:
-    return _digest("|".join([account_sid or "", params.from_ or "", params.to]), salt)
-
-
-def _digest(who: str, salt: str) -> str:
-    return hashlib.pbkdf2_hmac("sha256", who.encode(), salt.encode(), DIGEST_ROUNDS).hex()
-
-
-def _is_superseded(error: Exception) -> bool:
-    # airflow.sdk's AirflowRuntimeError carries the answer of the API server.
-    detail = getattr(getattr(error, "error", None), "detail", None)
-    return isinstance(detail, dict) and detail.get("status_code") == _SUPERSEDED

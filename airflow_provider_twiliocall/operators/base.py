@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.calls.monitor import CallMonitor
     from airflow_provider_twiliocall.calls.placement import Placed, Placement
     from airflow_provider_twiliocall.calls.takeover import Takeover
-    from airflow_provider_twiliocall.journal.call_journal import CallJournal, Entry
+    from airflow_provider_twiliocall.journal.call_journal import CallJournal
+    from airflow_provider_twiliocall.journal.entry import Entry
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
@@ -168,7 +169,7 @@ class CallOperator(WaitingOperator):
         return self._by_the_clock(context, journal, work)
 
     def _take_up_or_dial(self, context: Context, journal: CallJournal, due_step: int | None) -> str:
-        from airflow_provider_twiliocall.journal.call_journal import State
+        from airflow_provider_twiliocall.journal.entry import State
 
         earlier = journal.read()
         if (

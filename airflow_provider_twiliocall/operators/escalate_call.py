@@ -211,7 +211,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
     @cached_property
     def _escalation(self) -> Escalation:
         from airflow_provider_twiliocall.arguments.call_params import mask_secrets
-        from airflow_provider_twiliocall.journal.call_journal import MOST_ATTEMPTS
+        from airflow_provider_twiliocall.journal.attempt import MOST_ATTEMPTS
         from airflow_provider_twiliocall.operators.escalation import Escalation
 
         mask_secrets(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_twiliocall.journal import call_journal
+from airflow_provider_twiliocall.journal import entry
 from airflow_provider_twiliocall.notifications.this_process import forget_this_process
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.pauses import PausingRun
@@ -21,7 +21,7 @@ def a_process_of_its_own() -> None:
 @pytest.fixture(autouse=True)
 def quick_digests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A digest is made slow against those who try all numbers; that is what half of a test's time would go into."""
-    monkeypatch.setattr(call_journal, "DIGEST_ROUNDS", 1)
+    monkeypatch.setattr(entry, "DIGEST_ROUNDS", 1)
 
 
 @pytest.fixture

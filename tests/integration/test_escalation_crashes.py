@@ -19,7 +19,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioConnectionError,
     TwilioConnectionNotFoundError,
 )
-from airflow_provider_twiliocall.journal.call_journal import KEY
+from airflow_provider_twiliocall.journal.store import KEY
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.escalation_run import ANN, BEN, CLEO, EscalationRun, dialled, escalating, told
 from tests.integration.ring_task import VARIABLE, changed, on, statuses

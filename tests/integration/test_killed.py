@@ -19,7 +19,8 @@ from airflow_provider_twiliocall.calls.outcome import judge
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallInterruptedError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal
+from airflow_provider_twiliocall.journal.call_journal import CallJournal
+from airflow_provider_twiliocall.journal.store import KEY
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.client import TwilioClient

@@ -6,7 +6,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallSupersededError
-from airflow_provider_twiliocall.journal.call_journal import KEY
+from airflow_provider_twiliocall.journal.store import KEY
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.ring_task import (
     SOMEBODY,

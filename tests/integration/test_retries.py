@@ -13,7 +13,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallFateUnknownError,
     TwilioCallUnansweredError,
 )
-from airflow_provider_twiliocall.journal.call_journal import KEY
+from airflow_provider_twiliocall.journal.store import KEY
 from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
 from airflow_provider_twiliocall.twilio.call import CallStatus
 from tests.integration.ring_task import (

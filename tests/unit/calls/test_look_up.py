@@ -10,7 +10,7 @@ import pendulum
 import pytest
 
 from airflow_provider_twiliocall.calls.look_up import PATIENCE_S, SHORT_PATIENCE_S, CallLookUp, Window, named
-from airflow_provider_twiliocall.journal.call_journal import Entry, State
+from airflow_provider_twiliocall.journal.entry import Entry, State
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioError,

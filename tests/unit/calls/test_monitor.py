@@ -20,7 +20,8 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallInterruptedError,
     TwilioCallUnansweredError,
 )
-from airflow_provider_twiliocall.journal.call_journal import CallJournal, Entry
+from airflow_provider_twiliocall.journal.call_journal import CallJournal
+from airflow_provider_twiliocall.journal.entry import Entry
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,

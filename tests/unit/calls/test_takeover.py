@@ -13,7 +13,8 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallInterruptedError,
     TwilioConnectionError,
 )
-from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal
+from airflow_provider_twiliocall.journal.call_journal import CallJournal
+from airflow_provider_twiliocall.journal.store import KEY
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioNotFoundError, TwilioRejectedError
 from airflow_provider_twiliocall.twilio.params import CreateCallParams

@@ -12,7 +12,9 @@ from airflow.sdk.execution_time.timeout import TimeoutPosix
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, TwilioCallSupersededError
 from airflow_provider_twiliocall.journal.attempt import CallAttempt
-from airflow_provider_twiliocall.journal.call_journal import KEY, CallJournal, Entry, State
+from airflow_provider_twiliocall.journal.call_journal import CallJournal
+from airflow_provider_twiliocall.journal.entry import Entry, State
+from airflow_provider_twiliocall.journal.store import KEY
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.support.interruption import AWAY, SUPERSEDED, SignallingStore, UnsteadyStore
@@ -82,9 +84,7 @@ def test_an_end_that_is_ours_is_read_as_that(journal: CallJournal, store: StateS
     assert read_by_the_next_try(store).ended_by_us == how
 
 
-def test_an_end_that_was_not_ours_after_all_is_canceled_while_queued(
-    journal: CallJournal, store: StateStore
-) -> None:
+def test_an_end_that_was_not_ours_after_all_is_withdrawn(journal: CallJournal, store: StateStore) -> None:
     journal.placing(PARAMS)
     journal.placed(SID)
     journal.ended_by_us("cancel")
@@ -129,11 +129,6 @@ def test_a_call_placed_anew_is_not_said_to_be_ended(journal: CallJournal, store:
     assert read_by_the_next_try(store).ended_by_us is None
 
 
-def test_an_entry_travels_as_json(journal: CallJournal) -> None:
-    entry = journal.placing(PARAMS, clock_offset=0.5)
-    assert Entry.from_json(json.loads(json.dumps(entry.to_json()))) == entry
-
-
 def test_what_a_later_version_adds_is_ignored(journal: CallJournal, store: StateStore) -> None:
     written = journal.placing(PARAMS)
     store.values[KEY]["of_the_future"] = {"more": 1}
@@ -163,44 +158,6 @@ def test_the_journal_holds_no_number(journal: CallJournal, store: StateStore) ->
     journal.placed(SID)
     assert NUMBER[2:] not in json.dumps(store.values)
     assert CALLER[2:] not in json.dumps(store.values)
-
-
-def test_the_same_numbers_are_never_written_alike(journal: CallJournal) -> None:
-    assert journal.placing(PARAMS).digest != journal.placing(PARAMS).digest
-
-
-@pytest.mark.parametrize(
-    "same", [{"twiml": "<Response><Hangup/></Response>"}, {"timeout": 10}, {"time_limit": 60}]
-)
-def test_it_is_for_a_call_between_the_same_two_whatever_is_said(
-    journal: CallJournal, same: dict[str, Any]
-) -> None:
-    assert journal.placing(PARAMS).is_for(PARAMS.replace(**same))
-
-
-@pytest.mark.parametrize(
-    "other", [{"to": "+15551234568"}, {"from_": "+15557654322"}, {"account_sid": "AC" + "5" * 32}]
-)
-def test_it_is_not_for_a_call_between_two_others(journal: CallJournal, other: dict[str, Any]) -> None:
-    assert not journal.placing(PARAMS).is_for(PARAMS.replace(**other))
-
-
-@pytest.mark.parametrize(("account_sid", "is_the_same"), [(ACCOUNT, True), (ANOTHER_ACCOUNT, False)])
-def test_the_account_of_the_connection_counts_too(
-    journal: CallJournal, account_sid: str, is_the_same: bool
-) -> None:
-    entry = journal.placing(PARAMS, account_sid=ACCOUNT)
-    assert entry.is_for(PARAMS, account_sid) == is_the_same
-    assert entry.is_of_account(account_sid) == is_the_same
-
-
-@pytest.mark.parametrize(
-    ("other", "is_the_same"), [({"to": "+15551234568"}, False), ({"from_": "+15557654322"}, True)]
-)
-def test_the_callee_can_be_told_from_the_caller(
-    journal: CallJournal, other: dict[str, Any], is_the_same: bool
-) -> None:
-    assert journal.placing(PARAMS).is_to(PARAMS.replace(**other)) == is_the_same
 
 
 def test_what_an_earlier_version_has_written_is_of_any_account(
