@@ -52,7 +52,7 @@ def check_only_when_waiting(task: Any, name: str) -> None:
 
 
 def check_poll_interval(poll_interval: Any) -> None:
-    """Refuse what is no time to wait between two looks.
+    """Refuse a wrong time between two looks at a call.
 
     :param poll_interval: a timedelta has been brought to seconds
     :raises ValueError: no positive number of seconds
@@ -64,7 +64,7 @@ def check_poll_interval(poll_interval: Any) -> None:
 
 
 def check_queue_timeout(queue_timeout: float | timedelta | None) -> None:
-    """Refuse what is no time that a call may stay in Twilio's queue; None is the default time.
+    """Refuse a wrong time for a call in Twilio's queue; None is the default time.
 
     :raises ValueError: no length of time, or longer than Twilio's own
     """
@@ -78,7 +78,7 @@ def check_queue_timeout(queue_timeout: float | timedelta | None) -> None:
 
 
 def check_duration(name: str, value: float | timedelta, *, or_zero: bool = False) -> None:
-    """Refuse what is no length of time.
+    """Refuse what is not a length of time.
 
     :param or_zero: whether none at all will do
     :raises ValueError: neither seconds nor a timedelta, or below zero, or without an end
@@ -102,7 +102,7 @@ def read_redial_on(redial_on: Any) -> list[str]:
 
 
 def check_redial_on(redial_on: Any, accept_answered_by: Any) -> None:
-    """Refuse what is no set of endings, or has one that cannot come.
+    """Refuse what is not a set of endings, or has an impossible one.
 
     :raises ValueError: as :func:`read_redial_on` does, or a voicemail counts as an answer
     """
@@ -114,7 +114,7 @@ def check_redial_on(redial_on: Any, accept_answered_by: Any) -> None:
 
 
 def check_rounds(rounds: Any) -> None:
-    """Refuse what is no number of rounds.
+    """Refuse what is not a number of rounds.
 
     :raises ValueError: below 1, or no whole number
     """
@@ -135,7 +135,7 @@ def check_detection_stays_on(send_digits: Any) -> None:
 
 
 def check_max_dials(max_dials: Any, *, waits: bool) -> None:
-    """Refuse what is no number of dials, and several for a task that does not wait.
+    """Refuse what is not a number of dials, and more than one for a task that does not wait.
 
     :raises ValueError: below 1, or more than the journal remembers, or nothing would be known of their ends
     """

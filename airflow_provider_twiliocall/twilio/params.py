@@ -179,7 +179,7 @@ class CreateCallParams(BaseModel):
         return problems + problems_of_combinations({**stand_ins, **given}, callee)
 
     def replace(self, **changes: Any) -> Self:
-        """Give the same parameters with some changed (None unsets one), validated anew as a whole."""
+        """Give the same parameters with some changed (None unsets one), validated again as a whole."""
         if "from" in changes:
             changes.setdefault("from_", changes.pop("from"))
         changed = type(self).__new__(type(self))
@@ -250,7 +250,7 @@ def _wire_name(field: str) -> str:
 
 
 def _sorted_out(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """Find what is set, under its field's name, and what is no argument of a call."""
+    """Find what is set, under its field's name, and what is not an argument of a call."""
     fields = CreateCallParams.model_fields
     given: dict[str, Any] = {}
     problems: list[Problem] = []

@@ -180,7 +180,7 @@ def _refuse_what_is_no_number(text: str, compact: str, shown: str) -> None:
     if not (digits.isascii() and digits.isdigit()):
         raise ValueError(
             f"{shown} has characters other than + and the digits 0 to 9: "
-            "type it anew in plain digits, e.g. +15551234567"
+            "type it again in plain digits, e.g. +15551234567"
         )
     if _is_written_as_float(text):
         raise ValueError(f"{shown} {_HAS_DECIMALS}")
