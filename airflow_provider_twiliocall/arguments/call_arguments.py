@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import Any, TypedDict, TypeVar
 
 Init = TypeVar("Init", bound=Callable[..., None])
@@ -204,20 +205,24 @@ def take_call_arguments(asked: Any, arguments: dict[str, Any]) -> None:
         setattr(asked, name, arguments.pop(name, None))
 
 
-def check_names(operator: type, arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments that neither the operator nor Airflow's own base of all operators has.
+def check_names(
+    operator: type, arguments: Mapping[str, Any], *, instead: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Refuse arguments that neither the operator or notifier nor Airflow's own base of all of them has.
 
-    :raises TypeError: names the nearest there is
+    :param instead: what to do instead of giving an argument that another one of ours has, by name
+    :raises TypeError: says that, or names the nearest there is
     """
-    from difflib import get_close_matches
-
     known = _names_of(operator)
     for name in arguments:
         # What starts so is between Airflow and itself.
         if name in known or name.startswith("_"):
             continue
+        # Only a mistake pays for this one.
+        from difflib import get_close_matches
+
         nearest = get_close_matches(name, known, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else "leave it out"
+        hint = instead.get(name) or (f"did you mean {nearest[0]}?" if nearest else "leave it out")
         raise TypeError(f"{operator.__name__} has no argument {name}: {hint}")
 
 
@@ -228,5 +233,5 @@ def _names_of(operator: type) -> frozenset[str]:
         name
         for signature in signatures
         for name, parameter in signature.parameters.items()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY or name == "task_id"
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY or name in ("task_id", "context")
     )

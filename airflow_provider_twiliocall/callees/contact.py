@@ -62,15 +62,19 @@ class Contact:
             return value
         if isinstance(value, str) and value.lstrip().startswith("{") and not is_template(value):
             value = literal_in(value)
+        if isinstance(value, (list, tuple)):
+            raise ValueError(
+                f"contacts: {redact_phone_numbers_in(repr(value)):.80} is a {type(value).__name__}: give "
+                "Contact('Ann', '+15551234567'), or a dict with name and to"
+            )
         if not isinstance(value, Mapping):
             return cls(None, value.strip() if isinstance(value, str) else value)
         unknown = [str(name) for name in value if name not in _ARGUMENTS]
         if unknown:
-            raise ValueError(
-                f"a contact has no {', '.join(map(repr, unknown))}: give name, to and call_window"
-            )
+            hint = "the number goes in to" if "to" not in value else "give name, to and call_window"
+            raise ValueError(f"contacts: a contact has no {', '.join(map(repr, unknown))}: {hint}")
         if "to" not in value:
-            raise ValueError('a contact lacks to: give {"name": "Ann", "to": "+15551234567"}')
+            raise ValueError('contacts: a contact lacks to: give {"name": "Ann", "to": "+15551234567"}')
         name = value.get("name")
         return cls(None if is_blank(name) else name, value["to"], value.get("call_window"))
 

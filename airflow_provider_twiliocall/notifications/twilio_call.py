@@ -18,6 +18,7 @@ from airflow_provider_twiliocall.arguments.call_arguments import (
     CALL_ARGUMENTS,
     CallArguments,
     CallAttributes,
+    check_names,
     describes_call_arguments,
     take_call_arguments,
     takes_call_arguments,
@@ -50,6 +51,14 @@ class TwilioCallNotificationError(AirflowException):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.failures,), self.__dict__.copy()
+
+
+# What operators have, and a notifier has not.
+_INSTEAD = {
+    "wait_for_completion": "an alert does not wait for the end of the call, so leave it out",
+    "contacts": "whom to call goes into to, a number or a list",
+    "call_window": "an alert rings at any hour, so leave it out",
+}
 
 
 class AlertArguments(CallArguments, total=False):
@@ -105,6 +114,7 @@ class TwilioCallNotifier(BaseNotifier, CallAttributes):
         delivery: Literal["at_most_once", "at_least_once"] = "at_least_once",
         **arguments: Any,
     ) -> None:
+        check_names(type(self), arguments, instead=_INSTEAD)
         take_call_arguments(self, arguments)
         super().__init__(**arguments)
         self.to = to

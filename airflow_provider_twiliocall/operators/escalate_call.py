@@ -61,6 +61,21 @@ DEFAULT_MIN_DURATION_S = 6.0
 DEFAULT_QUEUE_TIMEOUT = timedelta(minutes=2)
 
 
+# What CreateCallOperator has, and what there is here.
+_INSTEAD = {
+    "to": "whom to ring goes into contacts, a list",
+    "call_window": "give it to each contact, such as Contact('Ann', '+15551234567', call_window=…)",
+    "on_outside_window": "a contact outside its call window is passed over in that round",
+    "do_not_call": "only contacts are rung, so leave those out of it who must not be",
+    "max_dials": "give rounds, which is how often each contact is rung",
+    "redial_after": "give round_after, which is the time between two rounds",
+    "redial_on": "whatever ends without a human on the line rings the next contact",
+    "accept_answered_by": "only a human counts, so leave it out; min_duration says for how long",
+    "wait_for_completion": "an escalation always waits, so leave it out",
+    "deferrable": "an escalation is always deferred while it waits, so leave it out",
+}
+
+
 class EscalationArguments(CallArguments, total=False):
     """What can be given besides contacts: for editors and type checkers."""
 
@@ -149,7 +164,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         when_killed: Literal["cancel", "hang_up", "leave"] = "leave",
         **arguments: Any,
     ) -> None:
-        check_names(type(self), arguments)
+        check_names(type(self), arguments, instead=_INSTEAD)
         take_call_arguments(self, arguments)
         super().__init__(**arguments)
         self.contacts = in_order(contacts)

@@ -95,9 +95,19 @@ def _callee(value: str) -> str:
     if not is_phone_number(value):
         raise ValueError(
             f"{show_address(value)} is neither a phone number nor client:name nor sip:user@host: "
-            "give one of these, e.g. +15551234567"
+            f"{_what_to_write_instead(value)}"
         )
     return normalize_phone_number(value)
+
+
+def _what_to_write_instead(callee: str) -> str:
+    scheme = callee.partition(":")[0].strip()
+    known = {"client": "client", "sip": "sip", "sips": "sip"}.get(scheme.lower())
+    if known:
+        return f"write {known}:{'user@host' if known == 'sip' else 'name'}, in lower case"
+    if scheme.isalpha() and is_phone_number(callee.partition(":")[2]):
+        return f"write the number without {scheme}:"
+    return "give one of these, e.g. +15551234567"
 
 
 def _caller(value: str, info: ValidationInfo) -> str:

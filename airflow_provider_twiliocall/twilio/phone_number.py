@@ -21,6 +21,7 @@ EMERGENCY_NUMBERS = frozenset([
 
 _AS_TEXT = "give the number as a string, e.g. '+15551234567'"
 _LOST_PLUS = "a number has lost its +, as YAML reads it without quotes: put quotes around it"
+_STARTS_WITH_00 = "starts with 00: write + instead of 00, e.g. +15551234567"
 _IS_SHORT = (
     "is a short number, and those only work inside one network: "
     "give a full number with + and the country code, e.g. +15551234567"
@@ -31,6 +32,7 @@ _SHORTEST, _LONGEST = 7, 15
 _HAS_DECIMALS = f"has decimals, as a number that was a float: {_AS_TEXT}"
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+")
 _EXTENSION = re.compile(r"[0-9][^()]*\(\s*[0-9]+\s*\)\W*$")
+_EXTENSION_WORD = re.compile(r"[0-9]\W*(x|ext|extn|extension|poste|durchwahl)\W*[0-9]+$", re.IGNORECASE)
 _POINTS = ".·•"
 _SEPARATORS = frozenset(f"()/\N{MINUS SIGN}{_POINTS}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -71,7 +73,7 @@ def normalize_phone_number(value: object, *, default_country: str | None = None)
     if country is not None:
         return _read_national(compact, country, shown)
     if compact.startswith("00"):
-        raise ValueError(f"{shown} starts with 00: write + instead of 00, e.g. +15551234567")
+        raise ValueError(f"{shown} {_STARTS_WITH_00}")
     if len(compact) < _SHORTEST:
         raise ValueError(f"{shown} {_IS_SHORT}")
     raise ValueError(
@@ -174,9 +176,8 @@ def _refuse_what_is_no_number(text: str, compact: str, shown: str) -> None:
     if _EXPONENT.fullmatch(text):
         raise ValueError(f"{shown} has an exponent, as a number that was a float: {_AS_TEXT}")
     if any(character.isalpha() for character in digits):
-        raise ValueError(
-            f"{shown} has letters: write digits only, e.g. +15551234567 (an extension goes in send_digits)"
-        )
+        hint = " (an extension goes in send_digits)" if _EXTENSION_WORD.search(digits) else ""
+        raise ValueError(f"{shown} has letters: write digits only, e.g. +15551234567{hint}")
     if not (digits.isascii() and digits.isdigit()):
         raise ValueError(
             f"{shown} has characters other than + and the digits 0 to 9: "
@@ -223,7 +224,7 @@ def _refuse_a_number_with_decimals(text: str, country: str | None, shown: str) -
 
 def _refuse_what_is_not_international(digits: str, shown: str) -> None:
     if digits.startswith("00"):
-        raise ValueError(f"{shown} starts with 00: write + instead of 00, e.g. +15551234567")
+        raise ValueError(f"{shown} {_STARTS_WITH_00}")
     if len(digits) < _SHORTEST:
         raise ValueError(f"{shown} {_IS_SHORT}")
     if digits.startswith("0"):
@@ -239,7 +240,12 @@ def _read_national(compact: str, country: str, shown: str) -> str:
 
     :raises ValueError: there is none, or there is doubt: it may well be an international number that lacks its +
     """
-    number = _read(compact, country, shown)
+    try:
+        number = _read(compact, country, shown)
+    except ValueError:
+        if compact.startswith("00") and _reading(f"+{compact[2:]}", None):
+            raise ValueError(f"{shown} {_STARTS_WITH_00}") from None
+        raise
     if len(compact) < _SHORTEST and not _is_assigned(number):
         raise ValueError(f"{shown} {_IS_SHORT}")
     other = _reading(f"+{compact}", None)

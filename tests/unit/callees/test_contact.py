@@ -49,7 +49,10 @@ def test_a_bad_number_is_left_to_those_who_check_the_call() -> None:
         ({"name": "Ann"}, "lacks to"),
         ({"to": ""}, "has no number"),
         ({"to": "None"}, "has no number"),
-        ({"to": NUMBER, "tel": OTHER}, "a contact has no 'tel': give name, to and call_window"),
+        ({"to": NUMBER, "tel": OTHER}, "contacts: a contact has no 'tel': give name, to and call_window"),
+        ({"name": "Bob", "number": NUMBER}, "contacts: a contact has no 'number': the number goes in to"),
+        (("Bob", NUMBER), r"is a tuple: give Contact\('Ann', '\+15551234567'\), or a dict with name and to"),
+        (["Bob", NUMBER], r"is a list: give Contact\('Ann', '\+15551234567'\)"),
         ({"to": NUMBER, "name": 7}, "name is 7: give text"),
         ({"to": NUMBER, "call_window": {"start": "09:00"}}, "lacks end and timezone"),
         (

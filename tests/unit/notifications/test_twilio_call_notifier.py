@@ -68,8 +68,17 @@ def test_each_field_becomes_the_attribute_of_its_name(name: str) -> None:
 
 
 def test_a_misspelt_argument_is_refused() -> None:
-    with pytest.raises(TypeError, match="mesage"):
+    with pytest.raises(TypeError, match=r"TwilioCallNotifier has no argument mesage: did you mean message\?"):
         notifier(mesage="hi")
+
+
+def test_an_argument_that_only_operators_have_is_refused_with_the_reason() -> None:
+    with pytest.raises(TypeError, match="an alert does not wait for the end of the call, so leave it out"):
+        notifier(wait_for_completion=True)
+
+
+def test_airflow_may_make_it_with_a_context() -> None:
+    assert notifier(context={"reason": "late"}).context == {"reason": "late"}
 
 
 def test_it_has_the_name_that_airflow_gives_such_things() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -104,6 +105,23 @@ def test_each_argument_becomes_the_attribute_of_its_name_and_is_none_by_default(
 def test_a_misspelt_argument_is_refused_at_parse_with_the_nearest_there_is(name: str, meant: str) -> None:
     with pytest.raises(TypeError, match=f"no argument {name}: did you mean {meant}"):
         operator(**{name: "hi"})
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("call_window", "give it to each contact, such as Contact('Ann', '+15551234567', call_window=…)"),
+        ("do_not_call", "only contacts are rung, so leave those out of it who must not be"),
+        ("max_dials", "give rounds"),
+        ("accept_answered_by", "only a human counts"),
+        ("wait_for_completion", "an escalation always waits"),
+    ],
+)
+def test_an_argument_that_only_the_other_operator_has_is_refused_with_what_to_do_instead(
+    name: str, hint: str
+) -> None:
+    with pytest.raises(TypeError, match=re.escape(f"EscalateCallOperator has no argument {name}: {hint}")):
+        operator(**{name: 1})
 
 
 def test_an_argument_that_is_like_none_is_refused_at_parse() -> None:

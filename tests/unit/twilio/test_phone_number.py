@@ -174,6 +174,18 @@ def test_what_cannot_be_dialled_is_refused_with_the_fix(written, message):
         normalize_phone_number(written)
 
 
+@pytest.mark.parametrize("written", ["+15005550006 (Bob)", "+33612345678 # Bob", "+1 555 CALLNOW"])
+def test_words_after_a_number_are_no_extension(written):
+    with pytest.raises(ValueError, match=r"has letters: write digits only, e\.g\. \+15551234567$"):
+        normalize_phone_number(written)
+
+
+@pytest.mark.parametrize("written", ["+15005550006x12", "+15005550006 ext. 12", "+15005550006;ext=12"])
+def test_for_an_extension_there_is_send_digits(written):
+    with pytest.raises(ValueError, match="an extension goes in send_digits"):
+        normalize_phone_number(written)
+
+
 @pytest.mark.parametrize(
     ("written", "country", "dialled"),
     [
@@ -204,7 +216,7 @@ def test_a_default_country_makes_a_number_of_a_national_one(written, country, di
 @pytest.mark.parametrize(
     ("written", "country", "message"),
     [
-        ("0033612345678", "US", "is too long for a number with the country code +1"),
+        ("0033612345678", "US", "starts with 00: write + instead of 00"),
         ("5550006", "US", "is too short for a number with the country code +1: write its area code too"),
         ("061234567", "FR", "is too short for a number with the country code +33, its 0 not counted"),
         ("1500555000", "US", "is too short for a number with the country code +1, its 1 not counted"),
