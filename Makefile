@@ -95,7 +95,7 @@ $(PYTHON_VERSIONS:%=python-%): python-%: $(READY)
 	elif $(VENV)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$*")'; then \
 		echo "Skipped: Python $* is that of $(VENV), where all tests run"; \
 	else \
-		$(MAKE) $(VENV)-python-$*/.ready && $(NICE) $(VENV)-python-$*/$(PYTEST) tests/unit -m "not untraced" $(SHARED); \
+		$(MAKE) $(VENV)-python-$*/.ready && ANOTHER_PYTHON=$* $(NICE) $(VENV)-python-$*/$(PYTEST) tests/unit $(SHARED); \
 	fi
 
 alone: $(READY) ## integration tests that want the whole machine
