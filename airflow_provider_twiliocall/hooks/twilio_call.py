@@ -214,6 +214,10 @@ class TwilioCallHook(BaseHook):
 
     def create_call(self, params: CreateCallParams) -> Call:
         """Place a call, with one POST, from the connection's default caller ID unless the parameters name one."""
+        from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+        if not isinstance(params, CreateCallParams):
+            raise TypeError(f"params is {type(params).__name__}: give CreateCallParams(to=…, twiml=…)")
         return self.client.create_call(self.with_caller_id(params))
 
     def get_call(self, sid: str) -> Call:

@@ -129,7 +129,7 @@ class TwilioClient:
 
     def get_call(self, sid: str) -> Call:
         """Fetch a call. A new one may not be found for a moment, or have an older status."""
-        return self._call("GET", self._calls(sid))
+        return self._call("GET", self._of_call(sid))
 
     def list_calls(
         self,
@@ -201,7 +201,7 @@ class TwilioClient:
             "TimeLimit": None if time_limit is None else str(time_limit),
         }
         form = [(name, value) for name, value in changes.items() if value is not None]
-        return self._call("POST", self._calls(sid), form=form)
+        return self._call("POST", self._of_call(sid), form=form)
 
     def cancel_call(self, sid: str, *, patience: float = PATIENCE_TO_END_S) -> Call:
         """End a call unless somebody is on the line; return it as it is then.
@@ -225,24 +225,29 @@ class TwilioClient:
 
     def recordings(self, sid: str) -> Iterator[dict[str, Any]]:
         """Yield the call's recordings as Twilio describes them (``sid`` RE…, ``duration`` in seconds, …)."""
-        return self._pages(self._calls(sid, "Recordings"), "recordings")
+        return self._pages(self._of_call(sid, "Recordings"), "recordings")
 
     def notifications(self, sid: str) -> Iterator[dict[str, Any]]:
         """Yield what Twilio noted about the call: ``error_code``, ``log`` (0 error, 1 warning), ``message_text``.
 
         The one place that says why a call *failed*.
         """
-        return self._pages(self._calls(sid, "Notifications"), "notifications")
+        return self._pages(self._of_call(sid, "Notifications"), "notifications")
 
     def events(self, sid: str) -> Iterator[dict[str, Any]]:
         """Yield the requests Twilio made for the call and their answers, from 15 minutes after its end."""
-        return self._pages(self._calls(sid, "Events"), "events")
+        return self._pages(self._of_call(sid, "Events"), "events")
 
     def account(self) -> dict[str, Any]:
         """Fetch the account: ``friendly_name``, ``status`` (active, suspended, closed), ``type``."""
         return self._json("GET", f"/2010-04-01/Accounts/{self.account_sid}.json")
 
     # Requests ---------------------------------------------------------------------------------------------
+
+    def _of_call(self, sid: str, *below: str) -> str:
+        if not is_call_sid(sid):
+            raise ValueError(f"sid={sid!r:.80} is not the SID of a call: give CA and 32 hexadecimal digits")
+        return self._calls(sid, *below)
 
     def _calls(self, *below: str, account_sid: str | None = None) -> str:
         account = account_sid or self.account_sid

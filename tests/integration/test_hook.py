@@ -47,6 +47,21 @@ def test_call_is_changed_and_hung_up(hook: TwilioCallHook, twilio_simulator: Twi
     assert hook.hang_up(call.sid).status is CallStatus.COMPLETED
 
 
+@pytest.mark.parametrize("sid", [None, "", "CAxx", "SM" + "1" * 32, "../Calls/CA" + "1" * 32])
+@pytest.mark.parametrize("method", ["get_call", "hang_up", "cancel_call", "update_call"])
+def test_what_is_no_sid_is_refused_and_twilio_is_not_asked(
+    hook: TwilioCallHook, twilio_simulator: TwilioSimulator, method: str, sid: Any
+) -> None:
+    with pytest.raises(ValueError, match="is not the SID of a call: give CA and 32 hexadecimal digits"):
+        getattr(hook, method)(sid)
+    assert twilio_simulator.requests == []
+
+
+def test_a_dict_is_no_parameters_of_a_call(hook: TwilioCallHook) -> None:
+    with pytest.raises(TypeError, match=r"params is dict: give CreateCallParams\(to="):
+        hook.create_call({"to": TALKS_LONG})  # type: ignore[arg-type]
+
+
 def test_user_agent_names_the_airflow_that_runs(
     hook: TwilioCallHook, twilio_simulator: TwilioSimulator
 ) -> None:
