@@ -75,6 +75,11 @@ def params_from_arguments(
         problems = problems_about(
             saying, check=lambda: fields.update(_fields_of_what_is_said(speech, fields))
         )
+    if isinstance(reason := fields["call_reason"], str):
+        # The callee's phone shows it.
+        problems += problems_about(
+            "call_reason", check=lambda: fields.update(call_reason=_without_secrets("call_reason", reason))
+        )
     if problems:
         # So that the missing TwiML is not complained of a second time.
         fields.update(url=None, application_sid=None, twiml=_SILENCE)
@@ -154,7 +159,7 @@ def _fields_of_what_is_said(speech: Mapping[str, Any], fields: Mapping[str, Any]
         return {"twiml": audio_to_twiml(speech["audio_url"], repeat=repeat)}
     if any(not is_blank(fields[name]) for name in SAYS_WHAT if name in fields):
         return {}
-    message = _without_secrets(speech["message"])
+    message = _without_secrets("message", speech["message"])
     twiml = message_to_twiml(
         message,
         voice=speech.get("voice"),
@@ -168,12 +173,12 @@ def _fields_of_what_is_said(speech: Mapping[str, Any], fields: Mapping[str, Any]
     return {"twiml": twiml, "time_limit": limit}
 
 
-def _without_secrets(message: str) -> str:
-    """Redact a message as Airflow redacts its logs."""
+def _without_secrets(name: str, words: str) -> str:
+    """Redact words as Airflow redacts its logs."""
     try:
-        return redacted(message)
+        return redacted(words)
     except RedactionError as error:
-        raise ValueError(f"message: {error}") from None
+        raise ValueError(f"{name}: {error}") from None
 
 
 def time_limit_for(message: str, detection_timeout: Any = None, *, repeat: Any = 1) -> int:

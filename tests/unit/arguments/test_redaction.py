@@ -74,6 +74,13 @@ def test_what_is_no_message_is_passed_on_as_it_is() -> None:
     assert SECRET in str(params(audio_url=url).twiml)
 
 
+def test_a_reason_that_the_callee_sees_is_redacted() -> None:
+    assert str(params(message="hi", call_reason=f"orders {SECRET}").call_reason).split() == [
+        "orders",
+        "redacted",
+    ]
+
+
 def test_a_message_that_cannot_be_redacted_is_not_said(broken: None) -> None:
     with pytest.raises(CallParamsError, match="message: Airflow cannot redact it"):
         params(message="hello")
