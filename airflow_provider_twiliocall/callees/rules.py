@@ -89,9 +89,9 @@ def read_do_not_call(value: Any, *, default_country: str | None = None) -> DoNot
         listed = Variable.get(name)
     except Exception as error:
         raise TwilioCallNotPlacedError(
-            f"do_not_call names the Variable {name!r}, which cannot be read ({error}). Create the Variable, empty if "
-            "nobody is on the list"
-        ) from None
+            f"do_not_call names the Variable {name!r}, which Airflow does not find, or cannot read for the moment. "
+            "Nobody is called. Create the Variable, empty if nobody is on the list"
+        ) from error
     return DoNotCallList.from_value(listed, default_country=default_country)
 
 

@@ -111,7 +111,9 @@ def test_a_variable_may_be_empty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_variable_that_is_not_there_calls_nobody() -> None:
-    with pytest.raises(TwilioCallNotPlacedError, match=r"'not_made'.*Create the Variable"):
+    with pytest.raises(
+        TwilioCallNotPlacedError, match=r"'not_made', which Airflow does not find, or .*Create the Variable"
+    ):
         read_do_not_call("not_made")
 
 
