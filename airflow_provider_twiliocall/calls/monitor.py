@@ -279,7 +279,9 @@ class CallMonitor:
                 how = "cancel"
             self._ending = self._end_now(partial(end_call, self._hook.watcher, self.call_sid, how), how, why)
         elif self._ending is None:
-            logger.info("Call %s is left alone (when_killed='leave'): %s.", self.call_sid, why)
+            logger.info(
+                "Call %s is looked at once more, and not ended (when_killed='leave'): %s.", self.call_sid, why
+            )
             self._ending = self._end_now(partial(look_instead, self._hook.watcher, self.call_sid), how, why)
         elif self._ending.by_us and how != "leave":
             self._journal.ended_by_us(how)

@@ -173,6 +173,7 @@ def retry_until(
             refused = isinstance(fault, TwilioRejectedError) and fault.code is not None
             if refused or clock.time() + pause > until:
                 raise lost or fault from None
-            logger.warning("Cannot end call %s for now: %s", call_sid, fault)
+            what = "look at" if how == "leave" else "end"
+            logger.warning("Cannot %s call %s for now: %s", what, call_sid, fault)
             clock.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)

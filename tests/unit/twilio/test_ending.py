@@ -10,6 +10,7 @@ from airflow_provider_twiliocall.twilio.ending import (
     LONGEST_PAUSE_S,
     Ending,
     HowToEnd,
+    WhenKilled,
     cancel_queued_call,
     end_call,
     look_instead,
@@ -210,3 +211,11 @@ def test_a_call_that_no_cancellation_can_have_ended_is_not_ours_after_a_lost_ans
     client = ScriptedTwilio(LOST, IS_OVER, status)
     ending = retry_until(lambda: end_call(client, SID, "cancel"), SID, until=60)  # type: ignore[arg-type]
     assert not ending.by_us
+
+
+@pytest.mark.parametrize(("how", "said"), [("leave", "look at"), ("cancel", "end"), ("hang_up", "end")])
+def test_what_cannot_be_done_for_now_is_what_was_wanted(
+    how: WhenKilled, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    retry_until(scripted(AWAY, ENDED), SID, how=how, until=60)
+    assert f"Cannot {said} call {SID} for now: away" in caplog.text
