@@ -14,9 +14,11 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.calls.outcome import Outcome, Verdict
+from airflow_provider_twiliocall.calls.poll import CallPoll
 from airflow_provider_twiliocall.calls.watch import (
     Awaited,
-    CallWait,
+    CallWatch,
+    LookAgain,
     WaitEnd,
     WaitResult,
     deadline_of_call,
@@ -113,15 +115,15 @@ class CallMonitor:
 
     # Waiting ----------------------------------------------------------------------------------------------
 
-    def wait(
+    def poll(
         self,
         call: Call | None,
         params: CreateCallParams | None,
         *,
         timeout_at: float | None,
         latest_ring: float = math.inf,
-    ) -> CallWait:
-        """Return the wait for the call.
+    ) -> CallPoll:
+        """Return what looks at the call, and knows when the wait is over.
 
         :param call: as Twilio has shown it; None where it could not be seen, which is taken for a call of just now
         :param params: what it was placed with; None where that is not known, and it may last as long as any
@@ -131,15 +133,17 @@ class CallMonitor:
         offset = self._hook.clock_offset
         queue_deadline = min(
             queue_deadline_of_call(
-                call, queue_timeout=self._queue_timeout, latest_ring=latest_ring, clock_offset=offset
+                call,
+                now=clock.time(),
+                queue_timeout=self._queue_timeout,
+                latest_ring=latest_ring,
+                clock_offset=offset,
             ),
             # What an earlier try has promised holds, unless this one is to be stricter.
             self._journal.queue_deadline_of(self.call_sid) or math.inf,
         )
-        return CallWait(
+        watch = CallWatch(
             self.call_sid,
-            # The connection is fetched at the first look.
-            lambda: self._hook.watcher,
             poll_interval=self._poll_interval,
             deadline=deadline_of_call(
                 queue_deadline - offset,
@@ -150,16 +154,18 @@ class CallMonitor:
             timeout_at=timeout_at,
             awaits=self._awaits,
         )
+        # The connection is fetched at the first look.
+        return CallPoll(watch, lambda: self._hook.watcher)
 
-    def poll_until_complete(self, wait: CallWait) -> WaitResult:
+    def poll_until_complete(self, poll: CallPoll) -> WaitResult:
         """Wait on this worker.
 
         :raises TwilioCallInterruptedError: the task was told to stop
         """
         try:
-            while (result := wait.look()) is None:
-                self._pause(wait.pause())
-            return result
+            while isinstance(decision := poll.look(), LookAgain):
+                self._pause(decision.at - clock.time())
+            return decision
         except KeyboardInterrupt:
             # Airflow takes Ctrl-C for a failed try, and the next one would dial again if this one ended its call.
             logger.warning("Interrupted: call %s may go on.", self.call_sid)

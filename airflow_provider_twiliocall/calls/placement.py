@@ -246,6 +246,7 @@ class Placement:
         self.call_sid = call.sid
         queue_deadline = queue_deadline_of_call(
             call,
+            now=clock.time(),
             queue_timeout=self.queue_timeout,
             latest_ring=self.latest_ring,
             clock_offset=self.hook.clock_offset,

@@ -1,22 +1,20 @@
-"""Waiting for a call to end: how often to look, what a fault on the way means, and when to stop.
+"""What is known of a call that is waited for, and what to do next. No I/O.
 
-The same for a worker that sleeps between looks, a sensor that pokes and a trigger on an event loop: who
-waits calls :meth:`CallWait.look` until it returns something, and pauses :meth:`CallWait.pause` in between. A call that
-Twilio's queue keeps for too long is taken out of it on the way, by whoever happens to wait.
+The same for a worker that sleeps between looks, a sensor that pokes and a trigger on an event loop: each feeds what it
+sees to :meth:`CallWatch.observe`, which says how often to look, what an error on the way means, when a call has been in
+Twilio's queue for too long, and when the wait is over.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
-from airflow_provider_twiliocall.twilio.ending import cancel_queued_call
+from airflow_provider_twiliocall.twilio.ending import Ending
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioError,
     TwilioNotFoundError,
@@ -24,9 +22,6 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioThrottledError,
     TwilioUnreachableError,
 )
-
-if TYPE_CHECKING:
-    from airflow_provider_twiliocall.twilio.client import TwilioClient
 
 logger = logging.getLogger(__name__)
 
@@ -74,16 +69,17 @@ def deadline_of_call(queue_deadline: float, *, ring_timeout: int | None, time_li
 
 
 def queue_deadline_of_call(
-    call: Call | None, *, queue_timeout: float, latest_ring: float, clock_offset: float
+    call: Call | None, *, now: float, queue_timeout: float, latest_ring: float, clock_offset: float
 ) -> float:
     """Return until when a call may stay in Twilio's queue, as Unix time by Twilio's clock; infinity for ever.
 
     :param call: as Twilio has shown it; None where it could not be seen, which is taken for a call of just now
+    :param now: Unix time
     :param queue_timeout: seconds it may stay there
     :param latest_ring: Unix time after which it must not begin to ring any more
     :param clock_offset: seconds that Twilio's clock is ahead
     """
-    created = call.date_created.timestamp() if call and call.date_created else clock.time() + clock_offset
+    created = call.date_created.timestamp() if call and call.date_created else now + clock_offset
     return min(created + queue_timeout, latest_ring)
 
 
@@ -138,10 +134,30 @@ class WaitResult:
         )
 
 
-class CallWait:
-    """One wait for one call, through all transient errors.
+@dataclass(frozen=True)
+class LookAgain:
+    """The call goes on, or could not be seen.
 
-    :param client: gives the client to look with, at the first look
+    :param at: Unix time of the next look
+    """
+
+    at: float
+
+
+@dataclass(frozen=True)
+class CancelInQueue:
+    """The call has been in Twilio's queue for too long: cancel it there, and observe what came of that."""
+
+    call: Call
+
+
+Decision = LookAgain | CancelInQueue | WaitResult
+"""What to do next."""
+
+
+class CallWatch:
+    """What is known of one call, and what to do next.
+
     :param poll_interval: seconds between two looks while all is well
     :param deadline: Unix time at which to give up; None waits for ever
     :param queue_deadline: Unix time, by Twilio's clock, at which a call still in its queue is canceled; None for no
@@ -153,7 +169,6 @@ class CallWait:
     def __init__(
         self,
         call_sid: str,
-        client: Callable[[], TwilioClient],
         *,
         poll_interval: float,
         deadline: float | None = None,
@@ -162,7 +177,6 @@ class CallWait:
         awaits: Awaited = "end",
     ) -> None:
         self.call_sid = call_sid
-        self._client = client
         self._poll_interval = poll_interval
         self.deadline = deadline
         self.queue_deadline = queue_deadline
@@ -178,10 +192,9 @@ class CallWait:
         # Since when the call has not been found; whoever has looked before, in another process, may set it.
         self.unknown_since: float | None = None
 
-    @property
-    def unknown_for_long(self) -> bool:
+    def unknown_for_long(self, now: float) -> bool:
         """Whether the call has not been found for longer than a fresh one may stay unknown."""
-        return self.unknown_since is not None and clock.time() - self.unknown_since >= NOT_FOUND_PATIENCE_S
+        return self.unknown_since is not None and now - self.unknown_since >= NOT_FOUND_PATIENCE_S
 
     @property
     def is_for_a_person(self) -> bool:
@@ -201,40 +214,89 @@ class CallWait:
         """What kept the latest look from being made; None where it was made."""
         return self._fault
 
-    def look(self) -> WaitResult | None:
-        """Look at the call once, and cancel it where it is queued too long; return how the wait ended, if it did.
+    def observe(self, news: Call | Fault, now: float, *, clock_offset: float = 0.0) -> Decision:
+        """Say what to do about a look at the call.
 
         A transient error (404, 429, 5xx, no connection to Twilio, garbage, an Airflow that does not find its
         connection) is logged when it changes, and the wait goes on.
+
+        :param news: the call as Twilio shows it, or what kept it from being seen
+        :param now: Unix time
+        :param clock_offset: seconds that Twilio's clock is ahead
         """
-        try:
-            client = self._client()
-            call = client.get_call(self.call_sid)
-            self._clock_offset = client.clock_offset or 0.0
-            if self._is_queued_too_long(call):
-                self._is_being_canceled = True
-                ending = cancel_queued_call(client, call)
-                call, self._is_being_canceled = ending.call, ending.by_us
-        except TwilioRejectedError as error:
-            if error.code is None:
-                # Not Twilio's word, but that of something on the way: a proxy's page, say.
-                return self.missed(error)
-            queued = "in Twilio's queue it could not be canceled: " if self._is_being_canceled else ""
-            return WaitResult(WaitEnd.REFUSED, self._last_seen, f"{queued}{error}")
-        except (TwilioError, TwilioConnectionNotFoundError) as fault:
-            return self.missed(fault)
-        self._seen(call)
+        if not isinstance(news, Call):
+            return self.missed(news, now)
+        self._clock_offset = clock_offset
+        if self._is_queued_too_long(news, now):
+            self._is_being_canceled = True
+            return CancelInQueue(news)
+        return self._seen(news, now)
+
+    def observe_cancellation(self, news: Ending | Fault, now: float) -> LookAgain | WaitResult:
+        """Say what to do once the call was canceled in Twilio's queue, or could not be.
+
+        :param now: Unix time
+        """
+        if not isinstance(news, Ending):
+            return self.missed(news, now)
+        self._is_being_canceled = news.by_us
+        return self._seen(news.call, now)
+
+    def _is_queued_too_long(self, call: Call, now: float) -> bool:
+        if call.status is not CallStatus.QUEUED and not self._is_being_canceled:
+            # For good: an answer that is behind must not stop a phone that was seen ringing.
+            self.queue_deadline = None
+        if self.queue_deadline is None or call.status is not CallStatus.QUEUED:
+            return False
+        return now + self._clock_offset >= self.queue_deadline
+
+    def _seen(self, call: Call, now: float) -> LookAgain | WaitResult:
+        if self._fault:
+            logger.info("Call %s can be seen again.", self.call_sid)
+        self._fault, self._faults_in_a_row, self.unknown_since = None, 0, None
+        if self._last_seen is None or call.status != self._last_seen.status:
+            logger.info("Call %s is %s.", self.call_sid, call.status)
+        self._last_seen = call
         if self._is_being_canceled and call.status is CallStatus.CANCELED:
             return WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call)
         if self.awaits == "ring" and call.status is not CallStatus.QUEUED and not self._is_being_canceled:
             return WaitResult(WaitEnd.LEFT_QUEUE, call)
         if call.status.is_terminal:
             return WaitResult(WaitEnd.OVER, call)
-        return self._out_of_time(clock.time(), call, f"it is still {call.status}")
+        return self._go_on(now, f"it is still {call.status}")
 
-    def pause(self) -> float:
+    def missed(self, fault: Fault, now: float) -> LookAgain | WaitResult:
+        """Say what to do about a look that could not be made.
+
+        :param now: Unix time
+        """
+        # Without a code it is not Twilio's word, but that of something on the way: a proxy's page, say.
+        if isinstance(fault, TwilioRejectedError) and fault.code is not None:
+            queued = "in Twilio's queue it could not be canceled: " if self._is_being_canceled else ""
+            return WaitResult(WaitEnd.REFUSED, self._last_seen, f"{queued}{fault}")
+        is_new = self._fault is None or _kind_of(fault) != _kind_of(self._fault)
+        if is_new or now >= self._fault_said_at + REMINDER_S:
+            logger.warning("Cannot see call %s for now, and go on waiting: %s", self.call_sid, fault)
+            self._fault_said_at = now
+        self._fault = fault
+        self._faults_in_a_row += 1
+        if isinstance(fault, TwilioNotFoundError):
+            self.unknown_since = self.unknown_since or now
+            if self._faults_in_a_row >= NOT_FOUND_LOOKS and self.unknown_for_long(now):
+                return WaitResult(WaitEnd.REFUSED, self._last_seen, str(fault))
+        else:
+            self.unknown_since = None
+        return self._go_on(now, str(fault))
+
+    def _go_on(self, now: float, problem: str) -> LookAgain | WaitResult:
+        if self.deadline and now >= self.deadline:
+            return WaitResult(WaitEnd.DEADLINE, self._last_seen, problem, self.is_for_a_person)
+        if self.timeout_at and now >= self.timeout_at:
+            return WaitResult(WaitEnd.TIMED_OUT, self._last_seen, problem, self.is_for_a_person)
+        return LookAgain(now + self._pause(now))
+
+    def _pause(self, now: float) -> float:
         """Return the seconds until the next look: the poll interval, or more while there are transient errors."""
-        now = clock.time()
         queue_deadline = self.queue_deadline and self.queue_deadline - self._clock_offset
         pause = self._poll_interval
         if self._fault:
@@ -246,46 +308,6 @@ class CallWait:
         moments = (self.deadline, queue_deadline, self.timeout_at)
         ahead = [moment - now for moment in moments if moment and moment > now]
         return min([pause, *ahead])
-
-    def _is_queued_too_long(self, call: Call) -> bool:
-        if call.status is not CallStatus.QUEUED and not self._is_being_canceled:
-            # For good: an answer that is behind must not stop a phone that was seen ringing.
-            self.queue_deadline = None
-        if self.queue_deadline is None or call.status is not CallStatus.QUEUED:
-            return False
-        return clock.time() + self._clock_offset >= self.queue_deadline
-
-    def missed(self, fault: Fault) -> WaitResult | None:
-        """Take a look for missed that a fault has prevented; return how the wait ended, if it did."""
-        now = clock.time()
-        is_new = self._fault is None or _kind_of(fault) != _kind_of(self._fault)
-        if is_new or now >= self._fault_said_at + REMINDER_S:
-            logger.warning("Cannot see call %s for now, and go on waiting: %s", self.call_sid, fault)
-            self._fault_said_at = now
-        self._fault = fault
-        self._faults_in_a_row += 1
-        if isinstance(fault, TwilioNotFoundError):
-            self.unknown_since = self.unknown_since or now
-            if self._faults_in_a_row >= NOT_FOUND_LOOKS and self.unknown_for_long:
-                return WaitResult(WaitEnd.REFUSED, self._last_seen, str(fault))
-        else:
-            self.unknown_since = None
-        return self._out_of_time(now, self._last_seen, str(fault))
-
-    def _out_of_time(self, now: float, call: Call | None, problem: str) -> WaitResult | None:
-        if self.deadline and now >= self.deadline:
-            return WaitResult(WaitEnd.DEADLINE, call, problem, self.is_for_a_person)
-        if self.timeout_at and now >= self.timeout_at:
-            return WaitResult(WaitEnd.TIMED_OUT, call, problem, self.is_for_a_person)
-        return None
-
-    def _seen(self, call: Call) -> None:
-        if self._fault:
-            logger.info("Call %s can be seen again.", self.call_sid)
-        self._fault, self._faults_in_a_row, self.unknown_since = None, 0, None
-        if self._last_seen is None or call.status != self._last_seen.status:
-            logger.info("Call %s is %s.", self.call_sid, call.status)
-        self._last_seen = call
 
 
 def _kind_of(fault: Fault) -> tuple[object, ...]:

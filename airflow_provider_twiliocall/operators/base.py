@@ -354,13 +354,13 @@ class CallOperator(WaitingOperator):
     def _wait_for(
         self, monitor: CallMonitor, journal: CallJournal, step: Step | None, call: Call | None
     ) -> str:
-        wait = monitor.wait(
+        poll = monitor.poll(
             call,
             step.params if step else None,
             timeout_at=self._timeout_at(),
             latest_ring=step.latest_ring if step else math.inf,
         )
-        return self._wait(monitor, wait, journal)
+        return self._wait(monitor, poll, journal)
 
     def pause(self, until: float, journal: CallJournal, why: str, *, step: int) -> NoReturn:
         """Defer to a moment, a Unix time, and dial then.

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_twiliocall.calls.monitor import CallMonitor
     from airflow_provider_twiliocall.calls.outcome import Outcome
-    from airflow_provider_twiliocall.calls.watch import CallWait
+    from airflow_provider_twiliocall.calls.poll import CallPoll
+    from airflow_provider_twiliocall.calls.watch import CallWatch
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
     from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.twilio.call import Call
@@ -103,16 +104,19 @@ class WaitingOperator(RendersText, BaseOperator):
         )
         return self._monitor
 
-    def _wait(self, monitor: CallMonitor, wait: CallWait, journal: CallJournal) -> str:
+    def _wait(self, monitor: CallMonitor, poll: CallPoll, journal: CallJournal) -> str:
+        from airflow_provider_twiliocall.calls.watch import WaitResult
         from airflow_provider_twiliocall.compat import runs_triggers_in_line
 
         # What is over at once is settled here, by a task that defers too: see TwilioCallTrigger.
-        result = wait.look()
+        decision = poll.look()
         if self._is_stopped:
             monitor.stop()
-        if result is None and self.deferrable and not runs_triggers_in_line():
-            self._defer(monitor, wait, journal)
-        return monitor.conclude(result or monitor.poll_until_complete(wait))
+        if isinstance(decision, WaitResult):
+            return monitor.conclude(decision)
+        if self.deferrable and not runs_triggers_in_line():
+            self._defer(monitor, poll.watch, journal)
+        return monitor.conclude(monitor.poll_until_complete(poll))
 
     def _timeout_at(self) -> float | None:
         # Airflow minds execution_timeout itself, but for a task that is deferred.
@@ -135,11 +139,11 @@ class WaitingOperator(RendersText, BaseOperator):
         if self._is_stopped:
             monitor.stop()
 
-    def _defer(self, monitor: CallMonitor, wait: CallWait, journal: CallJournal) -> NoReturn:
+    def _defer(self, monitor: CallMonitor, watch: CallWatch, journal: CallJournal) -> NoReturn:
         from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
 
         self._detach(monitor)
-        ends = min(moment for moment in (wait.deadline, wait.timeout_at) if moment)
+        ends = min(moment for moment in (watch.deadline, watch.timeout_at) if moment)
         account_sid = monitor.account_sid
         kept = {
             "journal": journal.to_carry(),
@@ -148,13 +152,13 @@ class WaitingOperator(RendersText, BaseOperator):
         self.defer(
             trigger=TwilioCallTrigger(
                 self.twilio_conn_id,
-                wait.call_sid,
+                watch.call_sid,
                 poll_interval=self.poll_interval,
-                deadline=wait.deadline,
+                deadline=watch.deadline,
                 when_killed=self.when_killed,
-                queue_deadline=wait.queue_deadline,
-                timeout_at=wait.timeout_at,
-                awaits=wait.awaits,
+                queue_deadline=watch.queue_deadline,
+                timeout_at=watch.timeout_at,
+                awaits=watch.awaits,
                 account_sid=account_sid,
             ),
             method_name="execute_complete",

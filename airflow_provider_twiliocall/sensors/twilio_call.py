@@ -24,7 +24,8 @@ from airflow_provider_twiliocall.arguments.templated import RendersText, given, 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_twiliocall.calls.watch import CallWait, WaitResult
+    from airflow_provider_twiliocall.calls.poll import CallPoll
+    from airflow_provider_twiliocall.calls.watch import WaitResult
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 
 # Airflow's timeout is only for a triggerer that is gone: the trigger keeps the sensor's own.
@@ -94,30 +95,34 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait: poking, rescheduled or deferred."""
+        from airflow_provider_twiliocall.calls.watch import WaitResult
         from airflow_provider_twiliocall.compat import runs_triggers_in_line
 
         with self._skipped_with_a_reason():
             if not self.deferrable or runs_triggers_in_line():
                 return super().execute(context)
             # What is over by now is settled here: see TwilioCallTrigger's first seconds.
-            result = self._wait.look()
-            if result is not None:
-                return self._settle(context, result)
+            decision = self._poll.look()
+            if isinstance(decision, WaitResult):
+                return self._settle(context, decision)
         return self._defer()
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the call once."""
+        from airflow_provider_twiliocall.calls.watch import LookAgain
+
+        watch = self._poll.watch
         if self.reschedule and (first_poke := context["ti"].get_first_reschedule_date(context)):
             # Each poke is another process, and none alone would see for how long a call stays unknown.
-            self._wait.unknown_since = first_poke.timestamp()
-        result = self._wait.look()
-        while result is None and self.reschedule and self._wait.unknown_for_long:
+            watch.unknown_since = first_poke.timestamp()
+        decision = self._poll.look()
+        while isinstance(decision, LookAgain) and self.reschedule and watch.unknown_for_long(clock.time()):
             # One 404 may be a slip of Twilio's, and the next process would not know that this one had seen it.
-            clock.sleep(min(self._wait.pause(), _LONGEST_SECOND_LOOK_S))
-            result = self._wait.look()
-        if result is None:
+            clock.sleep(min(decision.at - clock.time(), _LONGEST_SECOND_LOOK_S))
+            decision = self._poll.look()
+        if isinstance(decision, LookAgain):
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._settle(context, result))
+        return PokeReturnValue(is_done=True, xcom_value=self._settle(context, decision))
 
     def execute_complete(
         self, context: Context, event: dict[str, Any] | None = None, **_: Any
@@ -159,19 +164,20 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
         """Return the end of a sensor that timed out by Airflow's clock and could not see its call at its last look."""
         from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError
 
-        wait = self.__dict__.get("_wait")
+        poll = self.__dict__.get("_poll")
         is_timeout = isinstance(reason, (AirflowSensorTimeout, AirflowSkipException))
-        if not is_timeout or wait is None or wait.fault is None:
+        if not is_timeout or poll is None or poll.watch.fault is None:
             return None
-        kind = TwilioCallFateUnknownError if wait.is_for_a_person else AirflowSensorTimeout
-        return kind(self._not_seen_in_time(wait.fault))
+        kind = TwilioCallFateUnknownError if poll.watch.is_for_a_person else AirflowSensorTimeout
+        return kind(self._not_seen_in_time(poll.watch.fault))
 
     def _not_seen_in_time(self, problem: object) -> str:
         return f"Call {self.call_sid} was not seen to end within {self.timeout:g} s (timeout): {problem}"
 
     @cached_property
-    def _wait(self) -> CallWait:
-        from airflow_provider_twiliocall.calls.watch import CallWait
+    def _poll(self) -> CallPoll:
+        from airflow_provider_twiliocall.calls.poll import CallPoll
+        from airflow_provider_twiliocall.calls.watch import CallWatch
         from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 
         try:
@@ -179,7 +185,8 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
             self._check_answerers()
         except ValueError as error:
             raise TwilioCallRefusedError(str(error)) from None
-        return CallWait(self.call_sid, lambda: self.hook.watcher, poll_interval=max(1.0, self.poke_interval))
+        watch = CallWatch(self.call_sid, poll_interval=max(1.0, self.poke_interval))
+        return CallPoll(watch, lambda: self.hook.watcher)
 
     def _check_call_sid(self) -> None:
         from airflow_provider_twiliocall.twilio.call import is_call_sid

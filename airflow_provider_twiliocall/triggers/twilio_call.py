@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.calls.watch import Awaited, CallWait, WaitEnd, WaitResult
+from airflow_provider_twiliocall.calls.poll import CallPoll
+from airflow_provider_twiliocall.calls.watch import Awaited, CallWatch, LookAgain, WaitEnd, WaitResult
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.twilio.ending import (
@@ -177,25 +178,25 @@ class TwilioCallTrigger(BaseTrigger):
 
     async def _wait(self) -> WaitResult:
         hook = TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
-        wait = CallWait(
+        watch = CallWatch(
             self.call_sid,
-            # The client is built in the thread too: a TLS context takes a while.
-            lambda: hook.watcher,
             poll_interval=self.poll_interval,
             deadline=self.deadline,
             queue_deadline=self.queue_deadline,
             timeout_at=self.timeout_at,
             awaits=self.awaits,
         )
+        # The client is built in the thread too: a TLS context takes a while.
+        poll = CallPoll(watch, lambda: hook.watcher)
         try:
-            while (result := await self._look(hook, wait)) is None:
-                await asyncio.sleep(wait.pause())
-            return result
+            while not isinstance(decision := await self._look(hook, poll), WaitResult):
+                await asyncio.sleep(decision.at - clock.time())
+            return decision
         except TwilioConnectionError as error:
             # A trigger that raises fails its task as if the call had never been placed, and a retry would dial again.
             return WaitResult(WaitEnd.REFUSED, None, str(error))
 
-    async def _look(self, hook: TwilioCallHook, wait: CallWait) -> WaitResult | None:
+    async def _look(self, hook: TwilioCallHook, poll: CallPoll) -> LookAgain | WaitResult:
         """Look once, having fetched the connection, once, on the event loop; an Airflow that is away may come back."""
         if self._hook is None:
             try:
@@ -203,12 +204,12 @@ class TwilioCallTrigger(BaseTrigger):
             except TwilioConnectionError:
                 raise
             except TwilioConnectionNotFoundError as error:
-                return wait.missed(error)
+                return poll.watch.missed(error, clock.time())
             except Exception as error:
                 problem = f"The connection {self.twilio_conn_id!r} could not be fetched ({error})"
-                return wait.missed(TwilioConnectionNotFoundError(problem))
+                return poll.watch.missed(TwilioConnectionNotFoundError(problem), clock.time())
             self._hook = hook
-        return await self._in_thread(wait.look)
+        return await self._in_thread(poll.look)
 
     @staticmethod
     async def _in_thread(do: Callable[[], Result]) -> Result:

@@ -162,7 +162,8 @@ def test_a_fault_nobody_thought_of_does_not_dial_again(
     ti: RecordingTaskInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "airflow_provider_twiliocall.calls.watch.CallWait.pause", lambda wait: {}["nobody thought of this"]
+        "airflow_provider_twiliocall.calls.watch.CallWatch.observe",
+        lambda *_, **__: {}["nobody thought of this"],
     )
     with pytest.raises(TwilioCallFateUnknownError, match="nobody thought of this") as failed:
         place_and_wait(TALKS_LONG, ti)

@@ -12,7 +12,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_twiliocall.calls.monitor import CallMonitor, no_redial_of
 from airflow_provider_twiliocall.calls.outcome import judge
-from airflow_provider_twiliocall.calls.watch import CallWait, WaitEnd, WaitResult
+from airflow_provider_twiliocall.calls.poll import CallPoll
+from airflow_provider_twiliocall.calls.watch import WaitEnd, WaitResult
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallEndedForGoodError,
@@ -98,8 +99,8 @@ def over(status: str, **fields: Any) -> WaitResult:
     return WaitResult(WaitEnd.OVER, call(status, **fields))
 
 
-def any_wait(monitor: CallMonitor) -> CallWait:
-    return monitor.wait(None, PARAMS, timeout_at=None)
+def any_poll(monitor: CallMonitor) -> CallPoll:
+    return monitor.poll(None, PARAMS, timeout_at=None)
 
 
 # Deadlines
@@ -108,39 +109,40 @@ def any_wait(monitor: CallMonitor) -> CallWait:
 def test_the_deadlines_count_from_the_creation_of_the_call() -> None:
     placed = call("queued", date_created="Tue, 14 Nov 2023 22:13:00 +0000")
     created = NOW - 20
-    wait = monitoring(ScriptedTwilio("queued")).wait(placed, PARAMS, timeout_at=NOW + 7)
-    assert wait.queue_deadline == created + 100
-    assert wait.deadline == created + 100 + 65 + 14_400 + 60
-    assert wait.timeout_at == NOW + 7
+    watch = monitoring(ScriptedTwilio("queued")).poll(placed, PARAMS, timeout_at=NOW + 7).watch
+    assert watch.queue_deadline == created + 100
+    assert watch.deadline == created + 100 + 65 + 14_400 + 60
+    assert watch.timeout_at == NOW + 7
 
 
 def test_the_queues_deadline_is_by_twilios_clock_and_the_calls_by_that_of_this_machine() -> None:
     twilio = ScriptedTwilio("queued")
     twilio.clock_offset = 90
     placed = call("queued", date_created="Tue, 14 Nov 2023 22:14:50 +0000")
-    wait = monitoring(twilio).wait(placed, PARAMS, timeout_at=None)
-    assert wait.queue_deadline == NOW + 90 + 100
-    assert wait.deadline == NOW + 100 + 65 + 14_400 + 60
+    watch = monitoring(twilio).poll(placed, PARAMS, timeout_at=None).watch
+    assert watch.queue_deadline == NOW + 90 + 100
+    assert watch.deadline == NOW + 100 + 65 + 14_400 + 60
 
 
 def test_a_closing_that_comes_before_the_end_of_the_queues_time_counts(journal: CallJournal) -> None:
     placed = call("queued", date_created="Tue, 14 Nov 2023 22:13:20 +0000")
-    wait = monitoring(ScriptedTwilio("queued")).wait(placed, PARAMS, timeout_at=None, latest_ring=NOW + 30)
-    assert wait.queue_deadline == NOW + 30
-    assert wait.deadline == NOW + 30 + 65 + 14_400 + 60
+    watch = (
+        monitoring(ScriptedTwilio("queued")).poll(placed, PARAMS, timeout_at=None, latest_ring=NOW + 30).watch
+    )
+    assert watch.queue_deadline == NOW + 30
+    assert watch.deadline == NOW + 30 + 65 + 14_400 + 60
 
 
 def test_what_an_earlier_try_has_promised_of_the_queue_holds(journal: CallJournal) -> None:
     journal.placed(SID, queue_deadline=NOW + 20)
-    wait = monitoring(ScriptedTwilio("queued"), journal).wait(None, PARAMS, timeout_at=None)
-    assert wait.queue_deadline == NOW + 20
+    watch = monitoring(ScriptedTwilio("queued"), journal).poll(None, PARAMS, timeout_at=None).watch
+    assert watch.queue_deadline == NOW + 20
 
 
 def test_a_call_that_could_not_be_seen_is_taken_for_a_fresh_one() -> None:
-    wait = monitoring(ScriptedTwilio(AWAY)).wait(
-        None, PARAMS.replace(timeout=30, time_limit=600), timeout_at=None
-    )
-    assert wait.deadline == NOW + 100 + 35 + 600 + 60
+    params = PARAMS.replace(timeout=30, time_limit=600)
+    watch = monitoring(ScriptedTwilio(AWAY)).poll(None, params, timeout_at=None).watch
+    assert watch.deadline == NOW + 100 + 35 + 600 + 60
 
 
 # Sitting it out
@@ -149,7 +151,7 @@ def test_a_call_that_could_not_be_seen_is_taken_for_a_fresh_one() -> None:
 def test_a_wait_on_the_worker_looks_until_the_call_is_over(clock: TurnedClock) -> None:
     twilio = ScriptedTwilio("queued", "ringing", "in-progress", "completed")
     monitor = monitoring(twilio)
-    assert monitor.poll_until_complete(any_wait(monitor)) == over("completed")
+    assert monitor.poll_until_complete(any_poll(monitor)) == over("completed")
     assert clock.now == pytest.approx(NOW + 15)
 
 
@@ -329,7 +331,7 @@ def test_a_task_that_was_told_to_stop_leaves_at_the_next_pause(
     monitor = monitoring(ScriptedTwilio("canceled", "queued"), journal)
     monitor.on_kill()
     with pytest.raises(TwilioCallInterruptedError, match="A retry dials again"):
-        monitor.poll_until_complete(any_wait(monitor))
+        monitor.poll_until_complete(any_poll(monitor))
     assert clock.now == NOW
     assert written(journal).ended_by_us == "cancel"
 
