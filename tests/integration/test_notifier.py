@@ -476,6 +476,15 @@ def test_where_no_phone_rings_it_is_logged_as_critical_whatever_the_reason(
 
 
 @pytest.mark.usefixtures("twilio")
+def test_the_example_in_a_hint_can_be_read(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        notify(from_="{{ '5550006 Acme' }}", cooldown=None)
+    assert "e.g. +15551234567" in caplog.text + "".join(capfd.readouterr())
+
+
+@pytest.mark.usefixtures("twilio")
 def test_a_connection_that_cannot_be_rendered_is_told_once(said: list[tuple[int, str]]) -> None:
     with pytest.raises(TwilioConnectionError):
         notify(twilio_conn_id="{{ nope.x }}")
