@@ -36,14 +36,16 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioConnectionNotFoundError,
 )
 from airflow_provider_twiliocall.journal.entry import CLOCK_SLACK_S
-from airflow_provider_twiliocall.twilio.call import Call
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.ending import (
+    ENDS_IN,
     PATIENCE_OUT_OF_TIME_S,
     Ending,
     HowToEnd,
     WhenKilled,
     end_call,
     look_instead,
+    may_have_ended_in,
     retry_until,
 )
 from airflow_provider_twiliocall.twilio.errors import TwilioAmbiguousError, TwilioError
@@ -105,8 +107,8 @@ class CallMonitor:
         self.is_out_of_time = False
         self._is_stopped = False
         self._ending: Ending | None = None
-        # Asked for by on_kill, and perhaps carried out though no answer said so.
-        self._may_be_ended = False
+        # What on_kill may have ended the call in, though no answer said so.
+        self._may_have_ended_in: frozenset[CallStatus] = frozenset()
 
     @property
     def account_sid(self) -> str | None:
@@ -283,35 +285,45 @@ class CallMonitor:
             if not self._journal.ended_by_us(how) and how == "hang_up":
                 # A conversation that was cut short, and nobody could tell: better to let it go on.
                 how = "cancel"
-            self._ending = self._end_now(partial(end_call, self._hook.watcher, self.call_sid, how), how, why)
+            self._end_now(partial(end_call, self._hook.watcher, self.call_sid, how), how, why)
         elif self._ending is None:
             logger.info(
                 "Call %s is looked at once more, and not ended (when_killed='leave'): %s.", self.call_sid, why
             )
-            self._ending = self._end_now(partial(look_instead, self._hook.watcher, self.call_sid), how, why)
+            self._end_now(partial(look_instead, self._hook.watcher, self.call_sid), how, why)
         elif self._ending.by_us and how != "leave":
             self._journal.ended_by_us(how)
         if self._ending and not self._ending.by_us:
             self._journal.not_ended_by_us()
 
-    def _end_now(self, end: Callable[[], Ending], how: WhenKilled, why: str) -> Ending | None:
+    def _end_now(self, end: Callable[[], Ending], how: WhenKilled, why: str) -> None:
         try:
             ending = retry_until(
                 end,
                 self.call_sid,
                 how=how,
                 until=clock.time() + PATIENCE_OUT_OF_TIME_S,
-                may_be_ended=self._may_be_ended,
             )
         except TwilioError as error:
             logger.error("What becomes of call %s is not known (%s): %s", self.call_sid, why, error)
-            if not isinstance(error, TwilioAmbiguousError):
+            if not isinstance(error, TwilioAmbiguousError) and not self._may_have_ended_in:
                 # It goes on by itself, and how it ends is its own.
                 self._journal.not_ended_by_us()
-            return None
+            return
+        # A signal may have come meanwhile.
+        ending = self._keep(ending, asked_before=self._may_have_ended_in)
         logger.info("%s (%s)", ending, why)
         self._publish(ending.call)
-        return ending
+
+    def _keep(self, ending: Ending, *, asked_before: frozenset[CallStatus]) -> Ending:
+        """Remember what came of the wish to end the call. What this task has ended once was ended by it for good.
+
+        :param asked_before: what another request of this task may have ended the call in, though no answer said so
+        """
+        was_ours = self._ending is not None and self._ending.by_us
+        by_us = ending.by_us or was_ours or ending.call.status in asked_before
+        self._ending = Ending(ending.call, by_us)
+        return self._ending
 
     def _over_by_itself(self, why: str) -> Call | None:
         """End the call; return it where it was over in that very moment: that is an outcome, and not to be lost."""
@@ -331,13 +343,15 @@ class CallMonitor:
         # Twice, where both Airflow and the machine send a SIGTERM: the second finds the call over, and not by itself.
         if how == "leave" or self._ending or not self._hook.is_ready:
             return
-        self._may_be_ended = True
+        # Another signal may come before this one's request has an answer.
+        asked_before = self._may_have_ended_in
+        self._may_have_ended_in |= ENDS_IN[how]
         came_of_it = self._end_briefly(how)
         if isinstance(came_of_it, Ending):
-            self._ending = came_of_it
-            logger.info("The task was told to stop. %s", self._ending)
+            ending = self._keep(came_of_it, asked_before=asked_before)
+            logger.info("The task was told to stop. %s", ending)
         else:
-            self._may_be_ended = isinstance(came_of_it, (TwilioAmbiguousError, TimeoutError))
+            self._may_have_ended_in = asked_before | may_have_ended_in(came_of_it, how)
             logger.error(
                 "The task was told to stop, and call %s could not be ended yet: %s", self.call_sid, came_of_it
             )

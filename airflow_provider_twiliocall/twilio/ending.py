@@ -39,12 +39,16 @@ LONGEST_PAUSE_S = 60.0
 _OVER = frozenset(status for status in CallStatus if status.is_terminal)
 _TOO_LATE_TO_CANCEL = _OVER | {CallStatus.IN_PROGRESS}
 
-# A cancellation never completes a call.
-_ENDS_IN: dict[WhenKilled, frozenset[CallStatus]] = {
+# What each wish may end a call in. A cancellation never completes a call.
+ENDS_IN: dict[WhenKilled, frozenset[CallStatus]] = {
     "cancel": frozenset({CallStatus.CANCELED}),
     "hang_up": frozenset({CallStatus.CANCELED, CallStatus.COMPLETED}),
     "leave": frozenset(),
 }
+
+
+class CancellationUnclearError(TwilioAmbiguousError):
+    """A cancellation was sent, and it is not known whether it was done. Nothing that completes a call was sent."""
 
 
 class CallApi(Protocol):
@@ -117,15 +121,20 @@ def cancel_queued_call(twilio: CallApi, call: Call) -> Ending:
 def _cancel(twilio: CallApi, call_sid: str) -> Ending:
     """Cancel a call, and see what came of it: Twilio may agree, and answer with the call as it was a moment ago.
 
-    :raises TwilioAmbiguousError: Twilio has agreed, and does not show yet what came of it
+    :raises CancellationUnclearError: no answer came, or Twilio has agreed and does not show yet what came of it
     """
-    call = twilio.update_call(call_sid, status=CallStatus.CANCELED)
+    try:
+        call = twilio.update_call(call_sid, status=CallStatus.CANCELED)
+    except TwilioAmbiguousError as error:
+        raise CancellationUnclearError(
+            error.message, http_status=error.http_status, code=error.code, request_id=error.request_id
+        ) from error
     if call.status in _TOO_LATE_TO_CANCEL:
         return Ending(call, by_us=call.status.is_terminal)
     try:
         call = _as_it_stands(twilio, call_sid, may_be=_TOO_LATE_TO_CANCEL)
     except TwilioError as error:
-        raise TwilioAmbiguousError(
+        raise CancellationUnclearError(
             f"Twilio has agreed to end call {call_sid}, and what came of that cannot be seen: {error}"
         ) from error
     return Ending(call, by_us=call.status is CallStatus.CANCELED)
@@ -141,6 +150,17 @@ def _as_it_stands(twilio: CallApi, call_sid: str, *, may_be: Collection[CallStat
     return call
 
 
+def may_have_ended_in(fault: Exception, how: WhenKilled) -> frozenset[CallStatus]:
+    """Return the statuses in which a call may be that was ended by a request that failed so; none if it cannot be.
+
+    :param how: what the request was for
+    """
+    if isinstance(fault, CancellationUnclearError):
+        return ENDS_IN["cancel"]
+    # A time-out of our own says as little as a lost answer.
+    return ENDS_IN[how] if isinstance(fault, (TwilioAmbiguousError, TimeoutError)) else frozenset()
+
+
 def retry_until(
     end: Callable[[], Ending],
     call_sid: str,
@@ -148,27 +168,26 @@ def retry_until(
     until: float,
     how: WhenKilled = "cancel",
     pause: float = 1.0,
-    may_be_ended: bool = False,
 ) -> Ending:
     """Repeat one of the above until it comes through; to ask twice does no harm here.
 
     :param how: what it asks for
     :param until: Unix time at which to give up
     :param pause: seconds before the second attempt; the later ones come at growing distances
-    :param may_be_ended: whether it was asked for before, and no answer said what came of it
     :raises TwilioAmbiguousError: where it did not, and yet may have been carried out
     :raises TwilioError: the last one, where it provably was not
     """
     # An answer that was lost may have told of success: what is in such a status then was ended by us.
+    ours: frozenset[CallStatus] = frozenset()
     lost: TwilioAmbiguousError | None = None
     while True:
         try:
             ending = end()
-            may_be_ours = (may_be_ended or lost is not None) and ending.call.status in _ENDS_IN[how]
-            return Ending(ending.call, ending.by_us or may_be_ours)
+            return Ending(ending.call, ending.by_us or ending.call.status in ours)
         except TwilioError as fault:
             if isinstance(fault, TwilioAmbiguousError):
                 lost = fault
+                ours |= may_have_ended_in(fault, how)
             # A fresh SID may be unknown for a moment, which TwilioNotFoundError says; that is transient too.
             refused = isinstance(fault, TwilioRejectedError) and fault.code is not None
             if refused or clock.time() + pause > until:

@@ -368,6 +368,48 @@ def test_a_call_that_shall_be_left_is_not_touched_by_the_signal_handler() -> Non
     assert twilio.asked == []
 
 
+def test_a_second_signal_knows_that_the_first_may_have_canceled_the_call(journal: CallJournal) -> None:
+    monitor = monitoring(ScriptedTwilio(LOST, IS_OVER, "canceled"), journal)
+    monitor.on_kill()
+    monitor.on_kill()
+    with pytest.raises(TwilioCallInterruptedError, match="and the call was ended"):
+        monitor.leave_if_stopped()
+    assert written(journal).ended_by_us == "cancel"
+
+
+def test_a_second_signal_that_comes_while_the_first_waits_for_its_answer_is_not_forgotten(
+    journal: CallJournal,
+) -> None:
+    class CanceledByTheSecond(ScriptedTwilio):
+        def update_call(self, sid: str, **changes: Any) -> Call:
+            if not self.asked:
+                self.asked.append("first")
+                monitor.on_kill()
+                raise IS_OVER
+            return super().update_call(sid, **changes)
+
+    monitor = monitoring(CanceledByTheSecond("canceled", "canceled"), journal)
+    monitor.on_kill()
+    with pytest.raises(TwilioCallInterruptedError, match="and the call was ended"):
+        monitor.leave_if_stopped()
+    assert written(journal).ended_by_us == "cancel"
+
+
+def test_a_signal_that_ends_the_call_while_the_task_does_so_is_not_forgotten(journal: CallJournal) -> None:
+    class CanceledByASignal(ScriptedTwilio):
+        def update_call(self, sid: str, **changes: Any) -> Call:
+            if not self.asked:
+                self.asked.append("first")
+                monitor.on_kill()
+                raise IS_OVER
+            return super().update_call(sid, **changes)
+
+    monitor = monitoring(CanceledByASignal("canceled", "canceled"), journal)
+    with pytest.raises(AirflowTaskTimeout):
+        monitor.time_out("it took too long")
+    assert written(journal).ended_by_us == "cancel"
+
+
 def test_a_task_told_to_stop_before_it_knew_its_call_ends_it(journal: CallJournal) -> None:
     with pytest.raises(TwilioCallInterruptedError, match="A retry dials again"):
         monitoring(ScriptedTwilio("canceled"), journal).stop()

@@ -219,3 +219,18 @@ def test_what_cannot_be_done_for_now_is_what_was_wanted(
 ) -> None:
     retry_until(scripted(AWAY, ENDED), SID, how=how, until=60)
     assert f"Cannot {said} call {SID} for now: away" in caplog.text
+
+
+@pytest.mark.parametrize("first", [["ringing", "ringing"], [LOST]], ids=["stale", "lost"])
+def test_a_call_that_completed_while_only_its_cancellation_was_asked_for_was_not_ended_by_us(
+    first: list[str | TwilioError],
+) -> None:
+    client = ScriptedTwilio(*first, IS_OVER, "completed")
+    ending = retry_until(lambda: end_call(client, SID, "hang_up"), SID, how="hang_up", until=60)  # type: ignore[arg-type]
+    assert ending == Ending(call("completed"), by_us=False)
+
+
+def test_a_call_whose_hang_up_got_no_answer_and_that_is_completed_then_was_ended_by_us() -> None:
+    client = ScriptedTwilio("in-progress", LOST, IS_OVER, "completed")
+    ending = retry_until(lambda: end_call(client, SID, "hang_up"), SID, how="hang_up", until=60)  # type: ignore[arg-type]
+    assert ending == Ending(call("completed"), by_us=True)
