@@ -213,6 +213,15 @@ def check_names(
     :param instead: what to do instead of giving an argument that another one of ours has, by name
     :raises TypeError: says that, or names the nearest there is
     """
+    for refusal in unknown_names(operator, arguments, instead=instead).values():
+        raise TypeError(refusal)
+
+
+def unknown_names(
+    operator: type, arguments: Mapping[str, Any], *, instead: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Return the arguments that :func:`check_names` refuses, each with what it says of it."""
+    unknown = {}
     known = _names_of(operator)
     for name in arguments:
         # What starts so is between Airflow and itself.
@@ -223,7 +232,8 @@ def check_names(
 
         nearest = get_close_matches(name, known, n=1)
         hint = instead.get(name) or (f"did you mean {nearest[0]}?" if nearest else "leave it out")
-        raise TypeError(f"{operator.__name__} has no argument {name}: {hint}")
+        unknown[name] = f"{operator.__name__} has no argument {name}: {hint}"
+    return unknown
 
 
 @cache

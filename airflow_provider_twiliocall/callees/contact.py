@@ -64,7 +64,7 @@ class Contact:
             value = literal_in(value)
         if isinstance(value, (list, tuple)):
             raise ValueError(
-                f"contacts: {redact_phone_numbers_in(repr(value)):.80} is a {type(value).__name__}: give "
+                f"contacts: one of them is a {type(value).__name__}: give "
                 "Contact('Ann', '+15551234567'), or a dict with name and to"
             )
         if not isinstance(value, Mapping):

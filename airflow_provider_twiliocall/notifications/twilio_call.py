@@ -18,10 +18,10 @@ from airflow_provider_twiliocall.arguments.call_arguments import (
     CALL_ARGUMENTS,
     CallArguments,
     CallAttributes,
-    check_names,
     describes_call_arguments,
     take_call_arguments,
     takes_call_arguments,
+    unknown_names,
 )
 from airflow_provider_twiliocall.arguments.literals import check_choice, literal_problems, problems_of, refuse
 from airflow_provider_twiliocall.arguments.templated import callees_of
@@ -114,7 +114,13 @@ class TwilioCallNotifier(BaseNotifier, CallAttributes):
         delivery: Literal["at_most_once", "at_least_once"] = "at_least_once",
         **arguments: Any,
     ) -> None:
-        check_names(type(self), arguments, instead=_INSTEAD)
+        # Airflow makes the notifier of a deadline when the phone has to ring. That is too late to refuse anything.
+        is_ringing_time = arguments.get("context") is not None
+        unknown = unknown_names(type(self), arguments, instead=_INSTEAD)
+        if unknown and not is_ringing_time:
+            raise TypeError(next(iter(unknown.values())))
+        for name in unknown:
+            del arguments[name]
         take_call_arguments(self, arguments)
         super().__init__(**arguments)
         self.to = to
@@ -125,9 +131,8 @@ class TwilioCallNotifier(BaseNotifier, CallAttributes):
         )
         self.cooldown = DEFAULT_COOLDOWN if wrong_cooldown else _duration(cooldown)
         self.delivery = "at_least_once" if wrong_delivery else delivery
-        problems = [*wrong_cooldown, *wrong_delivery, *self._literal_problems()]
-        if problems and arguments.get("context") is not None:
-            # Airflow makes the notifier of a deadline when the phone has to ring. That is too late to refuse.
+        problems = [*unknown.values(), *wrong_cooldown, *wrong_delivery, *self._literal_problems()]
+        if problems and is_ringing_time:
             self.say(logging.ERROR, "Fix these arguments of the alert: %s", "; ".join(map(str, problems)))
         else:
             refuse(problems)
@@ -221,7 +226,9 @@ def _duration(cooldown: timedelta | float | str | None) -> timedelta | None:
     if isinstance(cooldown, str):
         cooldown = _from_json(cooldown)
     elif isinstance(cooldown, (int, float)) and not isinstance(cooldown, bool) and math.isfinite(cooldown):
-        cooldown = timedelta(seconds=cooldown)
+        # What is longer than a timedelta can be is not one.
+        with suppress(OverflowError):
+            cooldown = timedelta(seconds=cooldown)
     if not isinstance(cooldown, timedelta):
         raise ValueError(f"cooldown={given!r} is neither a timedelta nor a number of seconds")
     if cooldown <= timedelta(0):

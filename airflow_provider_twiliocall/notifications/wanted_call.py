@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_WHO_CALLS = ("from_", "account_sid")
 _SAYS_WHAT = ("message", "audio_url", "url", "twiml", "application_sid")
 
 # By what Twilio refuses a call for whom it goes to …
@@ -66,8 +67,13 @@ class WantedCall:
             except TwilioConnectionError:
                 raise
             except Exception as error:
-                self._leave_out([*self._given], reason_of(error))
-        return self._checked(hook, self._least())
+                side = [name for name in self._given if name not in _WHO_CALLS]
+                self._leave_out(side or [*self._given], reason_of(error))
+        caller = {name: self._given[name] for name in _WHO_CALLS if name in self._given}
+        try:
+            return self._checked(hook, caller | self._least())
+        except CallParamsError:
+            return self._checked(hook, self._least())
 
     def leave_out_what_was_refused(self, refusal: TwilioError) -> bool:
         """Leave out the arguments that Twilio may have refused the call for; say whether there were any."""

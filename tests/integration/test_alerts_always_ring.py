@@ -358,6 +358,17 @@ def test_an_airflow_that_cannot_mask_does_not_silence_an_alert(
     assert ("hunter2" in placed(twilio)["Twiml"]) is (what != "redact")
 
 
+def test_an_airflow_that_cannot_redact_leaves_the_alert_its_own_number_to_call_from(
+    twilio: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = json.loads(twilio.airflow_connection)
+    del connection["extra"]["from"]
+    monkeypatch.setenv(VARIABLE, json.dumps(connection))
+    monkeypatch.setattr(airflow.sdk.log, "redact", fails)
+    notify(message="The load has failed.", from_=twilio.from_number)
+    assert placed(twilio)["From"] == twilio.from_number
+
+
 def test_a_log_that_cannot_be_written_does_not_silence_an_alert(
     twilio: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

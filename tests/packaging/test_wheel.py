@@ -97,7 +97,7 @@ def test_wheel_has_every_module_of_the_package(contents: list[str]) -> None:
     assert {name for name in contents if name.endswith(".py")} == modules
 
 
-def test_wheel_asks_for_what_is_imported_and_for_nothing_that_airflow_does_not_bring(
+def test_wheel_asks_for_what_is_imported_and_besides_phonenumbers_for_what_airflow_brings(
     metadata: Message,
 ) -> None:
     required = [line for line in metadata.get_all("Requires-Dist") or [] if "extra ==" not in line]
@@ -106,6 +106,7 @@ def test_wheel_asks_for_what_is_imported_and_for_nothing_that_airflow_does_not_b
         "apache-airflow-providers-common-compat",
         "apache-airflow-providers-standard",
         "pendulum",
+        "phonenumbers",
         "pydantic",
         "requests",
         "urllib3",
