@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -278,6 +279,8 @@ def _number_of_integer(value: int, country: str | None) -> str:
     raise ValueError(f"{shown} {what}, with a + or in {country}: {_AS_TEXT} ({_LOST_PLUS})")
 
 
+# A call's numbers are looked at several times before it is placed: by each check, and by the hook.
+@lru_cache(maxsize=64)
 def _reading(text: str, country: str | None) -> str | None:
     """Return the number that a text can be, none if it cannot."""
     try:
@@ -326,9 +329,12 @@ def _refuse_a_trunk_prefix(number: PhoneNumber, text: str, country: str | None, 
     trunk = re.match(main.national_prefix_for_parsing or "", digits)
     kept = trunk[0][:1] if trunk else ""
     of_region = None if text.startswith("+") else country
-    exists = is_valid_number_for_region(number, of_region) if of_region else is_valid_number(number)
+
+    def exists() -> bool:
+        return is_valid_number_for_region(number, of_region) if of_region else is_valid_number(number)
+
     # In Italy, say, there is no trunk prefix, and numbers do begin with 0.
-    if (kept and not exists) or (digits.startswith("0") and not _fits_its_plan(code, digits)):
+    if (kept and not exists()) or (digits.startswith("0") and not _fits_its_plan(code, digits)):
         raise ValueError(
             f"{shown} is too short for a number with the country code +{code}, its {kept or 0} not counted: write all "
             f"the other digits, and no {kept or 0} before them"
@@ -349,7 +355,8 @@ def _fits_its_plan(code: int, digits: str) -> bool:
     return any(re.fullmatch(pattern, digits) for pattern in patterns if pattern is not None)
 
 
-def _plans_of(code: int) -> list[PhoneMetadata]:
+@cache
+def _plans_of(code: int) -> tuple[PhoneMetadata, ...]:
     """Return what is known of the numbers of each country with this code, beginning with the main one."""
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
     from phonenumbers.phonemetadata import PhoneMetadata
@@ -358,7 +365,7 @@ def _plans_of(code: int) -> list[PhoneMetadata]:
         PhoneMetadata.metadata_for_region_or_calling_code(code, region)
         for region in COUNTRY_CODE_TO_REGION_CODE[code]
     )
-    return [plan for plan in plans if plan is not None]
+    return tuple(plan for plan in plans if plan is not None)
 
 
 def _wrong_length(length: int, kind: str) -> str:
