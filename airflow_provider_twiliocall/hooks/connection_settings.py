@@ -12,7 +12,7 @@ from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks.connection_form import CONN_FIELDS
 from airflow_provider_twiliocall.hooks.connection_host import read_base_url
 from airflow_provider_twiliocall.twilio.client import DEFAULT_CONNECT_TIMEOUT_S, DEFAULT_READ_TIMEOUT_S
-from airflow_provider_twiliocall.twilio.phone_number import country_code
+from airflow_provider_twiliocall.twilio.number_reading import country_code
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

@@ -8,12 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from airflow_provider_twiliocall.twilio.phone_number import (
-    is_phone_number,
-    normalize_phone_number,
-    show_address,
-    without_separators,
-)
+from airflow_provider_twiliocall.twilio.number_reading import normalize_phone_number
+from airflow_provider_twiliocall.twilio.phone_number import is_phone_number, show_address, without_separators
 
 _SCHEME = re.compile(r"(client|sips?|tel):", re.IGNORECASE)
 _IN_ANGLE_BRACKETS = re.compile(r"[^<>]*<([^<>]*)>\s*(?:;[^<>]*)?")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from airflow_provider_twiliocall.twilio.number_reading import normalize_phone_number
 from airflow_provider_twiliocall.twilio.param_problems import Problem, show
 from airflow_provider_twiliocall.twilio.phone_number import (
     is_phone_number,
-    normalize_phone_number,
     redact_phone_number,
     without_separators,
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from airflow_provider_twiliocall.twilio import param_types as types
+from airflow_provider_twiliocall.twilio.number_reading import normalize_phone_number
 from airflow_provider_twiliocall.twilio.param_combinations import (
     INSTRUCTIONS,
     problems_of_combinations,
@@ -23,11 +24,7 @@ from airflow_provider_twiliocall.twilio.param_problems import (
     unknown_argument,
 )
 from airflow_provider_twiliocall.twilio.param_types import is_sip_user
-from airflow_provider_twiliocall.twilio.phone_number import (
-    is_phone_number,
-    normalize_phone_number,
-    redact_phone_number,
-)
+from airflow_provider_twiliocall.twilio.phone_number import is_phone_number, redact_phone_number
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -20,9 +20,9 @@ from phonenumbers import (
     parse,
 )
 
+from airflow_provider_twiliocall.twilio.number_reading import normalize_phone_number
 from airflow_provider_twiliocall.twilio.phone_number import (
     is_phone_number,
-    normalize_phone_number,
     redact_phone_number,
     redact_phone_numbers_in,
     show_address,
