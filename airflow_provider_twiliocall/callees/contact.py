@@ -102,7 +102,7 @@ class Contact:
 
         The contact itself does not change, because another task may use it.
         """
-        # Native rendering would turn a number without a template into an integer.
+        # What has no template stays as it is written, whoever renders.
         window = self.call_window
         hours = window if isinstance(window, CallWindow) else render(window)
         return {

@@ -142,12 +142,6 @@ class AlertRun:
                 logging.ERROR, "Airflow cannot mask the secrets of this call: %s", type(error).__name__
             )
 
-    def _client(self, hook: TwilioCallHook, account_sid: str | None) -> TwilioClient:
-        """Return the client for an account of the connection, None for its own."""
-        for_account = type(hook)(hook.twilio_conn_id, account_sid=account_sid)
-        for_account.connection, for_account.settings = hook.connection, hook.settings
-        return this_process().clients.client(for_account)
-
     # Calling ----------------------------------------------------------------------------------------------
 
     def _record(self, find: Callable[[], AlertRecord]) -> AlertRecord:
@@ -186,14 +180,14 @@ class AlertRun:
                 return None
             try:
                 less = wanted.params(hook)
-                return self._client(hook, less.account_sid), less
+                return _client(hook, less.account_sid), less
             except Exception as error:
                 callee = show_callee(params.to)
                 self._report.say(logging.ERROR, "Without it there is no call to %s: %s", callee, error)
                 return None
 
         return Alert(
-            self._client(hook, params.account_sid),
+            _client(hook, params.account_sid),
             params,
             cooldown=self._notifier.cooldown,
             delivery=self._notifier.delivery,
@@ -209,3 +203,8 @@ class AlertRun:
         self._report.all_ended()
         # A copy, for what goes on may still fail.
         return [*self._report.failures]
+
+
+def _client(hook: TwilioCallHook, account_sid: str | None) -> TwilioClient:
+    """Return the client for an account of the connection, None for its own."""
+    return this_process().clients.client(hook.for_account(account_sid))
