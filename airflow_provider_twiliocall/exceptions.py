@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-
-if TYPE_CHECKING:
-    from airflow_provider_twiliocall.twilio.call import Call
 
 __all__ = [
     "TwilioCallAbandonedError",
@@ -19,7 +14,6 @@ __all__ = [
     "TwilioCallNotPlacedError",
     "TwilioCallRefusedError",
     "TwilioCallSupersededError",
-    "TwilioCallTooLateError",
     "TwilioCallUnansweredError",
     "TwilioConnectionError",
     "TwilioConnectionNotFoundError",
@@ -54,23 +48,7 @@ class TwilioCallEndedForGoodError(AirflowFailException):
 
 
 class TwilioCallUnansweredError(AirflowException):
-    """The call ended without reaching anybody who was wanted. A retry of the task dials again.
-
-    :param call: as it ended
-    :param ended_by_us: whether this task canceled it while it was queued
-    :param was_too_late: whether it did so because the time to ring was over, and not for a queue that was too long
-    """
-
-    def __init__(
-        self, message: str, call: Call, *, ended_by_us: bool = False, was_too_late: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.call = call
-        self.ended_by_us = ended_by_us
-        self.was_too_late = was_too_late
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.call), self.__dict__.copy()
+    """The call ended without reaching anybody who was wanted. A retry of the task dials again."""
 
 
 class TwilioCallNotPlacedError(AirflowException):
@@ -79,10 +57,6 @@ class TwilioCallNotPlacedError(AirflowException):
 
 class TwilioCallJournalError(TwilioCallNotPlacedError):
     """Nothing was dialled, because what was dialled before cannot be read or written down. A retry tries again."""
-
-
-class TwilioCallTooLateError(TwilioCallNotPlacedError):
-    """The moment after which the phone must not begin to ring came before Twilio had taken the call."""
 
 
 class TwilioCallMaybePlacedError(AirflowException):

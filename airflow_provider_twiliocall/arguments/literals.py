@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.arguments.checks import check_conn_id
@@ -18,6 +18,9 @@ from airflow_provider_twiliocall.twilio.phone_number import (
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.param_problems import Problem
+
+Delivery = Literal["at_most_once", "at_least_once"]
+"""What to do when nobody can say whether a phone rang: fail for good, or dial again."""
 
 _LISTED = "give a list of numbers, or text with commas or line ends between them"
 
@@ -116,6 +119,14 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
     if len(others) == 1:
         raise ValueError(f"{name}={value!r} is neither {others[0]} nor {last}")
     raise ValueError(f"{name}={value!r} is none of {', '.join(others)} and {last}")
+
+
+def check_delivery(delivery: Any) -> None:
+    """Refuse what is no :data:`Delivery`.
+
+    :raises ValueError: names the two
+    """
+    check_choice("delivery", delivery, get_args(Delivery))
 
 
 def refuse(problems: Iterable[Problem | str]) -> None:

@@ -10,21 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.calls.recovery import Delivery, UnconfirmedCall
-from airflow_provider_twiliocall.calls.watch import queue_deadline_of_call
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
+from airflow_provider_twiliocall.calls.recovery import UnconfirmedCall
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallAbandonedError,
-    TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
-    TwilioCallMaybePlacedError,
-    TwilioCallNotPlacedError,
-    TwilioCallRefusedError,
     TwilioCallSupersededError,
-    TwilioCallTooLateError,
 )
 from airflow_provider_twiliocall.journal.call_journal import CallJournal
 from airflow_provider_twiliocall.journal.entry import Entry
+from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.twilio.ending import (
     PATIENCE_AS_THE_LAST_S,
     Ending,
@@ -42,6 +39,7 @@ from airflow_provider_twiliocall.twilio.errors import (
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 
 if TYPE_CHECKING:
+    from airflow_provider_twiliocall.arguments.literals import Delivery
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -61,10 +59,12 @@ class Placed:
     """The call that a try is about.
 
     :param call: as last seen; None where an earlier try's call cannot be seen now
+    :param queue_deadline: until when it may stay in Twilio's queue, where this try has placed it
     """
 
     call_sid: str
     call: Call | None
+    queue_deadline: QueueDeadline | None = None
 
 
 @dataclass
@@ -107,14 +107,13 @@ class Placement:
         # The call this try is about, as soon as it is known.
         self.call_sid: str | None = None
 
-    def dial(self) -> Placed:
-        """Place the call.
+    def dial(self) -> Placed | CallOutcome:
+        """Place the call, or say what came of the wish.
 
-        :raises TwilioCallRefusedError: Twilio will not place this call
-        :raises TwilioCallTooLateError: ``latest_ring`` came before Twilio took it
-        :raises TwilioCallNotPlacedError: it was not placed, for now
-        :raises TwilioCallFateUnknownError: it may have been placed, and ``delivery`` forbids a second one
-        :raises TwilioCallMaybePlacedError: it may have been placed, and ``delivery`` allows a second one
+        :return: of the outcomes REFUSED, TOO_LATE, NOT_PLACED; or UNKNOWN or MAYBE_PLACED, where it may have been
+            placed and ``delivery`` forbids or allows a second one
+        :raises TwilioCallJournalError: it cannot be written down, so nothing was dialled
+        :raises TwilioCallInterruptedError: the task was told to stop
         :raises TwilioCallSupersededError: another try has taken over
         """
         try:
@@ -141,11 +140,10 @@ class Placement:
 
     # Requests of earlier tries ----------------------------------------------------------------------------
 
-    def find_unconfirmed(self, earlier: Entry) -> Placed | None:
+    def find_unconfirmed(self, earlier: Entry) -> Placed | CallOutcome | None:
         """Return the call of an earlier try's request; None where ``delivery`` wants another one instead.
 
-        :raises TwilioCallFateUnknownError: it may have been placed, and ``delivery`` forbids a second one
-        :raises TwilioCallMaybePlacedError: the same, and a retry looks again
+        :return: of the outcomes UNKNOWN, and MAYBE_PLACED where a retry looks again
         :raises TwilioCallSupersededError: another try has taken over
         """
         logger.warning("An earlier try sent a call to %s and did not learn its SID.", self._callee)
@@ -161,7 +159,7 @@ class Placement:
 
     # Dialling ---------------------------------------------------------------------------------------------
 
-    def _dial(self) -> Placed:
+    def _dial(self) -> Placed | CallOutcome:
         for _ in range(MOST_REQUESTS):
             try:
                 call = self._send()
@@ -172,39 +170,43 @@ class Placement:
                 self._unclear = self._sent
                 if self._sent and (found := self._find(self._sent, str(error))):
                     return found
-            except (TwilioThrottledError, TwilioUnreachableError) as error:
-                self._write_down_not_placed()
-                if self._unclear:
-                    raise TwilioCallMaybePlacedError(
-                        f"The call to {self._callee} may have been placed by an earlier request, and this one did "
-                        f"nothing: {error}. A retry looks for it, and dials again where it finds none"
-                    ) from None
-                raise TwilioCallNotPlacedError(
-                    f"The call to {self._callee} was not placed: {error}"
-                ) from None
             except TwilioError as error:
                 self._write_down_not_placed()
-                if self._unclear:
-                    raise TwilioCallFateUnknownError(
-                        f"The call to {self._callee} may have been placed by an earlier request, and Twilio refuses "
-                        f"another one: {error}. Look for it in Twilio's call log"
-                    ) from None
-                raise TwilioCallRefusedError(f"The call to {self._callee} was not placed: {error}") from None
+                return self._not_placed(error)
             else:
+                if call is None:
+                    why = f"It has become too late to call {self._callee}"
+                    return CallOutcome(Reason.TOO_LATE, why=why)
                 logger.info("Placed call %s to %s.", call.sid, self._callee)
                 return self._keep(call)
-        raise TwilioCallMaybePlacedError(
-            f"The call to {self._callee} was sent {MOST_REQUESTS} times, and no answer says whether it was placed. "
-            "With delivery='at_least_once' a retry of this task dials again"
+        return CallOutcome(
+            Reason.MAYBE_PLACED,
+            why=f"The call to {self._callee} was sent {MOST_REQUESTS} times, and no answer says whether it was placed. "
+            "With delivery='at_least_once' a retry of this task dials again",
         )
 
-    def _send(self) -> Call:
-        """Send the one POST, again after each short pause that Twilio asks for with a 429."""
+    def _not_placed(self, error: TwilioError) -> CallOutcome:
+        may_be_taken_later = isinstance(error, (TwilioThrottledError, TwilioUnreachableError))
+        if self._unclear is None:
+            reason = Reason.NOT_PLACED if may_be_taken_later else Reason.REFUSED
+            return CallOutcome(reason, why=f"The call to {self._callee} was not placed: {error}")
+        may_be = f"The call to {self._callee} may have been placed by an earlier request, and"
+        if may_be_taken_later:
+            why = f"{may_be} this one did nothing: {error}. A retry looks for it, and dials again where it finds none"
+            return CallOutcome(Reason.MAYBE_PLACED, why=why)
+        why = f"{may_be} Twilio refuses another one: {error}. Look for it in Twilio's call log"
+        return CallOutcome(Reason.UNKNOWN, why=why)
+
+    def _send(self) -> Call | None:
+        """Send the one POST, again after each short pause that Twilio asks for with a 429.
+
+        :return: None where ``latest_ring`` has come before
+        """
         give_up = clock.monotonic() + LONGEST_THROTTLE_S
         guess = 1.0
         while True:
             if clock.time() >= self.latest_ring:
-                raise TwilioCallTooLateError(f"It has become too late to call {self._callee}")
+                return None
             # Before every POST: the store refuses a process that another try has replaced.
             client = self.hook.client
             self._sent = self.journal.placing(
@@ -244,7 +246,7 @@ class Placement:
 
     def _keep(self, call: Call) -> Placed:
         self.call_sid = call.sid
-        queue_deadline = queue_deadline_of_call(
+        queue_deadline = QueueDeadline.of(
             call,
             now=clock.time(),
             queue_timeout=self.queue_timeout,
@@ -252,14 +254,12 @@ class Placement:
             clock_offset=self.hook.clock_offset,
         )
         try:
-            self.journal.placed(
-                call.sid, queue_deadline=None if math.isinf(queue_deadline) else queue_deadline
-            )
+            self.journal.placed(call.sid, queue_deadline=queue_deadline)
         except TwilioCallSupersededError:
             # Who has taken over cannot know of this call, and is about to place its own.
             self._end_surplus(call.sid)
             raise
-        return Placed(call.sid, call)
+        return Placed(call.sid, call, queue_deadline)
 
     def _end_surplus(self, call_sid: str) -> None:
         if self.when_killed == "leave":
@@ -277,6 +277,6 @@ class Placement:
             until=clock.time() + PATIENCE_AS_THE_LAST_S,
         )
 
-    def _find(self, sent: Entry, why: str) -> Placed | None:
+    def _find(self, sent: Entry, why: str) -> Placed | CallOutcome | None:
         found = self._unconfirmed_call.of(sent, why)
-        return self._keep(found) if found else None
+        return found if found is None or isinstance(found, CallOutcome) else self._keep(found)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.calls.watch import CallWatch, CancelInQueue, LookAgain, WaitResult
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
+from airflow_provider_twiliocall.calls.watch import CallWatch, CancelInQueue, LookAgain
 from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.twilio.ending import cancel_queued_call
 from airflow_provider_twiliocall.twilio.errors import TwilioError
@@ -25,7 +26,7 @@ class CallPoll:
         self.watch = watch
         self._client = client
 
-    def look(self) -> LookAgain | WaitResult:
+    def look(self) -> LookAgain | CallOutcome:
         """Look at the call once, and cancel it where it is queued too long; return when to look again, or the end."""
         try:
             client = self._client()

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_twiliocall.calls.look_up import PATIENCE_S, SHORT_PATIENCE_S, CallLookUp, named
-from airflow_provider_twiliocall.exceptions import (
-    TwilioCallFateUnknownError,
-    TwilioCallMaybePlacedError,
-    TwilioCallSupersededError,
-)
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
+from airflow_provider_twiliocall.exceptions import TwilioCallSupersededError
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 
 if TYPE_CHECKING:
+    from airflow_provider_twiliocall.arguments.literals import Delivery
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
     from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.journal.entry import Entry
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 logger = logging.getLogger(__name__)
-
-Delivery = Literal["at_most_once", "at_least_once"]
 
 
 class UnconfirmedCall:
@@ -57,12 +53,12 @@ class UnconfirmedCall:
         self._claim = claim
         self._callee = redact_phone_number(params.to)
 
-    def of(self, sent: Entry, why: str) -> Call | None:
+    def of(self, sent: Entry, why: str) -> Call | CallOutcome | None:
         """Look for the call of a request; None where ``delivery`` wants a second one instead.
 
         :param why: nobody can say whether it was placed
-        :raises TwilioCallFateUnknownError: it may have been placed, and ``delivery`` forbids a second one
-        :raises TwilioCallMaybePlacedError: Twilio cannot be asked, and a retry asks again
+        :return: of the outcomes UNKNOWN where ``delivery`` forbids a second one, and MAYBE_PLACED where Twilio
+            cannot be asked now, and a retry asks again
         :raises TwilioCallSupersededError: another try has taken over
         """
         at_most_once = self._delivery == "at_most_once"
@@ -81,16 +77,17 @@ class UnconfirmedCall:
             if not at_most_once:
                 logger.warning("The call could not be looked for, so it is placed again: %s", error)
                 return None
-            raise self._cannot_look(why, error) from None
+            return self._cannot_look(why, error)
         if not at_most_once:
             logger.warning("%s: dialling again, better two rings than none.", _what_was_found(found))
             return None
         moment = pendulum.from_timestamp(sent.sent)
-        raise TwilioCallFateUnknownError(
-            f"Nobody can say whether the call to {self._callee} was placed ({why}). {_what_was_found(found)}. It "
+        return CallOutcome(
+            Reason.UNKNOWN,
+            why=f"Nobody can say whether the call to {self._callee} was placed ({why}). {_what_was_found(found)}. It "
             "is not dialled again, because that could ring twice. Look in Twilio's call log for a call to "
             f"{self._callee} created at {moment.to_datetime_string()} UTC or shortly after: if none is this "
-            "task's, clear this task to dial"
+            "task's, clear this task to dial",
         )
 
     def of_interrupted(self, sent: Entry) -> Call | None:
@@ -123,17 +120,17 @@ class UnconfirmedCall:
         self._claim(call.sid)
         return call.sid not in self._others()
 
-    def _cannot_look(self, why: str, error: Exception) -> AirflowException:
+    def _cannot_look(self, why: str, error: Exception) -> CallOutcome:
         unclear = (
             f"Nobody can say if the call to {self._callee} was placed ({why}), and Twilio cannot be asked"
         )
         if self._journal.is_kept:
-            return TwilioCallMaybePlacedError(
-                f"{unclear} now ({error}). A retry of this task asks again before it dials"
-            )
-        return TwilioCallFateUnknownError(
-            f"{unclear} ({error}). It is not dialled again. Look for it in Twilio's call log: if there is none, clear "
-            "this task to dial"
+            why = f"{unclear} now ({error}). A retry of this task asks again before it dials"
+            return CallOutcome(Reason.MAYBE_PLACED, why=why)
+        return CallOutcome(
+            Reason.UNKNOWN,
+            why=f"{unclear} ({error}). It is not dialled again. Look for it in Twilio's call log: if there is none, "
+            "clear this task to dial",
         )
 
     def _look_up(self, entry: Entry) -> CallLookUp:

@@ -10,29 +10,24 @@ from typing import TYPE_CHECKING
 import pendulum
 
 from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.calls.cleared_run import ClearedRun
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.calls.placement import Placed, Placement
-from airflow_provider_twiliocall.calls.recovery import Delivery
 from airflow_provider_twiliocall.exceptions import (
-    TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
-    TwilioCallNotPlacedError,
     TwilioConnectionError,
     TwilioConnectionNotFoundError,
 )
-from airflow_provider_twiliocall.journal.attempt import CallAttempt
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.twilio.call import CallStatus
 from airflow_provider_twiliocall.twilio.ending import (
-    PATIENCE_AS_THE_LAST_S,
-    Ending,
-    HowToEnd,
     WhenKilled,
-    end_call,
-    retry_until,
 )
-from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioNotFoundError, TwilioRejectedError
+from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioRejectedError
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 
 if TYPE_CHECKING:
+    from airflow_provider_twiliocall.arguments.literals import Delivery
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
     from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.journal.entry import Entry
@@ -44,13 +39,6 @@ logger = logging.getLogger(__name__)
 STALE_FOR_S = 15.0
 PATIENCE_TO_SEE_S = 60.0
 _PAUSE_BETWEEN_LOOKS_S = 5.0
-
-# For so long after the request, a call that Twilio does not know may be one that it does not know yet.
-FRESH_FOR_S = 60.0
-
-
-class _CallForgottenError(Exception):
-    """Twilio does not know a call that is too old to be unknown yet."""
 
 
 @dataclass
@@ -95,14 +83,14 @@ class Takeover:
             return f"Call {self.earlier.call_sid} of {of}"
         return f"A call of {of} whose SID was not learned (sent at {self._sent})"
 
-    def take_over(self) -> Placed | None:
-        """Return the earlier call, also one that is over by now.
+    def take_over(self) -> Placed | CallOutcome | None:
+        """Return the earlier call, also one that is over by now; or what came of it.
 
-        :return: None where there is none to go on with: this try is to dial
+        :return: None where there is none to go on with: this try is to dial. Of the outcomes: those by us, of one
+            that an earlier try has ended; NOT_PLACED where what became of one that it may have ended cannot be seen
+            now; UNKNOWN and MAYBE_PLACED where it may ring or have rung, and ``delivery`` forbids a second call
         :raises TwilioCallInterruptedError: the connection cannot be had or used; a retry takes over
-        :raises TwilioCallNotPlacedError: what became of the call cannot be seen now
-        :raises TwilioCallFateUnknownError: it may ring or have rung, and ``delivery`` forbids a second call
-        :raises TwilioCallMaybePlacedError: the same, and a retry looks again
+        :raises TwilioCallNotPlacedError: the call of a run that a person has cleared cannot be ended now
         :raises TwilioCallSupersededError: another try has taken over
         """
         try:
@@ -113,13 +101,18 @@ class Takeover:
                 "retry goes on with it"
             ) from error
 
-    def _take_over(self) -> Placed | None:
+    def _take_over(self) -> Placed | CallOutcome | None:
         if self._is_cleared:
-            self._end_earlier_run()
+            logger.info("The task was cleared, so this is a new run, and its call is placed again.")
+            self.may_ring = True
+            if self.when_killed != "leave":
+                self.may_ring = self._cleared_run().end(self.when_killed)
             return None
-        if self._is_to_be_left_alone():
+        if self._is_of_two_others():
             self.may_ring = True
             return None
+        if not self.earlier.is_of_account(self._account):
+            return self._cannot_be_monitored()
         if self.earlier.call_sid is None:
             return self._find_unconfirmed()
         if self.placement is None:
@@ -132,8 +125,13 @@ class Takeover:
         # Not yet one that may have been ended by us: what is over then is nothing to judge.
         self.call_sid = None if self.earlier.ended_by_us else self.earlier.call_sid
         taken = self._look_at(self.earlier.call_sid)
-        self.call_sid = taken.call_sid if taken else None
+        self.call_sid = taken.call_sid if isinstance(taken, Placed) else None
         return taken
+
+    def _cleared_run(self) -> ClearedRun:
+        return ClearedRun(
+            self.hook, self._own_hook, self._account, self.earlier, self.placement, subject=self.subject
+        )
 
     # Whose call it is -------------------------------------------------------------------------------------
 
@@ -150,18 +148,14 @@ class Takeover:
         named = self.placement.params.account_sid if self.placement else self.earlier.account_sid
         return named or self.hook.client.account_sid
 
-    def _is_to_be_left_alone(self) -> bool:
-        """Say whether it is a call to somebody else, from another number, or one that cannot be monitored from here.
-
-        :raises TwilioCallFateUnknownError: it is to the same person, cannot be monitored, and ``delivery`` forbids a
-            second call
-        """
+    def _is_of_two_others(self) -> bool:
+        """Say whether it is a call to somebody else, or from another number, as far as that can be told."""
         params = self.placement.params if self.placement else None
-        is_to_another = params is not None and not self.earlier.is_to(params)
-        if not is_to_another and not self.earlier.is_of_account(self._account):
-            self._cannot_be_monitored()
-            return True
-        if params is None or (not is_to_another and self.earlier.is_for(params, self._account)):
+        if params is None:
+            return False
+        is_to_another = not self.earlier.is_to(params)
+        is_of_account = self.earlier.is_of_account(self._account)
+        if not is_to_another and (not is_of_account or self.earlier.is_for(params, self._account)):
             return False
         logger.warning(
             "An earlier try was about a call between two others (%s): it is left alone, and this one to %s is placed.",
@@ -170,19 +164,22 @@ class Takeover:
         )
         return True
 
-    def _cannot_be_monitored(self) -> None:
+    def _cannot_be_monitored(self) -> CallOutcome | None:
         why = (
             f"{self.subject} was placed with account {self.earlier.account_sid}. This try speaks for account "
             f"{self._account}, which cannot see that call"
         )
         if self.delivery == "at_most_once":
-            raise TwilioCallFateUnknownError(
-                f"{why}. Nobody is dialled again, because the phone may ring or have rung. Look it up in the call log "
-                f"of {self.earlier.account_sid}. Clear this task to dial"
+            return CallOutcome(
+                Reason.UNKNOWN,
+                why=f"{why}. Nobody is dialled again, because the phone may ring or have rung. Look it up in the call "
+                f"log of {self.earlier.account_sid}. Clear this task to dial",
             )
+        self.may_ring = True
         logger.warning("%s: dialling again, better two rings than none.", why)
+        return None
 
-    def _find_unconfirmed(self) -> Placed | None:
+    def _find_unconfirmed(self) -> Placed | CallOutcome | None:
         if self.placement is not None:
             found = self.placement.find_unconfirmed(self.earlier)
             self.may_ring = found is None
@@ -190,40 +187,34 @@ class Takeover:
         if self.delivery == "at_least_once":
             self.may_ring = True
             return None
-        raise TwilioCallFateUnknownError(
-            f"An earlier try sent a call at {self._sent} and did not learn its SID. It cannot be looked for, because "
-            f"the arguments of this try cannot be used: {self.problem}\nLook in Twilio's call log for a call created "
-            "then or shortly after. If none is this task's, fix the arguments and clear this task to dial"
+        return CallOutcome(
+            Reason.UNKNOWN,
+            why=f"An earlier try sent a call at {self._sent} and did not learn its SID. It cannot be looked for, "
+            f"because the arguments of this try cannot be used: {self.problem}\nLook in Twilio's call log for a call "
+            "created then or shortly after. If none is this task's, fix the arguments and clear this task to dial",
         )
 
     # Looking at it ---------------------------------------------------------------------------------------
 
-    def _look_at(self, call_sid: str) -> Placed | None:
-        """Return the call; None for one that an earlier try has ended."""
+    def _look_at(self, call_sid: str) -> Placed | CallOutcome:
         earlier = self.earlier
-        try:
-            call = self._see(call_sid)
-        except TwilioError as error:
-            raise TwilioCallFateUnknownError(
-                f"An earlier try placed call {call_sid}, and Twilio refuses to say what became of it ({error}). It "
-                "is not dialled again. Look it up in Twilio's call log"
-            ) from None
-        if call is None:
-            return Placed(call_sid, None)
-        if not call.status.is_terminal:
-            self.call_sid = call_sid
-            logger.info("Call %s of an earlier try is %s: going on with it.", call_sid, call.status)
-            if earlier.ended_by_us:
-                self.journal.not_ended_by_us()
-            return Placed(call_sid, call)
-        if _was_ended_by_us(earlier, call):
-            logger.info("Call %s was ended by an earlier try: placing it again.", call_sid)
-            self.journal.remember(CallAttempt.of(call, step=earlier.step, ended_by_us=True))
-            return None
+        seen = self._see(call_sid)
+        if isinstance(seen, CallOutcome):
+            return seen
+        if seen is None or not seen.status.is_terminal:
+            if seen is not None:
+                self.call_sid = call_sid
+                logger.info("Call %s of an earlier try is %s: going on with it.", call_sid, seen.status)
+                if earlier.ended_by_us:
+                    self.journal.not_ended_by_us()
+            return Placed(call_sid, seen)
+        if reason := _why_we_ended(earlier, seen):
+            why = f"Call {call_sid} was ended by an earlier try: placing it again."
+            return CallOutcome(reason, seen, why)
         logger.info("Call %s was placed before, and is over.", call_sid)
-        return Placed(call_sid, call)
+        return Placed(call_sid, seen)
 
-    def _see(self, call_sid: str) -> Call | None:
+    def _see(self, call_sid: str) -> Call | CallOutcome | None:
         """Return the call, or None where it cannot be seen now and whoever waits for it will.
 
         One that this task has asked Twilio to end is looked at until it is certain whether that ended it: who
@@ -239,93 +230,30 @@ class Takeover:
                     return call
             except TwilioError as error:
                 if isinstance(error, TwilioRejectedError) and error.code is not None:
-                    raise
+                    why = (
+                        f"An earlier try placed call {call_sid}, and Twilio refuses to say what became of it "
+                        f"({error}). It is not dialled again. Look it up in Twilio's call log"
+                    )
+                    return CallOutcome(Reason.UNKNOWN, why=why, call_sid=call_sid)
                 logger.warning("Call %s of an earlier try cannot be seen for now: %s", call_sid, error)
                 if not ended_by_us:
                     return None
                 if waited >= PATIENCE_TO_SEE_S:
-                    raise TwilioCallNotPlacedError(
-                        f"An earlier try has asked Twilio to end call {call_sid}, and what came of that cannot be "
-                        f"seen now ({error}), so no other was placed. A retry looks again"
-                    ) from None
+                    why = (
+                        f"An earlier try has asked Twilio to end call {call_sid}, and what came of that cannot be seen "
+                        f"now ({error}), so no other was placed. A retry looks again"
+                    )
+                    return CallOutcome(Reason.NOT_PLACED, why=why)
             clock.sleep(_PAUSE_BETWEEN_LOOKS_S)
 
-    # Ending it --------------------------------------------------------------------------------------------
 
-    def _end_earlier_run(self) -> None:
-        """Before a deliberate new run: end what the run before has left ringing."""
-        logger.info("The task was cleared, so this is a new run, and its call is placed again.")
-        self.may_ring = True
-        if self.when_killed == "leave":
-            return
-        if not self.earlier.is_of_account(self._account):
-            self._warn_of_another_account()
-            return
-        try:
-            if call_sid := self.earlier.call_sid or self._unconfirmed_of_earlier_run():
-                ending = self._end(call_sid)
-                logger.info("The run before: %s", ending)
-                self.may_ring = not ending.call.status.is_terminal
-        except (TwilioError, _CallForgottenError) as error:
-            self._could_not_be_ended(error)
-
-    def _could_not_be_ended(self, error: TwilioError | _CallForgottenError) -> None:
-        is_hidden = isinstance(error, (TwilioNotFoundError, _CallForgottenError))
-        if (is_hidden or isinstance(error, TwilioRejectedError)) and self._is_of_another_account:
-            self._warn_of_another_account(error)
-        elif is_hidden:
-            logger.warning("%s is not there any more: %s", self.subject, error)
-            self.may_ring = False
-        else:
-            raise TwilioCallNotPlacedError(
-                f"{self.subject} may still ring and could not be ended ({error}), so no other was placed. A retry "
-                "tries again"
-            ) from None
-
-    @property
-    def _is_of_another_account(self) -> bool:
-        return not self.earlier.is_of_account(self._own_hook.client.account_sid)
-
-    def _warn_of_another_account(self, error: Exception | None = None) -> None:
-        logger.warning(
-            "%s cannot be ended and may still ring: it was placed with account %s, and this try speaks for %s.%s",
-            self.subject,
-            self.earlier.account_sid,
-            self._own_hook.client.account_sid if error else self._account,
-            f" {error}" if error else "",
-        )
-
-    def _unconfirmed_of_earlier_run(self) -> str | None:
-        if self.placement is None:
-            logger.warning(
-                "%s cannot be looked for, because the arguments of this try cannot be used.", self.subject
-            )
-            return None
-        if not self.earlier.is_for(self.placement.params, self._account):
-            return None
-        return self.placement.find_unconfirmed_of_earlier_run(self.earlier)
-
-    def _end(self, call_sid: str) -> Ending:
-        how: HowToEnd = "hang_up" if self.when_killed == "hang_up" else "cancel"
-        looks = 0
-
-        def end() -> Ending:
-            nonlocal looks
-            looks += 1
-            try:
-                return end_call(self.hook.client, call_sid, how)
-            except TwilioNotFoundError as error:
-                if looks > 1 and clock.time() >= self.earlier.sent + FRESH_FOR_S:
-                    raise _CallForgottenError(str(error)) from None
-                raise
-
-        return retry_until(end, call_sid, how=how, until=clock.time() + PATIENCE_AS_THE_LAST_S)
-
-
-def _was_ended_by_us(earlier: Entry, call: Call) -> bool:
+def _why_we_ended(earlier: Entry, call: Call) -> Reason | None:
+    """Return why a call is over that an earlier try has ended; None for any other."""
     # A cancellation never completes a call: one that completed was heard to its end.
     if call.status is CallStatus.COMPLETED:
-        return earlier.ended_by_us == "hang_up"
-    if call.status is CallStatus.CANCELED:
-        return earlier.ended_by_us is not None or earlier.was_canceled_while_queued(call)
-    return False
+        return Reason.ENDED_BY_US if earlier.ended_by_us == "hang_up" else None
+    if call.status is not CallStatus.CANCELED:
+        return None
+    if earlier.queue_deadline and earlier.queue_deadline.has_canceled(call):
+        return earlier.queue_deadline.reason
+    return Reason.ENDED_BY_US if earlier.ended_by_us else None

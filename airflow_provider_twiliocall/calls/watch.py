@@ -8,11 +8,13 @@ Twilio's queue for too long, and when the wait is over.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.ending import Ending
 from airflow_provider_twiliocall.twilio.errors import (
@@ -22,6 +24,9 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioThrottledError,
     TwilioUnreachableError,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
 
 logger = logging.getLogger(__name__)
 
@@ -56,82 +61,24 @@ Awaited = Literal["end", "ring"]
 """What a wait is for: that the call is over, or that it has left Twilio's queue."""
 
 
-def deadline_of_call(queue_deadline: float, *, ring_timeout: int | None, time_limit: int | None) -> float:
+def deadline_of_call(
+    queue_deadline: QueueDeadline | None,
+    *,
+    clock_offset: float,
+    ring_timeout: int | None,
+    time_limit: int | None,
+) -> float:
     """Return when a call is over whatever happens, as Unix time: no wait needs to be longer, none is shorter.
 
-    :param queue_deadline: Unix time until which the call may stay in Twilio's queue
+    :param queue_deadline: until when the call may stay in Twilio's queue; None for ever
+    :param clock_offset: seconds that Twilio's clock is ahead
     :param ring_timeout: seconds it may ring
     :param time_limit: seconds it may last
     """
     ringing = (ring_timeout or DEFAULT_RING_S) + RING_EXTRA_S
     talking = min(time_limit or LONGEST_CALL_S, LONGEST_CALL_S)
-    return queue_deadline + ringing + talking + DEADLINE_MARGIN_S
-
-
-def queue_deadline_of_call(
-    call: Call | None, *, now: float, queue_timeout: float, latest_ring: float, clock_offset: float
-) -> float:
-    """Return until when a call may stay in Twilio's queue, as Unix time by Twilio's clock; infinity for ever.
-
-    :param call: as Twilio has shown it; None where it could not be seen, which is taken for a call of just now
-    :param now: Unix time
-    :param queue_timeout: seconds it may stay there
-    :param latest_ring: Unix time after which it must not begin to ring any more
-    :param clock_offset: seconds that Twilio's clock is ahead
-    """
-    created = call.date_created.timestamp() if call and call.date_created else now + clock_offset
-    return min(created + queue_timeout, latest_ring)
-
-
-class WaitEnd(str, Enum):
-    """Why a wait ended."""
-
-    OVER = "over"
-    """The call is in a terminal status."""
-    LEFT_QUEUE = "left_queue"
-    """The call has left Twilio's queue, and that was all that was waited for."""
-    CANCELED_WHILE_QUEUED = "canceled_while_queued"
-    """The call has not left Twilio's queue in time, and this wait has canceled it there."""
-    DEADLINE = "deadline"
-    """The call must be over by now, but Twilio has not said so."""
-    TIMED_OUT = "timed_out"
-    """The task's own time is up (its execution_timeout); the call goes on."""
-    REFUSED = "refused"
-    """Twilio refuses to say, and asking again cannot help."""
-
-
-@dataclass(frozen=True)
-class WaitResult:
-    """How a wait ended, and the call as it was last seen.
-
-    :param problem: what kept us from seeing the call's end, where something did
-    :param is_for_a_person: of a wait that ran out of time, whether a person has to fix that problem
-    """
-
-    end: WaitEnd
-    call: Call | None
-    problem: str | None = None
-    is_for_a_person: bool = False
-
-    def to_event(self) -> dict[str, Any]:
-        """Return it as JSON for a trigger event, phone numbers cut to their last four digits."""
-        return {
-            "end": self.end.value,
-            "call": self.call.to_dict() if self.call else None,
-            "problem": self.problem,
-            **({"is_for_a_person": True} if self.is_for_a_person else {}),
-        }
-
-    @classmethod
-    def from_event(cls, event: dict[str, Any]) -> WaitResult:
-        """Read what :meth:`to_event` wrote."""
-        call = event.get("call")
-        return cls(
-            WaitEnd(event["end"]),
-            Call.model_validate(call) if call else None,
-            event.get("problem"),
-            event.get("is_for_a_person", False),
-        )
+    left_queue = queue_deadline.at - clock_offset if queue_deadline else math.inf
+    return left_queue + ringing + talking + DEADLINE_MARGIN_S
 
 
 @dataclass(frozen=True)
@@ -151,7 +98,7 @@ class CancelInQueue:
     call: Call
 
 
-Decision = LookAgain | CancelInQueue | WaitResult
+Decision = LookAgain | CancelInQueue | CallOutcome
 """What to do next."""
 
 
@@ -160,8 +107,8 @@ class CallWatch:
 
     :param poll_interval: seconds between two looks while all is well
     :param deadline: Unix time at which to give up; None waits for ever
-    :param queue_deadline: Unix time, by Twilio's clock, at which a call still in its queue is canceled; None for no
-        such time, or once the call was seen to have left it
+    :param queue_deadline: when a call still in Twilio's queue is canceled; None for never, or once the call was seen to
+        have left it
     :param timeout_at: Unix time at which whoever waits has no more time, whatever the call does; None for never
     :param awaits: what the wait is for
     """
@@ -172,7 +119,7 @@ class CallWatch:
         *,
         poll_interval: float,
         deadline: float | None = None,
-        queue_deadline: float | None = None,
+        queue_deadline: QueueDeadline | None = None,
         timeout_at: float | None = None,
         awaits: Awaited = "end",
     ) -> None:
@@ -184,8 +131,8 @@ class CallWatch:
         self.awaits = awaits
         self._last_seen: Call | None = None
         self._clock_offset = 0.0
-        # Asked for, and perhaps carried out though no answer said so.
-        self._is_being_canceled = False
+        # What to say of a cancellation that was asked for, and perhaps carried out though no answer said so.
+        self._canceled_for: Reason | None = None
         self._fault: Fault | None = None
         self._faults_in_a_row = 0
         self._fault_said_at = 0.0
@@ -227,53 +174,54 @@ class CallWatch:
         if not isinstance(news, Call):
             return self.missed(news, now)
         self._clock_offset = clock_offset
-        if self._is_queued_too_long(news, now):
-            self._is_being_canceled = True
+        if self.queue_deadline and self._is_queued_too_long(news, now, self.queue_deadline):
+            self._canceled_for = self.queue_deadline.reason
             return CancelInQueue(news)
         return self._seen(news, now)
 
-    def observe_cancellation(self, news: Ending | Fault, now: float) -> LookAgain | WaitResult:
+    def observe_cancellation(self, news: Ending | Fault, now: float) -> LookAgain | CallOutcome:
         """Say what to do once the call was canceled in Twilio's queue, or could not be.
 
         :param now: Unix time
         """
         if not isinstance(news, Ending):
             return self.missed(news, now)
-        self._is_being_canceled = news.by_us
+        if not news.by_us:
+            self._canceled_for = None
         return self._seen(news.call, now)
 
-    def _is_queued_too_long(self, call: Call, now: float) -> bool:
-        if call.status is not CallStatus.QUEUED and not self._is_being_canceled:
+    def _is_queued_too_long(self, call: Call, now: float, deadline: QueueDeadline) -> bool:
+        if call.status is CallStatus.QUEUED:
+            return now + self._clock_offset >= deadline.at
+        if self._canceled_for is None:
             # For good: an answer that is behind must not stop a phone that was seen ringing.
             self.queue_deadline = None
-        if self.queue_deadline is None or call.status is not CallStatus.QUEUED:
-            return False
-        return now + self._clock_offset >= self.queue_deadline
+        return False
 
-    def _seen(self, call: Call, now: float) -> LookAgain | WaitResult:
+    def _seen(self, call: Call, now: float) -> LookAgain | CallOutcome:
         if self._fault:
             logger.info("Call %s can be seen again.", self.call_sid)
         self._fault, self._faults_in_a_row, self.unknown_since = None, 0, None
         if self._last_seen is None or call.status != self._last_seen.status:
             logger.info("Call %s is %s.", self.call_sid, call.status)
         self._last_seen = call
-        if self._is_being_canceled and call.status is CallStatus.CANCELED:
-            return WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call)
-        if self.awaits == "ring" and call.status is not CallStatus.QUEUED and not self._is_being_canceled:
-            return WaitResult(WaitEnd.LEFT_QUEUE, call)
+        if self._canceled_for and call.status is CallStatus.CANCELED:
+            return CallOutcome(self._canceled_for, call)
+        if self.awaits == "ring" and call.status is not CallStatus.QUEUED and not self._canceled_for:
+            return CallOutcome(Reason.LEFT_QUEUE, call)
         if call.status.is_terminal:
-            return WaitResult(WaitEnd.OVER, call)
+            return CallOutcome.of(call)
         return self._go_on(now, f"it is still {call.status}")
 
-    def missed(self, fault: Fault, now: float) -> LookAgain | WaitResult:
+    def missed(self, fault: Fault, now: float) -> LookAgain | CallOutcome:
         """Say what to do about a look that could not be made.
 
         :param now: Unix time
         """
         # Without a code it is not Twilio's word, but that of something on the way: a proxy's page, say.
         if isinstance(fault, TwilioRejectedError) and fault.code is not None:
-            queued = "in Twilio's queue it could not be canceled: " if self._is_being_canceled else ""
-            return WaitResult(WaitEnd.REFUSED, self._last_seen, f"{queued}{fault}")
+            queued = "in Twilio's queue it could not be canceled: " if self._canceled_for else ""
+            return CallOutcome(Reason.UNKNOWN, self._last_seen, f"{queued}{fault}")
         is_new = self._fault is None or _kind_of(fault) != _kind_of(self._fault)
         if is_new or now >= self._fault_said_at + REMINDER_S:
             logger.warning("Cannot see call %s for now, and go on waiting: %s", self.call_sid, fault)
@@ -283,21 +231,24 @@ class CallWatch:
         if isinstance(fault, TwilioNotFoundError):
             self.unknown_since = self.unknown_since or now
             if self._faults_in_a_row >= NOT_FOUND_LOOKS and self.unknown_for_long(now):
-                return WaitResult(WaitEnd.REFUSED, self._last_seen, str(fault))
+                return CallOutcome(Reason.UNKNOWN, self._last_seen, str(fault))
         else:
             self.unknown_since = None
         return self._go_on(now, str(fault))
 
-    def _go_on(self, now: float, problem: str) -> LookAgain | WaitResult:
+    def _go_on(self, now: float, why: str) -> LookAgain | CallOutcome:
         if self.deadline and now >= self.deadline:
-            return WaitResult(WaitEnd.DEADLINE, self._last_seen, problem, self.is_for_a_person)
+            return self._not_seen_to_end(Reason.OVERDUE, why)
         if self.timeout_at and now >= self.timeout_at:
-            return WaitResult(WaitEnd.TIMED_OUT, self._last_seen, problem, self.is_for_a_person)
+            return self._not_seen_to_end(Reason.TIMED_OUT, why)
         return LookAgain(now + self._pause(now))
+
+    def _not_seen_to_end(self, reason: Reason, why: str) -> CallOutcome:
+        return CallOutcome(reason, self._last_seen, why, is_for_a_person=self.is_for_a_person)
 
     def _pause(self, now: float) -> float:
         """Return the seconds until the next look: the poll interval, or more while there are transient errors."""
-        queue_deadline = self.queue_deadline and self.queue_deadline - self._clock_offset
+        queue_deadline = self.queue_deadline.at - self._clock_offset if self.queue_deadline else None
         pause = self._poll_interval
         if self._fault:
             is_late = queue_deadline is not None and now >= queue_deadline

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number, redact_phone_numbers_in
 
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ _LIKE_A_NUMBER = re.compile(
 # A task that dials again, or rings one contact after the other, has no more steps than that.
 MOST_ATTEMPTS = 200
 
-REFUSED = "refused"
-NOT_PLACED = "not placed"
-UNKNOWN = "unknown"
-NOT_NOW = "outside call window"
-
 
 @dataclass(frozen=True)
 class CallAttempt:
@@ -33,65 +29,70 @@ class CallAttempt:
     :param step: which of the task's steps it was for, from 0: the number of the dial, or whose turn it was
     :param call_sid: None where Twilio did not place it
     :param to: the number, cut to its last four digits
-    :param status: Twilio's word; ``refused`` or ``not placed`` where there was no call, ``unknown`` where nobody can
-        tell
+    :param status: Twilio's word; that of the reason where there was no call, or nobody can tell how it ended
+    :param reason: why it is over, or why there was none; None for a call that is not over
     :param answered_by: Twilio's word, where machine detection was on
     :param duration: seconds
     :param ended: Unix time by Twilio's clock, where Twilio gives it
-    :param ended_by_us: whether this task ended it, so that it says nothing about the callee
-    :param problem: why there was no call
+    :param problem: why there was no call, or nobody can tell how it ended
     """
 
     step: int
     call_sid: str | None
     to: str | None
     status: str
+    reason: Reason | None
     answered_by: str | None = None
     duration: int | None = None
     ended: float | None = None
-    ended_by_us: bool = False
     problem: str | None = None
 
     @classmethod
-    def of(cls, call: Call, *, step: int, ended_by_us: bool = False) -> CallAttempt:
-        """Remember a call that is over."""
+    def of(cls, call: Call, reason: Reason | None, *, step: int) -> CallAttempt:
+        """Remember a call as it was seen last."""
         shown = call.to_dict()
         return cls(
             step,
             call.sid,
             shown["to"],
             shown["status"],
+            reason,
             shown["answered_by"],
             shown["duration"],
             # Twilio gives no end of a call that was not answered.
             ended.timestamp() if (ended := call.end_time or call.date_updated) else None,
-            ended_by_us,
         )
 
     @classmethod
     def of_problem(
-        cls, problem: str, callee: str | None, status: str, *, step: int, call_sid: str | None = None
+        cls, problem: str, reason: Reason, *, step: int, callee: str | None, call_sid: str | None = None
     ) -> CallAttempt:
         """Remember a step that came to no call, or to one of which nobody can tell how it ended.
 
         :param callee: the whole number; None where it is not known any more
         """
         to = None if callee is None else redact_phone_number(callee)
-        return cls(step, call_sid, to, status, problem=problem)
+        status = Reason.UNKNOWN if reason is Reason.MAYBE_PLACED else reason
+        return cls(step, call_sid, to, status.value, reason, problem=problem)
 
     @property
-    def ending(self) -> str:
-        """How it ended, in the words of ``redial_on``: a call that completed, and not well, had a voicemail."""
-        return "voicemail" if self.status == "completed" else self.status
+    def ended_by_us(self) -> bool:
+        """Whether this task ended it, so that it says nothing about the callee."""
+        return self.reason is not None and self.reason.is_by_us
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> CallAttempt:
         """Read what :meth:`to_json` wrote; what a later version added is ignored."""
-        return cls(**{field.name: value[field.name] for field in fields(cls) if field.name in value})
+        known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
+        return cls(**known | {"reason": Reason(known["reason"]) if known["reason"] else None})
 
     def to_json(self) -> dict[str, Any]:
         """Return it for Airflow's store and XCom: no whole phone number in it."""
-        return asdict(self) | {"problem": _without_numbers(self.problem) if self.problem else None}
+        return asdict(self) | {
+            "reason": self.reason.value if self.reason else None,
+            "ended_by_us": self.ended_by_us,
+            "problem": _without_numbers(self.problem) if self.problem else None,
+        }
 
 
 def _without_numbers(text: str) -> str:

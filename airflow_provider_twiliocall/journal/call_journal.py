@@ -15,9 +15,12 @@ from airflow_provider_twiliocall.exceptions import TwilioCallJournalError, Twili
 from airflow_provider_twiliocall.journal.attempt import MOST_ATTEMPTS, CallAttempt
 from airflow_provider_twiliocall.journal.entry import Entry, State
 from airflow_provider_twiliocall.journal.store import KEY, Store, is_superseded, store_of
-from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.twilio.call import CallStatus
 
 if TYPE_CHECKING:
+    from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
+    from airflow_provider_twiliocall.journal.reason import Reason
+    from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.ending import HowToEnd
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
@@ -165,7 +168,7 @@ class CallJournal:
         self._ended = ()
         return entry
 
-    def placed(self, call_sid: str, *, queue_deadline: float | None = None) -> None:
+    def placed(self, call_sid: str, *, queue_deadline: QueueDeadline | None = None) -> None:
         """Write down the SID, and try again for a while where the API server is away.
 
         :param queue_deadline: see :class:`Entry`
@@ -221,7 +224,7 @@ class CallJournal:
         """Let an earlier entry be the latest again."""
         self._write(entry)
 
-    def queue_deadline_of(self, call_sid: str) -> float | None:
+    def queue_deadline_of(self, call_sid: str) -> QueueDeadline | None:
         """Return until when this run's call may stay in Twilio's queue, as far as it is known without asking."""
         return self._entry.queue_deadline if self._entry and self._entry.call_sid == call_sid else None
 
@@ -229,15 +232,16 @@ class CallJournal:
         """Return the account that this run's call was placed with, as far as it is known without asking."""
         return self._entry.account_sid if self._entry and self._entry.call_sid == call_sid else None
 
-    def was_canceled_while_queued(self, call: Call) -> bool:
-        """Say whether this run's call, of which this is how it ended, was canceled as its time in the queue was up.
+    def why_canceled(self, call: Call) -> Reason | None:
+        """Return why this run canceled its call in Twilio's queue, of which this is the end; None if it did not.
 
         :raises TwilioCallJournalError: where it cannot be read now
         """
         if call.status is not CallStatus.CANCELED:
-            return False
+            return None
         entry = self._entry or self.read()
-        return entry is not None and entry.call_sid == call.sid and entry.was_canceled_while_queued(call)
+        deadline = entry.queue_deadline if entry and entry.call_sid == call.sid else None
+        return deadline.reason if deadline and deadline.has_canceled(call) else None
 
     def ended_by_us(self, how: HowToEnd) -> bool:
         """Write down that this task ends its call.

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-KEY = "call_sid"
+from airflow_provider_twiliocall.journal.xcom import CALL_SID
 
 
 class CallClaims:
@@ -23,14 +23,14 @@ class CallClaims:
 
     def claim(self, call_sid: str) -> None:
         """Say that a call is this task's."""
-        self._task_instance.xcom_push(key=KEY, value=call_sid)
+        self._task_instance.xcom_push(key=CALL_SID, value=call_sid)
         self._own = call_sid
 
     def of_others(self) -> Collection[str]:
         """Return the calls that other tasks, and other indices of this one, have claimed."""
         claimed = Counter(
             call_sid
-            for call_sid in self._task_instance.xcom_pull(task_ids=self._task_ids, key=KEY) or ()
+            for call_sid in self._task_instance.xcom_pull(task_ids=self._task_ids, key=CALL_SID) or ()
             if call_sid
         )
         if self._own:

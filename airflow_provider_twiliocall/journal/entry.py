@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.journal.attempt import MOST_ATTEMPTS, CallAttempt
-from airflow_provider_twiliocall.twilio.call import Call, CallStatus
+from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.ending import HowToEnd
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 # So that who reads the store cannot try all the numbers there are; some 10 ms.
 DIGEST_ROUNDS = 20_000
-
-# Dates are whole seconds, and the clock that they are compared by is known to the second.
-CLOCK_SLACK_S = 2.0
 
 
 class State(str, Enum):
@@ -45,8 +42,7 @@ class Entry:
     :param sent: Unix time, by the clock of the machine that dialled, just before the request
     :param clock_offset: seconds that Twilio's clock was ahead of that one, where that was known
     :param ended_by_us: how this task asked Twilio to end the call, if it did
-    :param queue_deadline: Unix time, by Twilio's clock, at which the call is canceled if it is still in its queue, by
-        whoever waits for it; None where nobody does
+    :param queue_deadline: until when the call may stay in Twilio's queue; None where nobody waits for it
     :param earlier_sids: the calls of earlier tries
     :param step: which of the task's steps the call is for, from 0
     :param attempts: the calls that this run has seen to their end before
@@ -62,7 +58,7 @@ class Entry:
     clock_offset: float | None = None
     call_sid: str | None = None
     ended_by_us: HowToEnd | None = None
-    queue_deadline: float | None = None
+    queue_deadline: QueueDeadline | None = None
     earlier_sids: tuple[str, ...] = ()
     step: int = 0
     attempts: tuple[CallAttempt, ...] = ()
@@ -93,17 +89,6 @@ class Entry:
     def is_of_account(self, account_sid: str) -> bool:
         """Whether the call can be seen by who asks for that account, as far as that is known."""
         return self.account_sid is None or self.account_sid == account_sid
-
-    def was_canceled_while_queued(self, call: Call) -> bool:
-        """Whether a call was canceled because its time in Twilio's queue was up.
-
-        Whoever waits for it then cancels it, a trigger say, and cannot always tell of it. By Twilio's dates, so a
-        cancellation by somebody else in those seconds counts as well, but for one of a call that was ringing.
-        """
-        canceled_at = call.end_time or call.date_updated
-        if call.status is not CallStatus.CANCELED or self.queue_deadline is None or canceled_at is None:
-            return False
-        return call.start_time is None and canceled_at.timestamp() >= self.queue_deadline - CLOCK_SLACK_S
 
     @classmethod
     def of_request(
@@ -139,6 +124,7 @@ class Entry:
         known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
         known |= {
             "state": State(value["state"]),
+            "queue_deadline": QueueDeadline.from_json(value.get("queue_deadline")),
             "earlier_sids": tuple(value.get("earlier_sids", ())),
             "attempts": tuple(map(CallAttempt.from_json, value.get("attempts", ()))),
         }
@@ -148,6 +134,7 @@ class Entry:
         """Return it for the store: no phone number in it."""
         return asdict(self) | {
             "state": self.state.value,
+            "queue_deadline": self.queue_deadline.to_json() if self.queue_deadline else None,
             "earlier_sids": list(self.earlier_sids),
             "attempts": [attempt.to_json() for attempt in self.attempts],
         }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.notifications.cooldown import Cooldown, random_wait
@@ -26,6 +26,7 @@ from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 from airflow_provider_twiliocall.twilio.recent_calls import recent_calls
 
 if TYPE_CHECKING:
+    from airflow_provider_twiliocall.arguments.literals import Delivery
     from airflow_provider_twiliocall.notifications.alert_record import AlertRecord
     from airflow_provider_twiliocall.notifications.this_process import WaitingTime
     from airflow_provider_twiliocall.twilio.call import Call
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Delivery = Literal["at_most_once", "at_least_once"]
 AfterRefusal = Callable[[TwilioError], "tuple[TwilioClient, CreateCallParams] | None"]
 
 # How many requests are sent that may each make the phone ring. Those that Twilio provably did not take do not count.

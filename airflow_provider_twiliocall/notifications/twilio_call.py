@@ -10,7 +10,7 @@ from contextlib import suppress
 from copy import copy
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseNotifier
 
@@ -23,7 +23,12 @@ from airflow_provider_twiliocall.arguments.call_arguments import (
     takes_call_arguments,
     unknown_names,
 )
-from airflow_provider_twiliocall.arguments.literals import check_choice, literal_problems, problems_of, refuse
+from airflow_provider_twiliocall.arguments.literals import (
+    check_delivery,
+    literal_problems,
+    problems_of,
+    refuse,
+)
 from airflow_provider_twiliocall.arguments.templated import callees_of
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from typing_extensions import Unpack
 
+    from airflow_provider_twiliocall.arguments.literals import Delivery
     from airflow_provider_twiliocall.notifications.alert_run import AlertRun
     from airflow_provider_twiliocall.notifications.templates import Rendered
     from airflow_provider_twiliocall.twilio.param_problems import Problem
@@ -66,7 +72,7 @@ class AlertArguments(CallArguments, total=False):
 
     cooldown: timedelta | float | None
     twilio_conn_id: str
-    delivery: Literal["at_most_once", "at_least_once"]
+    delivery: Delivery
 
 
 @describes_call_arguments
@@ -111,7 +117,7 @@ class TwilioCallNotifier(BaseNotifier, CallAttributes):
         to: str | Collection[str],
         cooldown: timedelta | float | None = DEFAULT_COOLDOWN,
         twilio_conn_id: str = "twilio_default",
-        delivery: Literal["at_most_once", "at_least_once"] = "at_least_once",
+        delivery: Delivery = "at_least_once",
         **arguments: Any,
     ) -> None:
         # Airflow makes the notifier of a deadline when the phone has to ring. That is too late to refuse anything.
@@ -126,9 +132,7 @@ class TwilioCallNotifier(BaseNotifier, CallAttributes):
         self.to = to
         self.twilio_conn_id = twilio_conn_id
         wrong_cooldown = problems_of(lambda: _duration(cooldown))
-        wrong_delivery = problems_of(
-            lambda: check_choice("delivery", delivery, ("at_most_once", "at_least_once"))
-        )
+        wrong_delivery = problems_of(lambda: check_delivery(delivery))
         self.cooldown = DEFAULT_COOLDOWN if wrong_cooldown else _duration(cooldown)
         self.delivery = "at_least_once" if wrong_delivery else delivery
         problems = [*unknown.values(), *wrong_cooldown, *wrong_delivery, *self._literal_problems()]

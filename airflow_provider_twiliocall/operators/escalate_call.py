@@ -1,12 +1,16 @@
-"""EscalateCallOperator: ring one contact after the other until somebody was really reached."""
+"""EscalateCallOperator: ring one contact after the other until somebody was really reached.
+
+Longer than 300 lines because its own arguments are spelled out: for readers, editors, Airflow and the checks at parse.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, overload
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.arguments.call_arguments import (
@@ -28,20 +32,27 @@ from airflow_provider_twiliocall.arguments.checks import (
     in_seconds,
     read_seconds,
 )
-from airflow_provider_twiliocall.arguments.literals import check_choice, literal_problems, problems_of, refuse
+from airflow_provider_twiliocall.arguments.literals import (
+    check_choice,
+    check_delivery,
+    literal_problems,
+    problems_of,
+    refuse,
+)
 from airflow_provider_twiliocall.arguments.templated import is_literal, is_template
 from airflow_provider_twiliocall.callees.contact import Contact, contacts_in
-from airflow_provider_twiliocall.operators.base import CallOperator, Step
+from airflow_provider_twiliocall.operators.base import CallOperator
 from airflow_provider_twiliocall.operators.checked_params import checked_params
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import AirflowException
     from airflow.sdk import Context
     from typing_extensions import Unpack
 
-    from airflow_provider_twiliocall.calls.outcome import Outcome
-    from airflow_provider_twiliocall.journal.call_journal import CallJournal
+    from airflow_provider_twiliocall.arguments.literals import Delivery
+    from airflow_provider_twiliocall.calls.outcome import CallOutcome
+    from airflow_provider_twiliocall.operators.call_task import Try
     from airflow_provider_twiliocall.operators.escalation import Callee, Escalation
+    from airflow_provider_twiliocall.operators.step import Next, Step
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.param_problems import Problem
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -85,7 +96,7 @@ class EscalationArguments(CallArguments, total=False):
     twilio_conn_id: str
     poll_interval: float | timedelta
     queue_timeout: float | timedelta | None
-    delivery: Literal["at_most_once", "at_least_once"]
+    delivery: Delivery
     when_killed: Literal["cancel", "hang_up", "leave"]
 
 
@@ -160,7 +171,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         twilio_conn_id: str = "twilio_default",
         poll_interval: float | timedelta = 5,
         queue_timeout: float | timedelta | None = DEFAULT_QUEUE_TIMEOUT,
-        delivery: Literal["at_most_once", "at_least_once"] = "at_least_once",
+        delivery: Delivery = "at_least_once",
         when_killed: Literal["cancel", "hang_up", "leave"] = "leave",
         **arguments: Any,
     ) -> None:
@@ -185,7 +196,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
             lambda: check_duration("min_duration", self.min_duration, or_zero=True),
             lambda: check_poll_interval(self.poll_interval),
             lambda: check_queue_timeout(self.queue_timeout),
-            lambda: check_choice("delivery", self.delivery, ("at_most_once", "at_least_once")),
+            lambda: check_delivery(self.delivery),
             lambda: check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave")),
             lambda: check_detection_stays_on(self.send_digits),
         )
@@ -269,38 +280,44 @@ class EscalateCallOperator(CallOperator, CallAttributes):
 
     # Whether somebody was reached -------------------------------------------------------------------------
 
-    def judge(self, call: Call) -> Outcome:
+    def judge(self, call: Call) -> CallOutcome:
         """Say whether a finished call has reached somebody; if not, it is the next contact's turn.
 
         An acknowledgement, by a key that was pressed say, would be asked for here.
         """
-        from airflow_provider_twiliocall.calls.outcome import Outcome, Verdict, judge_with_reasons
+        from airflow_provider_twiliocall.calls.outcome import judge_with_reasons
+        from airflow_provider_twiliocall.journal.reason import Reason
 
         outcome = judge_with_reasons(call, self.hook, accept_answered_by=REACHED)
         shortest = read_seconds("min_duration", self.min_duration)
-        if outcome.verdict is not Verdict.DONE:
-            return Outcome(Verdict.REDIAL, outcome.sentence)
-        if (call.duration or 0) < shortest:
-            return Outcome(
-                Verdict.REDIAL,
-                f"Call {call.sid} was completed after {call.duration or 0} s, and only {shortest:g} s on the line "
-                "count (min_duration).",
-            )
-        return outcome
+        if outcome.reason is not Reason.COMPLETED or (call.duration or 0) >= shortest:
+            return outcome
+        why = (
+            f"Call {call.sid} was completed after {call.duration or 0} s, and only {shortest:g} s on the line count "
+            "(min_duration)."
+        )
+        return replace(outcome, reason=Reason.TOO_SHORT, why=why)
 
-    def result(self, call_sid: str, journal: CallJournal) -> dict[str, Any]:
+    def next_after(self, outcome: CallOutcome) -> Next:
+        """Say what to do after an outcome: whatever came of it, but for somebody reached, rings the next contact."""
+        from airflow_provider_twiliocall.journal.reason import Reason
+        from airflow_provider_twiliocall.operators.step import Next
+
+        return Next.SUCCEED if outcome.reason is Reason.COMPLETED else Next.DIAL
+
+    def result(self, run: Try, outcome: CallOutcome) -> dict[str, Any]:
         """Return who was reached, and when, after how many calls."""
-        call = self._last_published
-        who, to = self._who_was_reached(journal.step, call)
+        call = outcome.call
+        who, to = self._who_was_reached(run.journal.step, call)
         moment = (call.answered_at or call.end_time or call.start_time) if call else None
-        calls = len({attempt.call_sid for attempt in journal.attempts if attempt.call_sid})
+        calls = len({attempt.call_sid for attempt in run.journal.attempts if attempt.call_sid})
         logger.info("%s was reached after %d calls.", who, calls)
         return {
             "who": who,
             "to": to,
             "when": moment.in_timezone("UTC").to_iso8601_string() if moment else None,
             "calls": calls,
-            "call_sid": call_sid,
+            "call_sid": call.sid if call else None,
             "answered_by": call.answered_by.value if call and call.answered_by else None,
             "duration": call.duration if call else None,
         }
@@ -331,115 +348,82 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         """Always: who is rung next is this task's own business."""
         return True
 
-    @property
-    def redials_after_queue_timeout(self) -> bool:
-        """Always: such a call has reached nobody."""
-        return True
-
-    def passes_over(self, error: AirflowException) -> bool:
-        """Say yes to all that is one contact's or one call's trouble, and not the task's own."""
-        from airflow_provider_twiliocall.exceptions import (
-            TwilioCallAbandonedError,
-            TwilioCallFateUnknownError,
-            TwilioCallJournalError,
-            TwilioCallMaybePlacedError,
-            TwilioCallNotPlacedError,
-            TwilioCallRefusedError,
-        )
-
-        if isinstance(error, (TwilioCallAbandonedError, TwilioCallJournalError)):
-            return False
-        troubles = (
-            TwilioCallFateUnknownError,
-            TwilioCallMaybePlacedError,
-            TwilioCallNotPlacedError,
-            TwilioCallRefusedError,
-        )
-        return isinstance(error, troubles)
-
     def step(self, context: Context, number: int) -> Step:
         """Return a contact's turn.
 
         :raises ValueError: there is nobody to call, or it is the turn of somebody who cannot be called
         """
+        from airflow_provider_twiliocall.operators.step import Step
+
         callee = self._escalation.callee(number)
         if callee.params is None:
             raise ValueError(callee.problem)
         return Step(number, callee.params, callee.rules.latest_ring(clock.time()))
 
-    def next_step(self, context: Context, journal: CallJournal, *, due_step: int | None) -> Step:
+    def next_step(self, run: Try) -> Step:
         """Return the next contact's turn, after the pause between two rounds.
 
         :raises TwilioCallEndedForGoodError: nobody was reached
         :raises TwilioCallNotPlacedError: the same, and no phone is known to have rung: a retry begins again
         :raises ValueError: there is nobody who can be called
         """
-        is_new_try, self._is_new_try = self._is_new_try, False
+        journal = run.journal
+        is_new_try, run.is_new_try = run.is_new_try, False
         if is_new_try:
             self._check_callees()
         escalation = self._escalation
-        number = self._place(journal, due_step)
+        number = max(escalation.step_after(journal.attempts, journal.step), run.due_step or 0)
         while True:
             is_over = number % escalation.steps == 0 and number != journal.step
             if is_over and not (is_new_try and escalation.may_help_to_try_again(journal.attempts)):
-                self._fail(context, journal, number - 1)
+                self._fail(run, number - 1)
             is_new_try = False
             attempts = escalation.of_this_pass(journal.attempts, number)
-            if escalation.begins_round(number) and due_step != number:
+            if escalation.begins_round(number) and run.due_step != number:
                 if escalation.is_hopeless(attempts):
-                    self._fail(context, journal, number - 1)
-                self._pause_before_round(journal, number)
+                    self._fail(run, number - 1)
+                self._pause_before_round(run, number)
             passed_over = escalation.why_not(number, attempts, clock.time())
             if passed_over is None:
-                return self.step(context, number)
+                return self.step(run.context, number)
             who = escalation.callee(number).who
             logger.warning("%s is passed over: %s", who, passed_over.problem)
             journal.remember(passed_over)
             number += 1
 
-    def _place(self, journal: CallJournal, due_step: int | None) -> int:
-        """Return the step at which to go on."""
-        ended = [attempt.step for attempt in journal.attempts if not attempt.ended_by_us]
-        number = max(journal.step, ended[-1] + 1 if ended else 0)
-        if self._ended_step is not None:
-            number = max(number, self._ended_step + 1)
-        if due_step is not None:
-            number = max(number, due_step)
-        return number
+    def _pause_before_round(self, run: Try, number: int) -> None:
+        from airflow_provider_twiliocall.operators.deferral import pause_until
 
-    def _pause_before_round(self, journal: CallJournal, number: int) -> None:
         pause = read_seconds("round_after", self.round_after)
         if pause == 0:
             return
         now = clock.time()
-        ended = next((attempt.ended for attempt in reversed(journal.attempts) if attempt.call_sid), None)
+        ended = next((attempt.ended for attempt in reversed(run.journal.attempts) if attempt.call_sid), None)
         since = now if ended is None else min(now, ended - self.hook.clock_offset)
         # A retry may come long after.
         if since + pause <= now:
             return
         round_ = self._escalation.round_of(number) + 1
-        self.pause(
-            since + pause,
-            journal,
-            f"nobody was reached in round {round_ - 1}, and round {round_} of {self.rounds} begins then",
-            step=number,
-        )
+        why = f"nobody was reached in round {round_ - 1}, and round {round_} of {self.rounds} begins then"
+        pause_until(self, since + pause, run.journal, why, step=number)
 
-    def _fail(self, context: Context, journal: CallJournal, last: int) -> None:
+    def _fail(self, run: Try, last: int) -> NoReturn:
         from airflow_provider_twiliocall.exceptions import (
             TwilioCallEndedForGoodError,
             TwilioCallNotPlacedError,
         )
 
-        journal.flush()
-        self._push(context, dials=[attempt.to_json() for attempt in journal.attempts])
+        run.journal.flush()
+        run.push_dials()
         escalation = self._escalation
-        attempts = escalation.of_this_pass(journal.attempts, last)
-        told = escalation.summary(attempts)
+        attempts = escalation.of_this_pass(run.journal.attempts, last)
+        summary = escalation.summary(attempts)
         if escalation.may_help_to_try_again(attempts):
-            raise TwilioCallNotPlacedError(f"Nobody was reached, and no phone is known to have rung. {told}")
+            raise TwilioCallNotPlacedError(
+                f"Nobody was reached, and no phone is known to have rung. {summary}"
+            )
         calls = len({attempt.call_sid for attempt in attempts if attempt.call_sid})
-        raise TwilioCallEndedForGoodError(f"Nobody was reached with {calls} calls. {told}")
+        raise TwilioCallEndedForGoodError(f"Nobody was reached with {calls} calls. {summary}")
 
 
 def _numbers_in(contacts: Any) -> tuple[list[Any], list[str]]:

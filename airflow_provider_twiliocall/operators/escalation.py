@@ -7,16 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall.callees.rules import DialRules
-from airflow_provider_twiliocall.journal.attempt import NOT_NOW, NOT_PLACED, REFUSED, UNKNOWN, CallAttempt
+from airflow_provider_twiliocall.journal.attempt import CallAttempt
+from airflow_provider_twiliocall.journal.reason import Reason
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
-
-_SAID = {
-    NOT_NOW: "outside the call window",
-    UNKNOWN: "nobody can tell",
-    "canceled": "canceled elsewhere",
-}
 
 
 @dataclass(frozen=True)
@@ -69,6 +64,14 @@ class Escalation:
         """Say whether a round other than the first begins with this step."""
         return step % len(self.callees) == 0 and self.round_of(step) > 0
 
+    def step_after(self, attempts: Sequence[CallAttempt], begun: int) -> int:
+        """Return the step at which to go on: a call that was killed with its task is placed again.
+
+        :param begun: the step that was begun last
+        """
+        done = [attempt.step for attempt in attempts if attempt.reason is not Reason.ENDED_BY_US]
+        return max(begun, done[-1] + 1 if done else 0)
+
     def of_this_pass(self, attempts: Sequence[CallAttempt], step: int) -> list[CallAttempt]:
         """Return those that belong together with a step: a pass is all rounds, and a retry may begin again."""
         return [attempt for attempt in attempts if attempt.step // self.steps == step // self.steps]
@@ -81,11 +84,14 @@ class Escalation:
         """
         callee = self.callee(step)
         if problem := self._why_never(step % len(self.callees), attempts):
-            return CallAttempt(step, None, callee.to, REFUSED, problem=problem)
+            return self._passed_over(step, Reason.REFUSED, problem)
         if not callee.rules.allow(now):
             problem = f"{callee.who} is called from {callee.rules.hours} only"
-            return CallAttempt(step, None, callee.to, NOT_NOW, problem=problem)
+            return self._passed_over(step, Reason.OUTSIDE_WINDOW, problem)
         return None
+
+    def _passed_over(self, step: int, reason: Reason, problem: str) -> CallAttempt:
+        return CallAttempt(step, None, self.callee(step).to, reason.value, reason, problem=problem)
 
     def is_hopeless(self, attempts: Sequence[CallAttempt]) -> bool:
         """Say whether another round is no use, since no contact can be called at all."""
@@ -96,10 +102,10 @@ class Escalation:
         never_rang = [attempt for attempt in attempts if attempt.ended_by_us and attempt.status == "canceled"]
         if any(attempt.call_sid is not None and attempt not in never_rang for attempt in attempts):
             return False
-        statuses = {attempt.status for attempt in attempts}
-        if UNKNOWN in statuses:
+        reasons = {attempt.reason for attempt in attempts}
+        if reasons & {Reason.UNKNOWN, Reason.MAYBE_PLACED}:
             return self.may_ring_twice
-        return NOT_PLACED in statuses or bool(never_rang)
+        return Reason.NOT_PLACED in reasons or bool(never_rang)
 
     def summary(self, attempts: Sequence[CallAttempt]) -> str:
         """Say of each contact how each of its calls has ended, for people; and why there was none, once."""
@@ -113,18 +119,28 @@ class Escalation:
     def _endings(self, index: int, attempts: Sequence[CallAttempt]) -> list[str]:
         own = [attempt for attempt in attempts if attempt.step % len(self.callees) == index]
         # That a number was refused once more is no news.
-        return [_described(attempt) for attempt in own if attempt.status != REFUSED or attempt is own[0]]
+        return [
+            _described(attempt)
+            for attempt in own
+            if attempt.reason is not Reason.REFUSED or attempt is own[0]
+        ]
 
     def _why_never(self, index: int, attempts: Sequence[CallAttempt]) -> str | None:
         if self.callees[index].params is None:
             return self.callees[index].problem
         own = [attempt for attempt in attempts if attempt.step % len(self.callees) == index]
-        return next((attempt.problem for attempt in own if attempt.status == REFUSED), None)
+        return next((attempt.problem for attempt in own if attempt.reason is Reason.REFUSED), None)
 
 
 def _described(attempt: CallAttempt) -> str:
-    if attempt.status == "completed":
-        return f"answered by {attempt.answered_by or 'nobody knows whom'}, {attempt.duration or 0} s"
-    if attempt.ended_by_us:
-        return "ended by this task before anybody was reached"
-    return _SAID.get(attempt.status, attempt.status)
+    match attempt.reason:
+        case Reason.COMPLETED | Reason.VOICEMAIL | Reason.TOO_SHORT:
+            return f"answered by {attempt.answered_by or 'nobody knows whom'}, {attempt.duration or 0} s"
+        case Reason.QUEUE_TIMEOUT | Reason.WINDOW_CLOSED | Reason.ENDED_BY_US:
+            return "ended by this task before anybody was reached"
+        case Reason.OUTSIDE_WINDOW:
+            return "outside the call window"
+        case Reason.UNKNOWN | Reason.MAYBE_PLACED:
+            return "nobody can tell"
+        case reason:
+            return reason.value if reason else attempt.status

@@ -15,7 +15,7 @@ class Redial:
 
     :param max_dials: how often one task dials; 1 leaves redialling to its retries
     :param after_s: seconds between the end of a call and the next dial
-    :param on: the endings after which it dials again, in the words of :attr:`.CallAttempt.ending`
+    :param on: the endings after which it dials again, in the words of :class:`.Reason`
     """
 
     max_dials: int
@@ -37,7 +37,7 @@ class Redial:
                 f"Nobody was reached in {len(attempts)} dials (max_dials): {named_endings(attempts)}"
             )
         last = attempts[-1]
-        if last.ending not in self.on:
+        if last.reason is None or last.reason.value not in self.on:
             raise TwilioCallEndedForGoodError(
                 f"Nobody was reached: {named_endings(attempts)}. That is not dialled again (redial_on is "
                 f"{', '.join(sorted(self.on))})"
@@ -48,4 +48,4 @@ class Redial:
 
 def named_endings(attempts: Sequence[CallAttempt]) -> str:
     """Name how calls ended, in order, for people."""
-    return ", ".join(attempt.ending for attempt in attempts)
+    return ", ".join(attempt.reason.value if attempt.reason else attempt.status for attempt in attempts)

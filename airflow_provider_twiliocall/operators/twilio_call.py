@@ -1,9 +1,13 @@
-"""CreateCallOperator: a phone call as a step in a DAG."""
+"""CreateCallOperator: a phone call as a step in a DAG.
+
+Longer than 300 lines because its own arguments are spelled out: for readers, editors, Airflow and the checks at parse.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
@@ -35,24 +39,27 @@ from airflow_provider_twiliocall.arguments.checks import (
 )
 from airflow_provider_twiliocall.arguments.literals import (
     check_choice,
+    check_delivery,
     literal_problems,
     problem_of_several,
     problems_of,
     problems_of_do_not_call,
     refuse,
 )
-from airflow_provider_twiliocall.operators.base import CallOperator, Step
+from airflow_provider_twiliocall.operators.base import CallOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from typing_extensions import Unpack
 
+    from airflow_provider_twiliocall.arguments.literals import Delivery
     from airflow_provider_twiliocall.callees.call_window import CallWindow
     from airflow_provider_twiliocall.callees.rules import DialRules
-    from airflow_provider_twiliocall.calls.outcome import Outcome
-    from airflow_provider_twiliocall.journal.call_journal import CallJournal
+    from airflow_provider_twiliocall.calls.outcome import CallOutcome
+    from airflow_provider_twiliocall.operators.call_task import Try
     from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
     from airflow_provider_twiliocall.operators.redial import Redial
+    from airflow_provider_twiliocall.operators.step import Next, Step
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.param_problems import Problem
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -89,7 +96,7 @@ class CreateCallArguments(CallArguments, total=False):
     max_dials: int
     redial_after: float | timedelta | None
     redial_on: Collection[str] | str | None
-    delivery: Literal["at_most_once", "at_least_once"]
+    delivery: Delivery
     when_killed: Literal["cancel", "hang_up", "leave"]
 
 
@@ -187,7 +194,7 @@ class CreateCallOperator(CallOperator, CallAttributes):
         max_dials: int = 1,
         redial_after: float | timedelta | None = None,
         redial_on: Collection[str] | str | None = None,
-        delivery: Literal["at_most_once", "at_least_once"] = "at_most_once",
+        delivery: Delivery = "at_most_once",
         when_killed: Literal["cancel", "hang_up", "leave"] = "cancel",
         **arguments: Any,
     ) -> None:
@@ -234,7 +241,7 @@ class CreateCallOperator(CallOperator, CallAttributes):
             lambda: check_flag("deferrable", self.deferrable),
             lambda: check_only_when_waiting(self, "accept_answered_by"),
             lambda: check_only_when_waiting(self, "queue_timeout"),
-            lambda: check_choice("delivery", self.delivery, ("at_most_once", "at_least_once")),
+            lambda: check_delivery(self.delivery),
             lambda: check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave")),
             lambda: check_choice("on_outside_window", self.on_outside_window, ("wait", "skip", "fail")),
             lambda: check_poll_interval(self.poll_interval),
@@ -273,9 +280,10 @@ class CreateCallOperator(CallOperator, CallAttributes):
         """Whether this task dials again by itself, so that its retries need not."""
         return self.max_dials > 1
 
-    def judge(self, call: Call) -> Outcome:
+    def judge(self, call: Call) -> CallOutcome:
         """Say what the end of a call means for the task."""
-        from airflow_provider_twiliocall.calls.outcome import Outcome, Verdict, judge_with_reasons
+        from airflow_provider_twiliocall.calls.outcome import judge_with_reasons
+        from airflow_provider_twiliocall.journal.reason import Reason
         from airflow_provider_twiliocall.twilio.call import answerers
 
         try:
@@ -283,54 +291,76 @@ class CreateCallOperator(CallOperator, CallAttributes):
         except ValueError as error:
             # That of another try: who answered matters for a completed call alone.
             outcome = judge_with_reasons(call, self.hook, accept_answered_by=None)
-            if outcome.verdict is not Verdict.DONE:
+            if outcome.reason is not Reason.COMPLETED:
                 return outcome
             by = f", answered by {call.answered_by}" if call.answered_by else ""
-            return Outcome(
-                Verdict.GIVE_UP,
-                f"{outcome.sentence.rstrip('.')}{by}. Whether that is who was wanted cannot be told: {error}. It is "
-                "not dialled again. Fix that argument and clear the task to place it again.",
+            why = (
+                f"{(outcome.why or '').rstrip('.')}{by}. Whether that is who was wanted cannot be told: {error}. It is "
+                "not dialled again. Fix that argument and clear the task to place it again."
             )
+            return replace(outcome, reason=Reason.UNKNOWN, why=why)
         return judge_with_reasons(call, self.hook, accept_answered_by=accepted)
+
+    def next_after(self, outcome: CallOutcome) -> Next:
+        """Say what to do after an outcome: what ended badly is dialled again by this try, or by a retry."""
+        from airflow_provider_twiliocall.journal.reason import Reason
+        from airflow_provider_twiliocall.operators.step import Next
+
+        match outcome.reason:
+            case Reason.COMPLETED | Reason.PLACED | Reason.LEFT_QUEUE:
+                return Next.SUCCEED
+            case Reason.WINDOW_CLOSED | Reason.TOO_LATE:
+                # The rules of the next dial say what comes of that.
+                return Next.DIAL
+            case Reason.QUEUE_TIMEOUT | Reason.ENDED_BY_US | Reason.NOT_PLACED | Reason.MAYBE_PLACED:
+                return Next.RETRY
+            case Reason.BUSY | Reason.NO_ANSWER | Reason.FAILED | Reason.VOICEMAIL if not outcome.is_hopeless:
+                return Next.DIAL if self.redials else Next.RETRY
+            case _:
+                return Next.GIVE_UP
 
     def step(self, context: Context, number: int) -> Step:
         """Return the dial of that number: all are alike.
 
         :raises ValueError: it cannot be dialled as it is; says what to fix
         """
+        from airflow_provider_twiliocall.operators.step import Step
+
         params = self._params
         return Step(number, params, self._rules(context, params.to).latest_ring(clock.time()))
 
-    def next_step(self, context: Context, journal: CallJournal, *, due_step: int | None) -> Step:
+    def next_step(self, run: Try) -> Step:
         """Return the next dial, once its time has come.
 
         :raises AirflowSkipException: the callee is not to be called, now or at all
         :raises TwilioCallEndedForGoodError: that was the last dial
         :raises ValueError: it cannot be dialled as it is; or the window is closed, and the author wants to know
         """
-        attempts = [attempt for attempt in journal.attempts if not attempt.ended_by_us]
-        step = self.step(context, len(attempts))
-        rules = self._rules(context, step.params.to)
+        from airflow_provider_twiliocall.operators.deferral import pause_until
+
+        attempts = [attempt for attempt in run.journal.attempts if not attempt.ended_by_us]
+        step = self.step(run.context, len(attempts))
+        rules = self._rules(run.context, step.params.to)
         now = clock.time()
         due = self._redial.due(attempts, now=now, clock_offset=self.hook.clock_offset)
-        if due_step == len(attempts):
+        if run.due_step == len(attempts):
             due = now
-        if self._is_listed(step.params.to, journal):
-            self._drop(journal, "The callee is on the do-not-call list")
+        if self._is_listed(step.params.to, run):
+            self._drop(run, "The callee is on the do-not-call list")
         opens = rules.earliest_ring(due)
         if opens > due and self.on_outside_window != "wait":
             closed = f"It is outside the call window ({rules.hours})"
             if self.on_outside_window == "skip":
-                self._drop(journal, closed)
+                self._drop(run, closed)
             raise ValueError(f"{closed}, and on_outside_window is 'fail'")
         if rules.is_pointless(opens):
-            self._drop(journal, "It is too late for this call, or will be when it may ring (expires_after)")
+            self._drop(run, "It is too late for this call, or will be when it may ring (expires_after)")
         if opens > now:
             why = "the call window opens then" if opens > due else "the next dial is due (redial_after)"
-            self.pause(opens, journal, why, step=len(attempts))
+            pause_until(self, opens, run.journal, why, step=len(attempts))
         return step
 
-    def _is_listed(self, number: str, journal: CallJournal) -> bool:
+    def _is_listed(self, number: str, run: Try) -> bool:
         from airflow_provider_twiliocall.callees.rules import read_do_not_call
         from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError
 
@@ -339,18 +369,18 @@ class CreateCallOperator(CallOperator, CallAttributes):
         try:
             return read_do_not_call(listed, default_country=country).is_listed(number)
         except TwilioCallNotPlacedError as error:
-            raise TwilioCallNotPlacedError(f"{self.nothing_dialled(journal)}: {error}") from None
+            raise TwilioCallNotPlacedError(f"{run.nothing_dialled()}: {error}") from None
 
-    def _drop(self, journal: CallJournal, why: str) -> NoReturn:
+    def _drop(self, run: Try, why: str) -> NoReturn:
         """Skip the task; but one that has rung somebody in vain has not skipped anything, and fails."""
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
         from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
         from airflow_provider_twiliocall.operators.redial import named_endings
 
-        attempts = [attempt for attempt in journal.attempts if not attempt.ended_by_us]
+        attempts = [attempt for attempt in run.journal.attempts if not attempt.ended_by_us]
         if not attempts:
-            raise AirflowSkipException(f"{why}. {self.nothing_dialled(journal)}.")
+            raise AirflowSkipException(f"{why}. {run.nothing_dialled()}.")
         raise TwilioCallEndedForGoodError(f"{why}, and nobody was reached before: {named_endings(attempts)}")
 
     # Arguments --------------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ from airflow_provider_twiliocall.arguments.templated import RendersText, given, 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_twiliocall.calls.outcome import CallOutcome
     from airflow_provider_twiliocall.calls.poll import CallPoll
-    from airflow_provider_twiliocall.calls.watch import WaitResult
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 
 # Airflow's timeout is only for a triggerer that is gone: the trigger keeps the sensor's own.
@@ -95,7 +95,7 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait: poking, rescheduled or deferred."""
-        from airflow_provider_twiliocall.calls.watch import WaitResult
+        from airflow_provider_twiliocall.calls.outcome import CallOutcome
         from airflow_provider_twiliocall.compat import runs_triggers_in_line
 
         with self._skipped_with_a_reason():
@@ -103,7 +103,7 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
                 return super().execute(context)
             # What is over by now is settled here: see TwilioCallTrigger's first seconds.
             decision = self._poll.look()
-            if isinstance(decision, WaitResult):
+            if isinstance(decision, CallOutcome):
                 return self._settle(context, decision)
         return self._defer()
 
@@ -128,11 +128,11 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
         self, context: Context, event: dict[str, Any] | None = None, **_: Any
     ) -> dict[str, Any]:
         """Go on after the trigger has fired."""
-        from airflow_provider_twiliocall.calls.watch import WaitResult
+        from airflow_provider_twiliocall.calls.outcome import CallOutcome
 
         if event is None:
             raise ValueError("a call's sensor resumes with its trigger's event, and there is none")
-        return self._settle(context, WaitResult.from_event(event))
+        return self._settle(context, CallOutcome.from_event(event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume as Airflow does."""
@@ -217,29 +217,30 @@ class TwilioCallSensor(RendersText, BaseSensorOperator):
             timeout=timedelta(seconds=self.timeout + _DEFERRAL_SLACK_S),
         )
 
-    def _settle(self, context: Context, result: WaitResult) -> dict[str, Any]:
-        from airflow_provider_twiliocall.calls.outcome import Verdict, judge_with_reasons
-        from airflow_provider_twiliocall.calls.watch import WaitEnd
+    def _settle(self, context: Context, seen: CallOutcome) -> dict[str, Any]:
+        from airflow_provider_twiliocall.calls.outcome import judge_with_reasons
         from airflow_provider_twiliocall.exceptions import (
             TwilioCallEndedForGoodError,
             TwilioCallFateUnknownError,
         )
+        from airflow_provider_twiliocall.journal.reason import Reason
+        from airflow_provider_twiliocall.journal.xcom import CALL
         from airflow_provider_twiliocall.twilio.call import answerers
 
-        call = result.call.to_dict() if result.call else None
+        call = seen.call.to_dict() if seen.call else None
         if call:
-            context["ti"].xcom_push(key="call", value=call)
-        if result.end is WaitEnd.DEADLINE:
-            kind = TwilioCallFateUnknownError if result.is_for_a_person else AirflowSensorTimeout
-            raise kind(self._not_seen_in_time(result.problem))
-        if result.end is not WaitEnd.OVER or not result.call or not call:
-            raise TwilioCallFateUnknownError(f"Call {self.call_sid} cannot be seen: {result.problem}")
+            context["ti"].xcom_push(key=CALL, value=call)
+        if seen.reason is Reason.OVERDUE:
+            kind = TwilioCallFateUnknownError if seen.is_for_a_person else AirflowSensorTimeout
+            raise kind(self._not_seen_in_time(seen.why))
+        if seen.reason is Reason.UNKNOWN or not seen.call or not call:
+            raise TwilioCallFateUnknownError(f"Call {self.call_sid} cannot be seen: {seen.why}")
         outcome = judge_with_reasons(
-            result.call, self.hook, accept_answered_by=answerers(self.accept_answered_by)
+            seen.call, self.hook, accept_answered_by=answerers(self.accept_answered_by)
         )
-        if outcome.verdict is not Verdict.DONE:
-            raise TwilioCallEndedForGoodError(outcome.sentence)
-        self.log.info(outcome.sentence)
+        if outcome.reason is not Reason.COMPLETED:
+            raise TwilioCallEndedForGoodError(outcome.why)
+        self.log.info(outcome.why)
         return call
 
 

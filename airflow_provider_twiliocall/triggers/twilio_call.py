@@ -12,10 +12,14 @@ from typing import Any, TypeVar
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.calls.poll import CallPoll
-from airflow_provider_twiliocall.calls.watch import Awaited, CallWatch, LookAgain, WaitEnd, WaitResult
+from airflow_provider_twiliocall.calls.watch import Awaited, CallWatch, LookAgain
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
+from airflow_provider_twiliocall.journal.reason import Reason
+from airflow_provider_twiliocall.journal.xcom import CALL_SID
 from airflow_provider_twiliocall.twilio.ending import (
     PATIENCE_ON_KILL_S,
     HowToEnd,
@@ -49,8 +53,8 @@ class TwilioCallTrigger(BaseTrigger):
     Its arguments and its event are kept in Airflow's database as plain text: they hold the connection's id and
     SIDs, never a secret or a whole phone number.
 
-    The event's payload is ``{"phase": "wait", "call_sid": …, "end": …, "call": {…} | None, "problem": str | None}``,
-    with the last three as in :class:`.WaitResult`, and its ``is_for_a_person`` where that is so.
+    The event's payload is ``{"phase": "wait", "call_sid": …, "reason": …, "call": {…} | None, "why": str | None}``,
+    with the last three as in :class:`.CallOutcome`, before it is judged, and its ``is_for_a_person`` where that is so.
 
     A call that has to leave Twilio's queue by some time, and has not, is canceled there and then: a worker that had to
     be woken for it might come too late.
@@ -66,7 +70,8 @@ class TwilioCallTrigger(BaseTrigger):
         waited for as long
     :param when_killed: ``cancel`` ends the call unless somebody is on the line, ``hang_up`` ends it in any state,
         ``leave`` does not touch it
-    :param queue_deadline: Unix time at which a call still in Twilio's queue is canceled, which ends the wait
+    :param queue_deadline: when a call still in Twilio's queue is canceled, which ends the wait: a
+        :class:`.QueueDeadline` as JSON
     :param timeout_at: Unix time at which the task's execution_timeout is over
     :param awaits: ``end``, or ``ring`` to wait only until the call has left Twilio's queue
     :param account_sid: the account whose call it is, where it is not the connection's
@@ -80,7 +85,7 @@ class TwilioCallTrigger(BaseTrigger):
         deadline: float | None = None,
         when_killed: WhenKilled = "leave",
         *,
-        queue_deadline: float | None = None,
+        queue_deadline: dict[str, Any] | None = None,
         timeout_at: float | None = None,
         awaits: Awaited = "end",
         account_sid: str | None = None,
@@ -172,31 +177,31 @@ class TwilioCallTrigger(BaseTrigger):
         name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
         if answer.task_states[ti.run_id][name] != "deferred":
             return False
-        waited_for = await asyncio.to_thread(XCom.get_one, key="call_sid", **whose)
+        waited_for = await asyncio.to_thread(XCom.get_one, key=CALL_SID, **whose)
         # Nothing there is no proof of another try.
         return waited_for in (None, self.call_sid)
 
-    async def _wait(self) -> WaitResult:
+    async def _wait(self) -> CallOutcome:
         hook = TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
         watch = CallWatch(
             self.call_sid,
             poll_interval=self.poll_interval,
             deadline=self.deadline,
-            queue_deadline=self.queue_deadline,
+            queue_deadline=QueueDeadline.from_json(self.queue_deadline),
             timeout_at=self.timeout_at,
             awaits=self.awaits,
         )
         # The client is built in the thread too: a TLS context takes a while.
         poll = CallPoll(watch, lambda: hook.watcher)
         try:
-            while not isinstance(decision := await self._look(hook, poll), WaitResult):
+            while not isinstance(decision := await self._look(hook, poll), CallOutcome):
                 await asyncio.sleep(decision.at - clock.time())
             return decision
         except TwilioConnectionError as error:
             # A trigger that raises fails its task as if the call had never been placed, and a retry would dial again.
-            return WaitResult(WaitEnd.REFUSED, None, str(error))
+            return CallOutcome(Reason.UNKNOWN, why=str(error))
 
-    async def _look(self, hook: TwilioCallHook, poll: CallPoll) -> LookAgain | WaitResult:
+    async def _look(self, hook: TwilioCallHook, poll: CallPoll) -> LookAgain | CallOutcome:
         """Look once, having fetched the connection, once, on the event loop; an Airflow that is away may come back."""
         if self._hook is None:
             try:

@@ -16,7 +16,7 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallRefusedError,
     TwilioCallUnansweredError,
 )
-from airflow_provider_twiliocall.journal.entry import CLOCK_SLACK_S
+from airflow_provider_twiliocall.journal.queue_deadline import CLOCK_SLACK_S
 from tests.integration.ring_once_machine import RingTask
 from tests.integration.ring_once_stage import OVER, QUEUE_TIMEOUT_S, Process, Ring, Settings, Stage
 

@@ -23,6 +23,7 @@ from tests.integration.ring_task import (
     STAYS_QUEUED,
     VARIABLE,
     changed,
+    on,
     posts,
     statuses,
     waiting,
@@ -217,6 +218,18 @@ def test_a_reminder_that_expires_before_its_window_opens_is_skipped_at_once(run:
         run.try_once(remind(call_window=run.window(2 * HOUR, 3 * HOUR), expires_after=3600))
 
     assert run.pauses == []
+
+
+def test_a_reminder_that_expires_while_its_answer_is_looked_for_does_not_deny_a_call_that_may_ring(
+    twilio_simulator: TwilioSimulator, run: PausingRun
+) -> None:
+    run.run_after = run.clock.time()
+    twilio_simulator.inject(on("create", kind="drop"))
+
+    with pytest.raises(AirflowSkipException, match="A call may have been placed, and its phone may ring"):
+        run.try_once(remind(expires_after=5, delivery="at_least_once"))
+
+    assert posts(twilio_simulator) == 1
 
 
 def test_a_reminder_that_expires_in_twilios_queue_is_canceled_while_queued(

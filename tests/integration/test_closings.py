@@ -9,8 +9,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
 from airflow_provider_twiliocall.callees.call_window import CallWindow
-from airflow_provider_twiliocall.calls.watch import WaitEnd, WaitResult
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError, TwilioCallUnansweredError
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.call import Call
 from tests.integration.pauses import PausingRun
@@ -119,7 +120,8 @@ def test_a_deferrable_one_waits_for_the_ringing_in_the_triggerer(run: PausingRun
 
     trigger = deferred.value.trigger
     closes = CallWindow.from_value(given).closes_after(datetime.fromtimestamp(run.clock.time(), timezone.utc))
-    assert (trigger.awaits, trigger.queue_deadline) == ("ring", closes.timestamp())
+    assert trigger.awaits == "ring"
+    assert trigger.queue_deadline == {"at": closes.timestamp(), "reason": "window closed"}
 
 
 @pytest.mark.parametrize("status", ["ringing", "busy"])
@@ -132,7 +134,7 @@ def test_it_succeeds_once_the_call_has_left_the_queue_whatever_comes_of_it(
     with pytest.raises(TaskDeferred) as deferred:
         task.execute(run.context())
     call_sid = run.ti.xcoms["call_sid"]
-    left = WaitResult(WaitEnd.LEFT_QUEUE, Call.model_validate({"sid": call_sid, "status": status}))
+    left = CallOutcome(Reason.LEFT_QUEUE, Call.model_validate({"sid": call_sid, "status": status}))
     resumed = {**(deferred.value.kwargs or {}), "event": {"call_sid": call_sid, **left.to_event()}}
 
     assert task.resume_execution("execute_complete", resumed, run.context()) == call_sid
@@ -147,8 +149,8 @@ def test_a_call_that_a_trigger_has_canceled_while_queued_rings_though_its_task_r
     with pytest.raises(TaskDeferred) as deferred:
         task.execute(run.context())
     run.clock.sleep(240)
-    canceled_while_queued = WaitResult(
-        WaitEnd.CANCELED_WHILE_QUEUED, Call.model_validate(twilio_simulator.end(run.ti.xcoms["call_sid"]))
+    canceled_while_queued = CallOutcome(
+        Reason.WINDOW_CLOSED, Call.model_validate(twilio_simulator.end(run.ti.xcoms["call_sid"]))
     )
     event = {"call_sid": run.ti.xcoms["call_sid"], **canceled_while_queued.to_event()}
 

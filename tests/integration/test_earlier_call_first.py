@@ -11,7 +11,6 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallAbandonedError,
-    TwilioCallEndedForGoodError,
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
     TwilioCallRefusedError,
@@ -135,7 +134,7 @@ def test_who_answered_cannot_be_judged_where_it_is_not_known_any_more_who_should
 ) -> None:
     twilio_simulator.script(SOMEBODY, "voicemail")
     sid = dial_and_vanish(store, accept_answered_by={"human"})
-    with pytest.raises(TwilioCallEndedForGoodError, match="Whether that is who was wanted cannot be told"):
+    with pytest.raises(TwilioCallFateUnknownError, match="Whether that is who was wanted cannot be told"):
         retry(store, {"accept_answered_by": "nobody at all"})
     assert sids(twilio_simulator) == [sid]
 
@@ -226,7 +225,7 @@ def test_a_deferred_retry_watches_and_ends_the_call_of_its_own_account(
     task = rendering(STAYS_QUEUED, rendered=wrong, deferrable=True)
     deferred = defer(task, ti, store)
     twilio_simulator.skip(LONG_ENOUGH_S)
-    event = {"call_sid": deferred.trigger.call_sid, "end": "timed_out", "call": None, "problem": "queued"}
+    event = {"call_sid": deferred.trigger.call_sid, "reason": "timed out", "call": None, "why": "queued"}
     assert deferred.trigger.account_sid in (None, twilio_simulator.account_sid)
     with pytest.raises(AirflowTaskTimeout, match="was ended by this task, and is canceled"):
         resume(rendering(STAYS_QUEUED, rendered=wrong, deferrable=True), deferred, event, ti, store)

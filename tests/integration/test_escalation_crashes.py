@@ -283,9 +283,9 @@ def time_out(run: EscalationRun, waiting: Any) -> None:
     event = {
         "phase": "wait",
         "call_sid": waiting.trigger.call_sid,
-        "end": "timed_out",
+        "reason": "timed out",
         "call": None,
-        "problem": None,
+        "why": None,
     }
     kept = {**(waiting.kwargs or {}), "event": event}
     escalating(time_limit=14_400).resume_execution("execute_complete", kept, context(run.ti, run.store))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_twiliocall.calls import monitor as monitor_module
+from airflow_provider_twiliocall.calls import ender
 from airflow_provider_twiliocall.calls.monitor import CallMonitor
 from airflow_provider_twiliocall.calls.outcome import judge
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
@@ -270,7 +270,7 @@ def test_a_signal_handler_does_not_wait_for_an_answer_that_trickles_in(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     is_whole = threading.Event()
-    monkeypatch.setattr(monitor_module, "ON_KILL_S", 0.5)
+    monkeypatch.setattr(ender, "ON_KILL_S", 0.5)
     with ScriptedServer(trickling(is_whole)) as server:
         monitoring(server.url, monkeypatch).on_kill()
         assert not is_whole.is_set()

@@ -173,7 +173,7 @@ def test_credentials_revoked_while_deferred_do_not_dial_again(
     task = waiting(TALKS_LONG, deferrable=True)
     deferred = defer(task, ti)
     event = fire(deferred.trigger)
-    assert event["end"] == "refused"
+    assert event["reason"] == "unknown"
     with pytest.raises(TwilioCallFateUnknownError, match=f"{event['call_sid']} was placed, but .*20003"):
         resume(task, deferred, event, ti)
 
@@ -184,7 +184,7 @@ def test_a_call_that_twilio_never_says_is_over_is_not_dialled_again(ti: Recordin
     deferred = defer(task, ti)
     deferred.trigger.deadline = time.time()
     event = fire(deferred.trigger)
-    assert event["end"] == "deadline"
+    assert event["reason"] == "overdue"
     with pytest.raises(TwilioCallFateUnknownError, match="how it ended cannot be told: it is still"):
         resume(task, deferred, event, ti)
 
@@ -229,7 +229,7 @@ def test_a_call_that_was_canceled_while_queued_though_the_trigger_could_not_tell
     store = StateStore()
     task = waiting(STAYS_QUEUED, deferrable=True, queue_timeout=QUEUE_TIMEOUT_S)
     deferred = defer(task, ti, store)
-    assert fire(deferred.trigger)["end"] == "canceled_while_queued"
+    assert fire(deferred.trigger)["reason"] == "queue timeout"
     with pytest.raises(TwilioCallUnansweredError, match=r"\(queue_timeout\) and was canceled"):
         task.resume_execution("__fail__", why, context(ti, store))
 
@@ -293,7 +293,7 @@ def test_a_deferred_task_that_is_out_of_time_ends_its_call(
     )
     deferred = defer(task, ti)
     event = fire(deferred.trigger)
-    assert event["end"] == "timed_out"
+    assert event["reason"] == "timed out"
     with pytest.raises(AirflowTaskTimeout, match=r"execution_timeout is over.* was ended by this task"):
         resume(task, deferred, event, ti)
     assert statuses(twilio_simulator) == ["canceled"]
@@ -337,5 +337,5 @@ def test_a_call_that_ended_in_the_very_moment_the_time_was_up_is_judged_and_not_
     deferred.trigger.timeout_at = time.time()
     event = fire(deferred.trigger)
     twilio_simulator.wait_for(event["call_sid"])
-    assert event["end"] == "timed_out"
+    assert event["reason"] == "timed out"
     assert resume(task, deferred, event, ti) == event["call_sid"]

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
 from airflow_provider_twiliocall.triggers import twilio_call
 from airflow_provider_twiliocall.triggers.twilio_call import TwilioCallTrigger
@@ -73,8 +75,8 @@ def payload_of(waiting: TwilioCallTrigger) -> dict[str, Any]:
 def test_call_that_ends_fires_once_with_the_whole_call() -> None:
     sid = placed()
     [payload] = asyncio.run(fired(trigger(sid)))
-    assert (payload["phase"], payload["call_sid"], payload["end"]) == ("wait", sid, "over")
-    assert payload["problem"] is None
+    assert (payload["phase"], payload["call_sid"], payload["reason"]) == ("wait", sid, "completed")
+    assert payload["why"] is None
     # Its price comes seconds later, and may have come by now.
     assert payload["call"] == TwilioCallHook().get_call(sid).to_dict() | {"price": payload["call"]["price"]}
     assert payload["call"]["status"] == "completed"
@@ -94,7 +96,7 @@ def test_call_that_is_over_already_fires_no_sooner_than_the_scheduler_can_bear(
     monkeypatch.setattr(twilio_call, "SHORTEST_DEFERRAL_S", SHORTEST_DEFERRAL_S)
     over = trigger(finished(twilio_simulator))
     started = time.monotonic()
-    assert payload_of(over)["end"] == "over"
+    assert payload_of(over)["reason"] == "completed"
     assert time.monotonic() - started >= 6
 
 
@@ -115,21 +117,23 @@ def test_trigger_made_again_from_what_airflow_stored_waits_for_the_same_call(
 
 def test_call_that_goes_on_at_the_deadline_is_handed_on_as_it_is() -> None:
     payload = payload_of(trigger(placed(STAYS_QUEUED), deadline=time.time() + 0.2))
-    assert (payload["end"], payload["call"]["status"]) == ("deadline", "queued")
-    assert payload["problem"] == "it is still queued"
+    assert (payload["reason"], payload["call"]["status"]) == ("overdue", "queued")
+    assert payload["why"] == "it is still queued"
 
 
 def test_a_transient_error_that_lasts_until_the_deadline_is_the_problem() -> None:
     payload = payload_of(trigger(UNKNOWN_SID, deadline=time.time() + 0.2))
-    assert (payload["end"], payload["call"]) == ("deadline", None)
-    assert "Twilio does not know it" in payload["problem"]
+    assert (payload["reason"], payload["call"]) == ("overdue", None)
+    assert "Twilio does not know it" in payload["why"]
 
 
 def test_call_that_does_not_leave_the_queue_in_time_is_canceled_while_queued(
     twilio_simulator: TwilioSimulator,
 ) -> None:
-    payload = payload_of(trigger(placed(STAYS_QUEUED), queue_deadline=time.time() + 0.2))
-    assert (payload["end"], payload["call"]["status"]) == ("canceled_while_queued", "canceled")
+    payload = payload_of(
+        trigger(placed(STAYS_QUEUED), queue_deadline=QueueDeadline(time.time() + 0.2).to_json())
+    )
+    assert (payload["reason"], payload["call"]["status"]) == ("queue timeout", "canceled")
     assert twilio_simulator.calls[0]["status"] == "canceled"
 
 
@@ -137,21 +141,23 @@ def test_a_hundred_calls_are_canceled_while_queued_at_once_and_nobody_has_to_be_
     twilio_simulator: TwilioSimulator,
 ) -> None:
     sids = [placed(STAYS_QUEUED) for _ in range(100)]
-    closing = time.time() + 0.5
+    closing = QueueDeadline(time.time() + 0.5, Reason.WINDOW_CLOSED).to_json()
 
     async def all_of_them() -> list[list[dict[str, Any]]]:
         return await asyncio.gather(
             *(fired(trigger(sid, poll_interval=3600, queue_deadline=closing)) for sid in sids)
         )
 
-    ends = [payload["end"] for [payload] in asyncio.run(all_of_them())]
-    assert ends == ["canceled_while_queued"] * 100
+    reasons = [payload["reason"] for [payload] in asyncio.run(all_of_them())]
+    assert reasons == ["window closed"] * 100
     assert {call["status"] for call in twilio_simulator.calls} == {"canceled"}
 
 
 def test_a_trigger_may_wait_for_no_more_than_that_the_call_leaves_the_queue() -> None:
-    payload = payload_of(trigger(placed(TALKS_LONG), awaits="ring", queue_deadline=time.time() + 3600))
-    assert payload["end"] == "left_queue"
+    payload = payload_of(
+        trigger(placed(TALKS_LONG), awaits="ring", queue_deadline=QueueDeadline(time.time() + 3600).to_json())
+    )
+    assert payload["reason"] == "left queue"
     assert payload["call"]["status"] in ("ringing", "in-progress")
 
 
@@ -162,8 +168,8 @@ def test_wrong_credentials_end_the_wait(
     wrong = json.loads(twilio_simulator.airflow_connection) | {"password": "not-the-token"}
     monkeypatch.setenv(VARIABLE, json.dumps(wrong))
     payload = payload_of(trigger(sid))
-    assert payload["end"] == "refused"
-    assert "Check login" in payload["problem"]
+    assert payload["reason"] == "unknown"
+    assert "Check login" in payload["why"]
     assert "not-the-token" not in json.dumps(payload)
 
 
@@ -171,8 +177,8 @@ def test_missing_connection_is_waited_for_until_the_deadline(monkeypatch: pytest
     sid = placed()
     monkeypatch.delenv(VARIABLE)
     payload = payload_of(trigger(sid, deadline=time.time() + 0.2))
-    assert (payload["end"], payload["call"], payload["is_for_a_person"]) == ("deadline", None, True)
-    assert "There is no connection 'twilio_default'" in payload["problem"]
+    assert (payload["reason"], payload["call"], payload["is_for_a_person"]) == ("overdue", None, True)
+    assert "There is no connection 'twilio_default'" in payload["why"]
 
 
 # Transient errors ----------------------------------------------------------------------------------------------
@@ -200,7 +206,7 @@ def test_a_transient_error_is_waited_out(twilio_simulator: TwilioSimulator, faul
     sid = finished(twilio_simulator)
     twilio_simulator.inject(fault)
     payload = payload_of(trigger(sid))
-    assert (payload["end"], payload["call"]["status"]) == ("over", "completed")
+    assert (payload["reason"], payload["call"]["status"]) == ("completed", "completed")
     assert [struck["struck"] for struck in twilio_simulator.faults] == [fault.times]
 
 
@@ -209,7 +215,7 @@ def test_a_transient_error_that_outlasts_the_clients_own_patience_is_waited_out(
 ) -> None:
     sid = finished(twilio_simulator)
     twilio_simulator.inject(Fault(kind="status", status=503, operations={"get"}, times=6))
-    assert payload_of(trigger(sid))["end"] == "over"
+    assert payload_of(trigger(sid))["reason"] == "completed"
 
 
 # The event loop and the log ------------------------------------------------------------------------------------

@@ -12,18 +12,15 @@ from typing import Any
 import pytest
 
 import airflow_provider_twiliocall
-from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.param_problems import Problem
 
 NAME = airflow_provider_twiliocall.__name__
-CALL = Call.model_validate({"sid": "CA" + "1" * 32, "status": "busy", "to": "+15551234567"})
 
 # What it takes to raise one that wants more than a message.
 ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "CallParamsError": (([Problem(("to",), "to is missing"), Problem(("from_",), "from_ is missing")],), {}),
     "Problem": ((21211, "12345"), {"understood": True}),
     "TwilioCallNotificationError": ((["+1*******0001: busy", "+1*******0002: busy"],), {}),
-    "TwilioCallUnansweredError": (("It was busy.", CALL), {"ended_by_us": True, "was_too_late": True}),
     "TwilioThrottledError": (("Later",), {"retry_after": 2.5, "code": 20429, "http_status": 429}),
 }
 

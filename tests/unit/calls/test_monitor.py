@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Any
 
@@ -10,19 +9,19 @@ import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_twiliocall.calls.monitor import CallMonitor, no_redial_of
-from airflow_provider_twiliocall.calls.outcome import judge
+from airflow_provider_twiliocall.calls.monitor import CallMonitor
+from airflow_provider_twiliocall.calls.no_redial import no_redial_of
+from airflow_provider_twiliocall.calls.outcome import CallOutcome, judge
 from airflow_provider_twiliocall.calls.poll import CallPoll
-from airflow_provider_twiliocall.calls.watch import WaitEnd, WaitResult
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
-    TwilioCallEndedForGoodError,
     TwilioCallFateUnknownError,
     TwilioCallInterruptedError,
-    TwilioCallUnansweredError,
 )
 from airflow_provider_twiliocall.journal.call_journal import CallJournal
 from airflow_provider_twiliocall.journal.entry import Entry
+from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -91,12 +90,12 @@ def written(journal: CallJournal) -> Entry:
     return entry
 
 
-def result(end: WaitEnd, status: str = "ringing") -> WaitResult:
-    return WaitResult(end, call(status), "something is wrong")
+def seen(reason: Reason, status: str = "ringing") -> CallOutcome:
+    return CallOutcome(reason, call(status), "something is wrong")
 
 
-def over(status: str, **fields: Any) -> WaitResult:
-    return WaitResult(WaitEnd.OVER, call(status, **fields))
+def over(status: str, **fields: Any) -> CallOutcome:
+    return CallOutcome.of(call(status, **fields))
 
 
 def any_poll(monitor: CallMonitor) -> CallPoll:
@@ -106,46 +105,30 @@ def any_poll(monitor: CallMonitor) -> CallPoll:
 # Deadlines
 
 
-def test_the_deadlines_count_from_the_creation_of_the_call() -> None:
-    placed = call("queued", date_created="Tue, 14 Nov 2023 22:13:00 +0000")
-    created = NOW - 20
-    watch = monitoring(ScriptedTwilio("queued")).poll(placed, PARAMS, timeout_at=NOW + 7).watch
-    assert watch.queue_deadline == created + 100
-    assert watch.deadline == created + 100 + 65 + 14_400 + 60
+def test_the_deadlines_count_from_that_of_the_queue() -> None:
+    deadline = QueueDeadline(NOW + 80)
+    watch = monitoring(ScriptedTwilio("queued")).poll(deadline, PARAMS, timeout_at=NOW + 7).watch
+    assert watch.queue_deadline == deadline
+    assert watch.deadline == NOW + 80 + 65 + 14_400 + 60
     assert watch.timeout_at == NOW + 7
 
 
 def test_the_queues_deadline_is_by_twilios_clock_and_the_calls_by_that_of_this_machine() -> None:
     twilio = ScriptedTwilio("queued")
     twilio.clock_offset = 90
-    placed = call("queued", date_created="Tue, 14 Nov 2023 22:14:50 +0000")
-    watch = monitoring(twilio).poll(placed, PARAMS, timeout_at=None).watch
-    assert watch.queue_deadline == NOW + 90 + 100
+    watch = monitoring(twilio).poll(QueueDeadline(NOW + 190), PARAMS, timeout_at=None).watch
+    assert watch.queue_deadline == QueueDeadline(NOW + 190)
     assert watch.deadline == NOW + 100 + 65 + 14_400 + 60
 
 
-def test_a_closing_that_comes_before_the_end_of_the_queues_time_counts(journal: CallJournal) -> None:
-    placed = call("queued", date_created="Tue, 14 Nov 2023 22:13:20 +0000")
-    watch = (
-        monitoring(ScriptedTwilio("queued")).poll(placed, PARAMS, timeout_at=None, latest_ring=NOW + 30).watch
-    )
-    assert watch.queue_deadline == NOW + 30
-    assert watch.deadline == NOW + 30 + 65 + 14_400 + 60
-
-
-def test_what_an_earlier_try_has_promised_of_the_queue_holds(journal: CallJournal) -> None:
-    journal.placed(SID, queue_deadline=NOW + 20)
-    watch = monitoring(ScriptedTwilio("queued"), journal).poll(None, PARAMS, timeout_at=None).watch
-    assert watch.queue_deadline == NOW + 20
-
-
-def test_a_call_that_could_not_be_seen_is_taken_for_a_fresh_one() -> None:
+def test_a_call_placed_with_other_limits_may_last_as_long_as_they_say() -> None:
     params = PARAMS.replace(timeout=30, time_limit=600)
-    watch = monitoring(ScriptedTwilio(AWAY)).poll(None, params, timeout_at=None).watch
+    deadline = QueueDeadline(NOW + 100)
+    watch = monitoring(ScriptedTwilio(AWAY)).poll(deadline, params, timeout_at=None).watch
     assert watch.deadline == NOW + 100 + 35 + 600 + 60
 
 
-# Sitting it out
+# Waiting on the worker
 
 
 def test_a_wait_on_the_worker_looks_until_the_call_is_over(clock: TurnedClock) -> None:
@@ -155,34 +138,29 @@ def test_a_wait_on_the_worker_looks_until_the_call_is_over(clock: TurnedClock) -
     assert clock.now == pytest.approx(NOW + 15)
 
 
-# Verdicts
-
-
-def test_a_call_that_ended_well_is_returned_and_told(published: list[Call]) -> None:
-    assert monitoring(ScriptedTwilio("completed"), published=published).conclude(over("completed")) == SID
-    assert published == [call("completed")]
+# Outcomes
 
 
 @pytest.mark.parametrize(
-    ("result", "expected"),
+    ("seen", "expected"),
     [
-        (over("busy"), TwilioCallUnansweredError),
-        (over("no-answer"), TwilioCallUnansweredError),
-        (over("canceled"), TwilioCallEndedForGoodError),
-        (over("completed", answered_by="machine_start"), TwilioCallUnansweredError),
-        (result(WaitEnd.REFUSED), TwilioCallFateUnknownError),
-        (result(WaitEnd.DEADLINE), TwilioCallFateUnknownError),
+        (over("completed", answered_by="human"), Reason.COMPLETED),
+        (over("completed", answered_by="machine_start"), Reason.VOICEMAIL),
+        (over("busy"), Reason.BUSY),
+        (over("no-answer"), Reason.NO_ANSWER),
+        (over("canceled"), Reason.CANCELED_ELSEWHERE),
+        (seen(Reason.UNKNOWN), Reason.UNKNOWN),
+        (seen(Reason.OVERDUE), Reason.UNKNOWN),
     ],
 )
-def test_any_other_end_of_a_wait_fails_by_its_meaning(
-    result: WaitResult, expected: type[Exception], published: list[Call]
+def test_what_became_of_the_call_is_judged_and_told(
+    seen: CallOutcome, expected: Reason, published: list[Call]
 ) -> None:
     monitor = monitoring(
         ScriptedTwilio("in-progress"), published=published, judge=partial(judge, accept_answered_by={"human"})
     )
-    with pytest.raises(expected):
-        monitor.conclude(result)
-    assert published[0] == result.call
+    assert monitor.conclude(seen).reason is expected
+    assert published[0] == seen.call
 
 
 @pytest.mark.parametrize(
@@ -191,37 +169,28 @@ def test_any_other_end_of_a_wait_fails_by_its_meaning(
 )
 def test_a_call_that_should_have_been_over_by_now_is_ended(when_killed: str, asked: list[str]) -> None:
     twilio = ScriptedTwilio("in-progress")
-    with pytest.raises(TwilioCallFateUnknownError, match="how it ended cannot be told: something is wrong"):
-        monitoring(twilio, when_killed=when_killed).conclude(result(WaitEnd.DEADLINE))
+    outcome = monitoring(twilio, when_killed=when_killed).conclude(seen(Reason.OVERDUE))
+    assert "how it ended cannot be told: something is wrong. " in str(outcome.why)
+    assert outcome.call_sid == SID
     assert twilio.asked == asked
 
 
 @pytest.mark.parametrize(
-    ("age", "why", "was_too_late"),
+    ("reason", "why"),
     [
-        (100, r"after 100 s \(queue_timeout\) and was canceled.* a longer queue_timeout, help", False),
-        (60, "when it was too late for it to ring and was canceled", True),
+        (Reason.QUEUE_TIMEOUT, "after 100 s (queue_timeout) and was canceled."),
+        (Reason.WINDOW_CLOSED, "when it was too late for it to ring and was canceled."),
     ],
 )
 def test_a_call_that_was_canceled_while_queued_is_written_down_as_ended_by_the_task(
-    journal: CallJournal, published: list[Call], age: int, why: str, was_too_late: bool
+    journal: CallJournal, published: list[Call], reason: Reason, why: str
 ) -> None:
-    created = pendulum.from_timestamp(NOW)
-    back = call("canceled", date_created=created, end_time=created.add(seconds=age))
-    with pytest.raises(TwilioCallUnansweredError, match=f"still in Twilio's queue {why}") as no:
-        monitoring(ScriptedTwilio(AWAY), journal, published).conclude(
-            WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, back)
-        )
-    assert (no.value.ended_by_us, no.value.was_too_late) == (True, was_too_late)
+    canceled = call("canceled")
+    outcome = monitoring(ScriptedTwilio(AWAY), journal, published).conclude(CallOutcome(reason, canceled))
+    assert (outcome.reason, outcome.call) == (reason, canceled)
+    assert f"still in Twilio's queue {why}" in str(outcome.why)
     assert written(journal).ended_by_us == "cancel"
-    assert published == [back]
-
-
-def test_a_call_that_does_not_wait_for_its_end_can_only_be_canceled_while_queued_for_being_too_late() -> None:
-    monitor = monitoring(ScriptedTwilio(AWAY), awaits="ring", queue_timeout=math.inf)
-    with pytest.raises(TwilioCallUnansweredError, match="when it was too late for it to ring") as no:
-        monitor.conclude(result(WaitEnd.CANCELED_WHILE_QUEUED, "canceled"))
-    assert no.value.was_too_late
+    assert published == [canceled]
 
 
 def test_who_canceled_a_call_is_left_to_a_retry_where_the_store_is_away() -> None:
@@ -230,39 +199,40 @@ def test_who_canceled_a_call_is_left_to_a_retry_where_the_store_is_away() -> Non
         monitor.conclude(over("canceled"))
 
 
-@pytest.mark.parametrize("end", [WaitEnd.OVER, WaitEnd.LEFT_QUEUE])
-def test_a_call_that_was_canceled_while_queued_by_a_trigger_whose_event_was_lost_was_canceled_while_queued(
-    journal: CallJournal, end: WaitEnd
+@pytest.mark.parametrize("reason", [Reason.CANCELED_ELSEWHERE, Reason.LEFT_QUEUE])
+@pytest.mark.parametrize("promised", [Reason.QUEUE_TIMEOUT, Reason.WINDOW_CLOSED])
+def test_a_call_that_was_canceled_while_queued_by_a_trigger_whose_event_was_lost_was_canceled_for_that(
+    journal: CallJournal, reason: Reason, promised: Reason
 ) -> None:
-    journal.placed(SID, queue_deadline=NOW)
-    back = call("canceled", end_time=pendulum.from_timestamp(NOW))
-    with pytest.raises(TwilioCallUnansweredError, match="was canceled") as no:
-        monitoring(ScriptedTwilio(AWAY), journal).conclude(WaitResult(end, back))
-    assert no.value.ended_by_us
+    journal.placed(SID, queue_deadline=QueueDeadline(NOW, promised))
+    canceled = call("canceled", end_time=pendulum.from_timestamp(NOW))
+    outcome = monitoring(ScriptedTwilio(AWAY), journal).conclude(CallOutcome(reason, canceled))
+    assert outcome.reason is promised
+    assert written(journal).ended_by_us == "cancel"
 
 
 def test_a_task_out_of_time_knows_a_call_that_a_trigger_has_canceled_while_queued(
     journal: CallJournal,
 ) -> None:
-    journal.placed(SID, queue_deadline=NOW)
-    back = call("canceled", end_time=pendulum.from_timestamp(NOW))
-    with pytest.raises(TwilioCallUnansweredError, match="was canceled"):
-        monitoring(ScriptedTwilio(IS_OVER, back), journal).time_out("nobody took the trigger's event in time")
+    journal.placed(SID, queue_deadline=QueueDeadline(NOW))
+    canceled = call("canceled", end_time=pendulum.from_timestamp(NOW))
+    outcome = monitoring(ScriptedTwilio(IS_OVER, canceled), journal).time_out("nobody took the event in time")
+    assert outcome.reason is Reason.QUEUE_TIMEOUT
     assert written(journal).ended_by_us == "cancel"
 
 
 @pytest.mark.parametrize("status", ["ringing", "busy", "canceled"])
-def test_a_call_that_has_left_the_queue_is_returned_where_no_more_is_waited_for(
+def test_a_call_that_has_left_the_queue_is_enough_where_no_more_is_waited_for(
     published: list[Call], status: str
 ) -> None:
     monitor = monitoring(ScriptedTwilio(AWAY), published=published, awaits="ring")
-    assert monitor.conclude(result(WaitEnd.LEFT_QUEUE, status)) == SID
+    assert monitor.conclude(seen(Reason.LEFT_QUEUE, status)).reason is Reason.LEFT_QUEUE
     assert published == [call(status)]
 
 
 def test_so_is_one_that_is_over_when_the_time_of_such_a_task_is_up() -> None:
     monitor = monitoring(ScriptedTwilio(IS_OVER, "busy"), awaits="ring")
-    assert monitor.conclude(result(WaitEnd.TIMED_OUT, "queued")) == SID
+    assert monitor.conclude(seen(Reason.TIMED_OUT, "queued")).reason is Reason.LEFT_QUEUE
 
 
 # Out of time
@@ -270,14 +240,14 @@ def test_so_is_one_that_is_over_when_the_time_of_such_a_task_is_up() -> None:
 
 def test_a_task_out_of_time_ends_its_call(journal: CallJournal, published: list[Call]) -> None:
     with pytest.raises(AirflowTaskTimeout, match="was ended by this task, and is canceled"):
-        monitoring(ScriptedTwilio("canceled"), journal, published).conclude(result(WaitEnd.TIMED_OUT))
+        monitoring(ScriptedTwilio("canceled"), journal, published).conclude(seen(Reason.TIMED_OUT))
     assert written(journal).ended_by_us == "cancel"
     assert published[-1] == call("canceled")
 
 
 def test_a_task_out_of_time_whose_call_goes_on_leaves_it_to_the_retry(journal: CallJournal) -> None:
     with pytest.raises(AirflowTaskTimeout, match="is in-progress and goes on"):
-        monitoring(ScriptedTwilio("in-progress"), journal).conclude(result(WaitEnd.TIMED_OUT))
+        monitoring(ScriptedTwilio("in-progress"), journal).conclude(seen(Reason.TIMED_OUT))
     assert written(journal).ended_by_us is None
 
 
@@ -310,15 +280,15 @@ def test_a_call_that_had_ended_well_by_itself_is_no_timeout(
     when_killed: str, answers: list[str | TwilioError], journal: CallJournal
 ) -> None:
     monitor = monitoring(ScriptedTwilio(*answers), journal, when_killed=when_killed)
-    assert monitor.time_out("time is up") == SID
+    assert monitor.time_out("time is up").reason is Reason.COMPLETED
     assert written(journal).ended_by_us is None
 
 
 def test_a_call_is_ended_once() -> None:
     twilio = ScriptedTwilio("canceled")
     monitor = monitoring(twilio)
-    monitor.end("one reason")
-    monitor.end("another")
+    monitor.ender.end("one reason")
+    monitor.ender.end("another")
     assert twilio.asked == ["canceled"]
 
 
@@ -352,7 +322,7 @@ def test_a_call_that_this_task_hung_up_is_not_judged_though_it_completed(journal
 def test_a_call_that_was_over_before_the_task_was_told_to_stop_is_judged(journal: CallJournal) -> None:
     monitor = monitoring(ScriptedTwilio(IS_OVER, "completed"), journal)
     monitor.on_kill()
-    assert monitor.conclude(over("completed")) == SID
+    assert monitor.conclude(over("completed")).reason is Reason.COMPLETED
     assert written(journal).ended_by_us is None
 
 
@@ -438,15 +408,14 @@ def test_with_a_journal_an_error_of_another_kind_is_left_to_the_retry(journal: C
 
 
 @pytest.mark.parametrize(
-    "verdict",
+    "end",
     [
-        TwilioCallUnansweredError("as judged", call("busy")),
-        TwilioCallInterruptedError("as judged"),
-        TwilioCallEndedForGoodError("as judged"),
-        AirflowTaskTimeout("as judged"),
+        TwilioCallInterruptedError("told to stop"),
+        TwilioCallFateUnknownError("for good"),
+        AirflowTaskTimeout("out of time"),
     ],
     ids=type,
 )
-def test_a_verdict_passes_as_it_is(verdict: BaseException) -> None:
-    with pytest.raises(type(verdict)), no_redial_of(SID, CallJournal(None, 0)):
-        raise verdict
+def test_what_ends_the_task_itself_passes_as_it_is(end: BaseException) -> None:
+    with pytest.raises(type(end)), no_redial_of(SID, CallJournal(None, 0)):
+        raise end

@@ -8,16 +8,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_twiliocall.calls import look_up
-from airflow_provider_twiliocall.calls.placement import MOST_REQUESTS, Placement
-from airflow_provider_twiliocall.exceptions import (
-    TwilioCallFateUnknownError,
-    TwilioCallInterruptedError,
-    TwilioCallMaybePlacedError,
-    TwilioCallNotPlacedError,
-    TwilioCallRefusedError,
-    TwilioCallTooLateError,
-)
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
+from airflow_provider_twiliocall.calls.placement import MOST_REQUESTS, Placed, Placement
+from airflow_provider_twiliocall.exceptions import TwilioCallInterruptedError
 from airflow_provider_twiliocall.journal.call_journal import CallJournal
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -61,8 +56,21 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
     return TurnedClock().install(monkeypatch)
 
 
+def dial(hook: ScriptedHook, **how: Any) -> Placed | CallOutcome:
+    return Placement(hook, PARAMS, CallJournal(None, 0), **how).dial()  # type: ignore[arg-type]
+
+
 def place(hook: ScriptedHook, **how: Any) -> Call | None:
-    return Placement(hook, PARAMS, CallJournal(None, 0), **how).dial().call  # type: ignore[arg-type]
+    placed = dial(hook, **how)
+    assert isinstance(placed, Placed)
+    return placed.call
+
+
+def why_not(hook: ScriptedHook, reason: Reason, **how: Any) -> str:
+    outcome = dial(hook, **how)
+    assert isinstance(outcome, CallOutcome)
+    assert outcome.reason is reason
+    return str(outcome.why)
 
 
 def throttled(retry_after: float | None = None, **facts: Any) -> TwilioThrottledError:
@@ -88,22 +96,19 @@ def test_pauses_that_twilio_does_not_name_grow(clock: TurnedClock) -> None:
 
 def test_a_pause_of_zero_seconds_is_no_leave_to_hammer(clock: TurnedClock) -> None:
     hook = ScriptedHook(*[throttled(0)] * 100)
-    with pytest.raises(TwilioCallNotPlacedError):
-        place(hook)
+    why_not(hook, Reason.NOT_PLACED)
     assert hook.posts < 10
 
 
 def test_a_pause_longer_than_a_minute_is_left_to_the_tasks_retry(clock: TurnedClock) -> None:
     hook = ScriptedHook(throttled(61))
-    with pytest.raises(TwilioCallNotPlacedError, match="was not placed: later"):
-        place(hook)
+    assert "was not placed: later" in why_not(hook, Reason.NOT_PLACED)
     assert (hook.posts, clock.slept) == (1, [])
 
 
 def test_pauses_longer_than_a_minute_together_are_left_to_the_tasks_retry(clock: TurnedClock) -> None:
     hook = ScriptedHook(throttled(40), throttled(40))
-    with pytest.raises(TwilioCallNotPlacedError):
-        place(hook)
+    why_not(hook, Reason.NOT_PLACED)
     assert (hook.posts, clock.slept) == (2, [40])
 
 
@@ -111,33 +116,29 @@ def test_pauses_longer_than_a_minute_together_are_left_to_the_tasks_retry(clock:
 @pytest.mark.parametrize("http_status", [400, 429])
 def test_too_many_calls_at_once_are_left_to_the_tasks_retry(code: int, http_status: int) -> None:
     hook = ScriptedHook(throttled(1, code=code, http_status=http_status))
-    with pytest.raises(TwilioCallNotPlacedError):
-        place(hook)
+    why_not(hook, Reason.NOT_PLACED)
     assert hook.posts == 1
 
 
 def test_twilio_out_of_reach_is_left_to_the_tasks_retry() -> None:
     hook = ScriptedHook(TwilioUnreachableError("no route"))
-    with pytest.raises(TwilioCallNotPlacedError, match="was not placed: no route"):
-        place(hook)
+    assert "was not placed: no route" in why_not(hook, Reason.NOT_PLACED)
     assert hook.posts == 1
 
 
 @pytest.mark.parametrize("error", [TwilioRejectedError("no"), TwilioNotFoundError("no"), TwilioError("no")])
 def test_a_refused_call_fails_for_good(error: TwilioError) -> None:
     hook = ScriptedHook(error)
-    with pytest.raises(TwilioCallRefusedError, match="was not placed: no"):
-        place(hook)
+    assert "was not placed: no" in why_not(hook, Reason.REFUSED)
     assert hook.posts == 1
 
 
 def test_an_unknown_fate_fails_for_good_and_says_where_to_look(clock: TurnedClock) -> None:
     hook = ScriptedHook(TwilioAmbiguousError("reset"))
-    with pytest.raises(TwilioCallFateUnknownError) as failed:
-        place(hook)
-    assert "Look in Twilio's call log for a call to +1*******4567" in str(failed.value)
-    assert "if none is this task's, clear this task to dial" in str(failed.value)
-    assert NUMBER not in str(failed.value)
+    why = why_not(hook, Reason.UNKNOWN)
+    assert "Look in Twilio's call log for a call to +1*******4567" in why
+    assert "if none is this task's, clear this task to dial" in why
+    assert NUMBER not in why
     assert hook.posts == 1
     assert clock.now == look_up.PATIENCE_S
 
@@ -151,8 +152,8 @@ def test_an_unknown_fate_is_dialled_again_where_two_rings_are_better_than_none(c
 
 def test_fates_that_stay_unknown_are_left_to_the_tasks_retry_where_two_rings_are_better_than_none() -> None:
     hook = ScriptedHook(*[TwilioAmbiguousError("reset")] * (MOST_REQUESTS + 1))
-    with pytest.raises(TwilioCallMaybePlacedError, match="a retry of this task dials again"):
-        place(hook, delivery="at_least_once")
+    why = why_not(hook, Reason.MAYBE_PLACED, delivery="at_least_once")
+    assert "a retry of this task dials again" in why
     assert hook.posts == MOST_REQUESTS
 
 
@@ -165,9 +166,9 @@ def test_a_request_whose_fate_is_unknown_is_remembered_when_it_has_become_too_la
         delivery="at_least_once",
         latest_ring=look_up.SHORT_PATIENCE_S,
     )
-    with pytest.raises(TwilioCallTooLateError):
-        placement.dial()
-    assert placement.is_unclear
+    outcome = placement.dial()
+    assert isinstance(outcome, CallOutcome)
+    assert (outcome.reason, placement.is_unclear) == (Reason.TOO_LATE, True)
 
 
 def test_a_task_told_to_stop_dials_nothing() -> None:

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_twiliocall import clock as the_clock
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.calls.poll import CallPoll
-from airflow_provider_twiliocall.calls.watch import CallWatch, LookAgain, WaitEnd, WaitResult
+from airflow_provider_twiliocall.calls.watch import CallWatch, LookAgain
 from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
+from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -44,7 +47,7 @@ class Waiting:
         self._poll = CallPoll(self.watch, lambda: client)  # type: ignore[arg-type, return-value]
         self._next_look = 0.0
 
-    def look(self) -> WaitResult | None:
+    def look(self) -> CallOutcome | None:
         decision = self._poll.look()
         if isinstance(decision, LookAgain):
             self._next_look = decision.at
@@ -65,7 +68,7 @@ def wait_seeing(*answers: str | Call | TwilioError, **when: Any) -> Waiting:
 
 @pytest.mark.parametrize("status", ["completed", "busy", "failed", "no-answer", "canceled"])
 def test_a_call_that_is_over_ends_the_wait(status: str) -> None:
-    assert wait_seeing(status).look() == WaitResult(WaitEnd.OVER, call(status))
+    assert wait_seeing(status).look() == CallOutcome.of(call(status))
 
 
 @pytest.mark.parametrize("status", ["queued", "ringing", "in-progress", "of-the-future"])
@@ -83,12 +86,12 @@ def test_a_call_still_going_on_at_the_deadline_ends_the_wait(clock: TurnedClock)
     wait = wait_seeing("ringing", "in-progress", deadline=START + 10)
     assert wait.look() is None
     clock.now += 10
-    assert wait.look() == WaitResult(WaitEnd.DEADLINE, call("in-progress"), "it is still in-progress")
+    assert wait.look() == CallOutcome(Reason.OVERDUE, call("in-progress"), "it is still in-progress")
 
 
 def test_a_call_over_by_the_deadline_is_over_all_the_same(clock: TurnedClock) -> None:
     wait = wait_seeing("completed", deadline=START - 10)
-    assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
+    assert wait.look() == CallOutcome.of(call("completed"))
 
 
 # Twilio's queue
@@ -96,16 +99,16 @@ def test_a_call_over_by_the_deadline_is_over_all_the_same(clock: TurnedClock) ->
 
 def test_a_call_still_queued_at_the_queue_deadline_is_canceled_while_queued(clock: TurnedClock) -> None:
     client = ScriptedTwilio("queued", "queued", "canceled")
-    wait = wait_for(client, deadline=START + 100, queue_deadline=START + 10)
+    wait = wait_for(client, deadline=START + 100, queue_deadline=QueueDeadline(START + 10))
     assert wait.look() is None
     clock.now += 10
-    assert wait.look() == WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled"))
+    assert wait.look() == CallOutcome(Reason.QUEUE_TIMEOUT, call("canceled"))
     assert client.asked == ["look", "look", "canceled"]
 
 
 def test_a_call_that_rings_at_the_queue_deadline_is_waited_for(clock: TurnedClock) -> None:
     client = ScriptedTwilio("ringing")
-    wait = wait_for(client, queue_deadline=START - 1)
+    wait = wait_for(client, queue_deadline=QueueDeadline(START - 1))
     assert wait.look() is None
     assert wait.pause() == 5
     assert client.asked == ["look"]
@@ -115,7 +118,7 @@ def test_a_call_that_was_seen_ringing_is_not_canceled_while_queued_for_an_answer
     clock: TurnedClock,
 ) -> None:
     client = ScriptedTwilio("ringing", "queued", "queued", "in-progress")
-    wait = wait_for(client, queue_deadline=START - 1)
+    wait = wait_for(client, queue_deadline=QueueDeadline(START - 1))
     assert [wait.look(), wait.look(), wait.look(), wait.look()] == [None] * 4
     assert client.asked == ["look"] * 4
     # Nor by a trigger that the wait is handed to.
@@ -128,20 +131,20 @@ def test_a_call_is_canceled_while_queued_by_twilios_clock(
 ) -> None:
     client = ScriptedTwilio("queued", "canceled")
     client.clock_offset = ahead
-    wait_for(client, queue_deadline=START).look()
+    wait_for(client, queue_deadline=QueueDeadline(START)).look()
     assert client.asked == asked
 
 
 def test_a_pause_ends_when_the_queues_time_is_up_by_twilios_clock(clock: TurnedClock) -> None:
     client = ScriptedTwilio("queued")
     client.clock_offset = 90.0
-    wait = wait_for(client, queue_deadline=START + 92)
+    wait = wait_for(client, queue_deadline=QueueDeadline(START + 92))
     wait.look()
     assert wait.pause() == 2
 
 
 def test_looks_come_closer_to_each_other_when_the_call_may_ring_too_late(clock: TurnedClock) -> None:
-    wait = wait_seeing("queued", *[AWAY] * 8, queue_deadline=START + 200)
+    wait = wait_seeing("queued", *[AWAY] * 8, queue_deadline=QueueDeadline(START + 200))
     looks = [wait.look() for _ in range(8)]
     assert looks == [None] * 8
     assert wait.pause() == 60
@@ -154,16 +157,16 @@ def test_looks_come_closer_to_each_other_when_the_call_may_ring_too_late(clock: 
 def test_a_call_that_twilio_shows_as_it_was_after_it_was_canceled_is_looked_at_again(
     clock: TurnedClock, awaits: str
 ) -> None:
-    wait = wait_seeing("queued", "ringing", "canceled", queue_deadline=START, awaits=awaits)
+    wait = wait_seeing("queued", "ringing", "canceled", queue_deadline=QueueDeadline(START), awaits=awaits)
     assert wait.look() is None
-    assert wait.look() == WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled"))
+    assert wait.look() == CallOutcome(Reason.QUEUE_TIMEOUT, call("canceled"))
 
 
 def test_a_call_that_leaves_the_queue_in_that_moment_is_waited_for(clock: TurnedClock) -> None:
     client = ScriptedTwilio("queued", IS_OVER, "in-progress", "completed")
-    wait = wait_for(client, queue_deadline=START)
+    wait = wait_for(client, queue_deadline=QueueDeadline(START))
     assert wait.look() is None
-    assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
+    assert wait.look() == CallOutcome.of(call("completed"))
     assert client.asked == ["look", "canceled", "look", "look"]
 
 
@@ -172,31 +175,35 @@ def test_canceling_while_queued_is_tried_again_after_transient_errors(
     clock: TurnedClock, lost: TwilioError
 ) -> None:
     client = ScriptedTwilio("queued", lost, "queued", "canceled")
-    wait = wait_for(client, queue_deadline=START)
+    wait = wait_for(client, queue_deadline=QueueDeadline(START))
     assert wait.look() is None
     assert wait.pause() > 5
-    assert wait.look() == WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled"))
+    assert wait.look() == CallOutcome(Reason.QUEUE_TIMEOUT, call("canceled"))
 
 
 def test_a_call_was_canceled_while_queued_also_where_the_answer_that_says_so_was_lost(
     clock: TurnedClock,
 ) -> None:
-    wait = wait_seeing("queued", TwilioAmbiguousError("lost"), "canceled", queue_deadline=START)
+    wait = wait_seeing(
+        "queued", TwilioAmbiguousError("lost"), "canceled", queue_deadline=QueueDeadline(START)
+    )
     assert wait.look() is None
-    assert wait.look() == WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled"))
+    assert wait.look() == CallOutcome(Reason.QUEUE_TIMEOUT, call("canceled"))
 
 
 def test_a_call_that_somebody_else_has_canceled_was_not_canceled_while_queued_by_this_wait(
     clock: TurnedClock,
 ) -> None:
-    assert wait_seeing("canceled", queue_deadline=START).look() == WaitResult(WaitEnd.OVER, call("canceled"))
+    assert wait_seeing("canceled", queue_deadline=QueueDeadline(START)).look() == CallOutcome.of(
+        call("canceled")
+    )
 
 
 def test_a_call_that_may_not_be_canceled_while_queued_ends_the_wait(clock: TurnedClock) -> None:
     refused = TwilioRejectedError("no", http_status=401, code=20003)
-    wait = wait_seeing("queued", refused, queue_deadline=START)
-    assert wait.look() == WaitResult(
-        WaitEnd.REFUSED, None, f"in Twilio's queue it could not be canceled: {refused}"
+    wait = wait_seeing("queued", refused, queue_deadline=QueueDeadline(START))
+    assert wait.look() == CallOutcome(
+        Reason.UNKNOWN, None, f"in Twilio's queue it could not be canceled: {refused}"
     )
 
 
@@ -204,14 +211,14 @@ def test_a_call_that_may_not_be_canceled_while_queued_ends_the_wait(clock: Turne
 def test_a_wait_for_the_ringing_is_over_once_the_call_has_left_the_queue(
     clock: TurnedClock, status: str
 ) -> None:
-    wait = wait_seeing("queued", status, awaits="ring", queue_deadline=START + 10)
+    wait = wait_seeing("queued", status, awaits="ring", queue_deadline=QueueDeadline(START + 10))
     assert wait.look() is None
-    assert wait.look() == WaitResult(WaitEnd.LEFT_QUEUE, call(status))
+    assert wait.look() == CallOutcome(Reason.LEFT_QUEUE, call(status))
 
 
 def test_a_wait_for_the_ringing_cancels_while_queued_what_would_ring_too_late(clock: TurnedClock) -> None:
-    wait = wait_seeing("queued", "canceled", awaits="ring", queue_deadline=START)
-    assert wait.look() == WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled"))
+    wait = wait_seeing("queued", "canceled", awaits="ring", queue_deadline=QueueDeadline(START))
+    assert wait.look() == CallOutcome(Reason.QUEUE_TIMEOUT, call("canceled"))
 
 
 # The task's own time
@@ -221,28 +228,30 @@ def test_a_call_that_goes_on_when_the_tasks_time_is_up_ends_the_wait(clock: Turn
     wait = wait_seeing("ringing", "in-progress", deadline=START + 100, timeout_at=START + 10)
     assert wait.look() is None
     clock.now += 10
-    assert wait.look() == WaitResult(WaitEnd.TIMED_OUT, call("in-progress"), "it is still in-progress")
+    assert wait.look() == CallOutcome(Reason.TIMED_OUT, call("in-progress"), "it is still in-progress")
 
 
 def test_a_call_over_when_the_tasks_time_is_up_is_over_all_the_same(clock: TurnedClock) -> None:
     wait = wait_seeing("completed", timeout_at=START - 10)
-    assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
+    assert wait.look() == CallOutcome.of(call("completed"))
 
 
 def test_a_transient_error_when_the_tasks_time_is_up_ends_the_wait_too(clock: TurnedClock) -> None:
     wait = wait_seeing("ringing", AWAY, timeout_at=START + 10)
     wait.look()
     clock.now += 10
-    assert wait.look() == WaitResult(WaitEnd.TIMED_OUT, call("ringing"), str(AWAY))
+    assert wait.look() == CallOutcome(Reason.TIMED_OUT, call("ringing"), str(AWAY))
 
 
 def test_a_deadline_that_has_passed_comes_before_the_tasks_own_time(clock: TurnedClock) -> None:
     wait = wait_seeing("ringing", deadline=START, timeout_at=START)
-    assert wait.look() == WaitResult(WaitEnd.DEADLINE, call("ringing"), "it is still ringing")
+    assert wait.look() == CallOutcome(Reason.OVERDUE, call("ringing"), "it is still ringing")
 
 
 def test_a_pause_never_oversleeps_the_tasks_time(clock: TurnedClock) -> None:
-    wait = wait_seeing("queued", deadline=START + 4, queue_deadline=START + 3, timeout_at=START + 2)
+    wait = wait_seeing(
+        "queued", deadline=START + 4, queue_deadline=QueueDeadline(START + 3), timeout_at=START + 2
+    )
     wait.look()
     assert wait.pause() == 2
 
@@ -251,15 +260,15 @@ def test_a_refusal_ends_the_wait_with_the_call_as_last_seen() -> None:
     wait = wait_seeing("ringing", TwilioRejectedError("no", http_status=401, code=20003))
     wait.look()
     result = wait.look()
-    assert result is not None and (result.end, result.call) == (WaitEnd.REFUSED, call("ringing"))
-    assert "Check login" in str(result.problem)
+    assert result is not None and (result.reason, result.call) == (Reason.UNKNOWN, call("ringing"))
+    assert "Check login" in str(result.why)
 
 
 @pytest.mark.parametrize("error", [AWAY, UNKNOWN, TwilioThrottledError("later"), TwilioError("odd")])
 def test_a_transient_error_is_waited_out(error: TwilioError) -> None:
     wait = wait_seeing(error, "completed")
     assert wait.look() is None
-    assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
+    assert wait.look() == CallOutcome.of(call("completed"))
 
 
 def test_a_transient_error_is_logged_once_for_each_change_and_its_end_too(
@@ -302,7 +311,7 @@ def test_a_transient_error_at_the_deadline_ends_the_wait_and_says_what_it_was(cl
     wait.look()
     assert wait.look() is None
     clock.now += 10
-    assert wait.look() == WaitResult(WaitEnd.DEADLINE, call("ringing"), str(AWAY))
+    assert wait.look() == CallOutcome(Reason.OVERDUE, call("ringing"), str(AWAY))
 
 
 @pytest.mark.parametrize(
@@ -323,8 +332,8 @@ def test_at_the_deadline_it_is_known_whether_a_person_has_to_fix_what_was_in_the
     wait.look()
     clock.now += 10
     result = wait.look()
-    assert result and WaitResult.from_event(json.loads(json.dumps(result.to_event()))) == result
-    assert (result.end, result.is_for_a_person) == (WaitEnd.DEADLINE, is_for_a_person)
+    assert result and CallOutcome.from_event(json.loads(json.dumps(result.to_event()))) == result
+    assert (result.reason, result.is_for_a_person) == (Reason.OVERDUE, is_for_a_person)
 
 
 def test_a_connection_that_airflow_does_not_find_is_waited_for(
@@ -334,7 +343,7 @@ def test_a_connection_that_airflow_does_not_find_is_waited_for(
     wait = wait_seeing(*missing, "completed")  # type: ignore[arg-type]
     while (result := wait.look()) is None:
         clock.now += wait.pause()
-    assert result.end is WaitEnd.OVER
+    assert result.reason is Reason.COMPLETED
     assert clock.now > START + 3 * 3600
     # At first and every ten minutes.
     assert caplog.text.count("There is no connection") == 20
@@ -346,7 +355,7 @@ def test_a_call_unknown_for_five_minutes_ends_the_wait(clock: TurnedClock) -> No
     clock.now += 299
     assert wait.look() is None
     clock.now += 1
-    assert wait.look() == WaitResult(WaitEnd.REFUSED, None, str(UNKNOWN))
+    assert wait.look() == CallOutcome(Reason.UNKNOWN, None, str(UNKNOWN))
 
 
 @pytest.mark.parametrize("between", ["ringing", AWAY])
@@ -362,11 +371,11 @@ def test_a_refusal_that_is_not_twilios_own_word_does_not_end_the_wait(clock: Tur
     page_of_a_proxy = TwilioRejectedError("Forbidden", http_status=403)
     wait = wait_seeing(page_of_a_proxy, "completed")
     assert wait.look() is None
-    assert wait.look() == WaitResult(WaitEnd.OVER, call("completed"))
+    assert wait.look() == CallOutcome.of(call("completed"))
 
 
 def test_a_call_that_another_process_did_not_find_for_long_ends_the_wait(clock: TurnedClock) -> None:
     wait = wait_seeing(UNKNOWN, UNKNOWN, UNKNOWN)
     wait.watch.unknown_since = START - 300
     assert [wait.look(), wait.look()] == [None, None]
-    assert wait.look() == WaitResult(WaitEnd.REFUSED, None, str(UNKNOWN))
+    assert wait.look() == CallOutcome(Reason.UNKNOWN, None, str(UNKNOWN))

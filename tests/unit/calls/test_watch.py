@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.calls.watch import (
     CallWatch,
     CancelInQueue,
     Decision,
     Fault,
     LookAgain,
-    WaitEnd,
-    WaitResult,
     deadline_of_call,
-    queue_deadline_of_call,
 )
 from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
+from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.ending import Ending
 from airflow_provider_twiliocall.twilio.errors import (
@@ -45,10 +45,8 @@ def watch(**how: Any) -> CallWatch:
     return CallWatch(SID, **{"poll_interval": 5, **how})
 
 
-def ended(
-    end: WaitEnd, status: str | None, problem: str | None = None, *, person: bool = False
-) -> WaitResult:
-    return WaitResult(end, call(status) if status else None, problem, person)
+def ended(reason: Reason, status: str | None, why: str | None = None, *, person: bool = False) -> CallOutcome:
+    return CallOutcome(reason, call(status) if status else None, why, is_for_a_person=person)
 
 
 @pytest.mark.parametrize(
@@ -58,28 +56,40 @@ def ended(
         ({}, call("queued"), LookAgain(START + 5)),
         ({}, call("in-progress"), LookAgain(START + 5)),
         ({"poll_interval": 300}, call("ringing"), LookAgain(START + 300)),
-        ({"deadline": START + 3, "queue_deadline": START + 2}, call("queued"), LookAgain(START + 2)),
+        (
+            {"deadline": START + 3, "queue_deadline": QueueDeadline(START + 2)},
+            call("queued"),
+            LookAgain(START + 2),
+        ),
         ({"deadline": START + 3}, call("ringing"), LookAgain(START + 3)),
         ({"timeout_at": START + 1, "deadline": START + 3}, call("ringing"), LookAgain(START + 1)),
-        ({"queue_deadline": START + 2}, call("ringing"), LookAgain(START + 5)),
+        ({"queue_deadline": QueueDeadline(START + 2)}, call("ringing"), LookAgain(START + 5)),
         # It is over.
-        ({}, call("completed"), ended(WaitEnd.OVER, "completed")),
-        ({}, call("canceled"), ended(WaitEnd.OVER, "canceled")),
-        ({"deadline": START, "timeout_at": START}, call("busy"), ended(WaitEnd.OVER, "busy")),
+        ({}, call("completed"), CallOutcome.of(call("completed"))),
+        ({}, call("canceled"), CallOutcome.of(call("canceled"))),
+        ({"deadline": START, "timeout_at": START}, call("busy"), CallOutcome.of(call("busy"))),
         # All that was waited for is that it leaves the queue.
         ({"awaits": "ring"}, call("queued"), LookAgain(START + 5)),
-        ({"awaits": "ring"}, call("ringing"), ended(WaitEnd.LEFT_QUEUE, "ringing")),
-        ({"awaits": "ring"}, call("failed"), ended(WaitEnd.LEFT_QUEUE, "failed")),
+        ({"awaits": "ring"}, call("ringing"), ended(Reason.LEFT_QUEUE, "ringing")),
+        ({"awaits": "ring"}, call("failed"), ended(Reason.LEFT_QUEUE, "failed")),
         # It is in the queue for too long.
-        ({"queue_deadline": START}, call("queued"), CancelInQueue(call("queued"))),
-        ({"queue_deadline": START, "awaits": "ring"}, call("queued"), CancelInQueue(call("queued"))),
-        ({"queue_deadline": START, "deadline": START}, call("queued"), CancelInQueue(call("queued"))),
+        ({"queue_deadline": QueueDeadline(START)}, call("queued"), CancelInQueue(call("queued"))),
+        (
+            {"queue_deadline": QueueDeadline(START), "awaits": "ring"},
+            call("queued"),
+            CancelInQueue(call("queued")),
+        ),
+        (
+            {"queue_deadline": QueueDeadline(START), "deadline": START},
+            call("queued"),
+            CancelInQueue(call("queued")),
+        ),
         # Time is up.
-        ({"deadline": START}, call("ringing"), ended(WaitEnd.DEADLINE, "ringing", "it is still ringing")),
-        ({"timeout_at": START}, call("ringing"), ended(WaitEnd.TIMED_OUT, "ringing", "it is still ringing")),
-        ({"deadline": START, "timeout_at": START}, AWAY, ended(WaitEnd.DEADLINE, None, str(AWAY))),
-        ({"deadline": START}, NO_HOST, ended(WaitEnd.DEADLINE, None, str(NO_HOST), person=True)),
-        ({"timeout_at": START}, PROXY, ended(WaitEnd.TIMED_OUT, None, str(PROXY), person=True)),
+        ({"deadline": START}, call("ringing"), ended(Reason.OVERDUE, "ringing", "it is still ringing")),
+        ({"timeout_at": START}, call("ringing"), ended(Reason.TIMED_OUT, "ringing", "it is still ringing")),
+        ({"deadline": START, "timeout_at": START}, AWAY, ended(Reason.OVERDUE, None, str(AWAY))),
+        ({"deadline": START}, NO_HOST, ended(Reason.OVERDUE, None, str(NO_HOST), person=True)),
+        ({"timeout_at": START}, PROXY, ended(Reason.TIMED_OUT, None, str(PROXY), person=True)),
         # It cannot be seen.
         ({}, AWAY, LookAgain(START + 10)),
         ({}, UNKNOWN, LookAgain(START + 10)),
@@ -88,7 +98,7 @@ def ended(
         ({}, LATER, LookAgain(START + 30)),
         ({"poll_interval": 300}, AWAY, LookAgain(START + 300)),
         ({"deadline": START + 7}, AWAY, LookAgain(START + 7)),
-        ({}, REFUSED, ended(WaitEnd.REFUSED, None, str(REFUSED))),
+        ({}, REFUSED, ended(Reason.UNKNOWN, None, str(REFUSED))),
     ],
 )
 def test_the_first_look(how: dict[str, Any], news: Call | Fault, decision: Decision) -> None:
@@ -97,41 +107,41 @@ def test_the_first_look(how: dict[str, Any], news: Call | Fault, decision: Decis
 
 @pytest.mark.parametrize(("ahead", "is_up"), [(90.0, True), (0.0, True), (-90.0, False)])
 def test_the_queues_time_is_by_twilios_clock(ahead: float, is_up: bool) -> None:
-    decision = watch(queue_deadline=START).observe(call("queued"), START, clock_offset=ahead)
+    decision = watch(queue_deadline=QueueDeadline(START)).observe(call("queued"), START, clock_offset=ahead)
     assert isinstance(decision, CancelInQueue) is is_up
 
 
 @pytest.mark.parametrize(
     ("news", "decision"),
     [
-        (Ending(call("canceled"), by_us=True), ended(WaitEnd.CANCELED_WHILE_QUEUED, "canceled")),
-        (Ending(call("canceled"), by_us=False), ended(WaitEnd.OVER, "canceled")),
-        (Ending(call("completed"), by_us=False), ended(WaitEnd.OVER, "completed")),
+        (Ending(call("canceled"), by_us=True), ended(Reason.QUEUE_TIMEOUT, "canceled")),
+        (Ending(call("canceled"), by_us=False), CallOutcome.of(call("canceled"))),
+        (Ending(call("completed"), by_us=False), CallOutcome.of(call("completed"))),
         (Ending(call("ringing"), by_us=False), LookAgain(START + 5)),
         (Ending(call("queued"), by_us=True), LookAgain(START + 5)),
         (AWAY, LookAgain(START + 10)),
         (
             REFUSED,
-            ended(WaitEnd.REFUSED, None, f"in Twilio's queue it could not be canceled: {REFUSED}"),
+            ended(Reason.UNKNOWN, None, f"in Twilio's queue it could not be canceled: {REFUSED}"),
         ),
     ],
 )
 def test_what_came_of_canceling_it_in_the_queue(news: Ending | Fault, decision: Decision) -> None:
-    watched = watch(queue_deadline=START)
+    watched = watch(queue_deadline=QueueDeadline(START))
     watched.observe(call("queued"), START)
     assert watched.observe_cancellation(news, START) == decision
 
 
 @pytest.mark.parametrize("came_of_it", [Ending(call("queued"), by_us=True), TwilioAmbiguousError("lost")])
 def test_a_cancellation_shows_at_a_later_look(came_of_it: Ending | Fault) -> None:
-    watched = watch(queue_deadline=START)
+    watched = watch(queue_deadline=QueueDeadline(START))
     watched.observe(call("queued"), START)
     watched.observe_cancellation(came_of_it, START)
-    assert watched.observe(call("canceled"), START + 5) == ended(WaitEnd.CANCELED_WHILE_QUEUED, "canceled")
+    assert watched.observe(call("canceled"), START + 5) == ended(Reason.QUEUE_TIMEOUT, "canceled")
 
 
 def test_a_call_that_was_seen_ringing_is_never_canceled() -> None:
-    watched = watch(queue_deadline=START)
+    watched = watch(queue_deadline=QueueDeadline(START))
     watched.observe(call("ringing"), START)
     assert watched.observe(call("queued"), START + 5) == LookAgain(START + 10)
 
@@ -163,40 +173,34 @@ def test_a_call_is_given_up_that_nobody_finds_for_five_minutes(
 ) -> None:
     watched = watch()
     *_, last = [watched.observe(each, START + after) for after, each in news]
-    assert isinstance(last, WaitResult) is is_given_up
-
-
-def test_until_when_a_call_may_stay_in_the_queue() -> None:
-    created = call("queued", date_created="Tue, 14 Nov 2023 22:13:20 +0000")
-    how = {"now": START, "queue_timeout": 100, "clock_offset": 7}
-    assert queue_deadline_of_call(created, latest_ring=4e9, **how) == 1_700_000_000 + 100
-    assert queue_deadline_of_call(created, latest_ring=1_700_000_050, **how) == 1_700_000_050
-    assert queue_deadline_of_call(None, latest_ring=4e9, **how) == START + 7 + 100
+    assert isinstance(last, CallOutcome) is is_given_up
 
 
 @pytest.mark.parametrize(
     "result",
     [
-        WaitResult(WaitEnd.OVER, call("completed", to=NUMBER)),
-        WaitResult(WaitEnd.DEADLINE, None, "no connection"),
-        WaitResult(WaitEnd.CANCELED_WHILE_QUEUED, call("canceled", to=NUMBER)),
-        WaitResult(WaitEnd.TIMED_OUT, call("ringing", to=NUMBER), "it is still ringing"),
+        CallOutcome.of(call("completed", to=NUMBER)),
+        CallOutcome(Reason.OVERDUE, None, "no connection"),
+        CallOutcome(Reason.QUEUE_TIMEOUT, call("canceled", to=NUMBER)),
+        CallOutcome(Reason.TIMED_OUT, call("ringing", to=NUMBER), "it is still ringing"),
     ],
 )
-def test_a_result_travels_as_json_without_a_whole_phone_number(result: WaitResult) -> None:
+def test_a_result_travels_as_json_without_a_whole_phone_number(result: CallOutcome) -> None:
     text = json.dumps(result.to_event())
     assert NUMBER not in text
-    back = WaitResult.from_event(json.loads(text))
-    assert (back.end, back.problem) == (result.end, result.problem)
+    back = CallOutcome.from_event(json.loads(text))
+    assert (back.reason, back.why) == (result.reason, result.why)
     assert (back.call and back.call.status) == (result.call and result.call.status)
 
 
 def test_a_call_is_over_after_queue_ringing_and_talking_with_some_margin() -> None:
-    deadline = deadline_of_call(START + 100, ring_timeout=30, time_limit=600)
+    deadline = deadline_of_call(QueueDeadline(START + 107), clock_offset=7, ring_timeout=30, time_limit=600)
     assert deadline == START + 100 + 30 + 5 + 600 + 60
 
 
 @pytest.mark.parametrize("time_limit", [None, 14_400, 10**17])
 def test_no_call_is_waited_for_beyond_twilios_own_limit(time_limit: int | None) -> None:
-    deadline = deadline_of_call(START + 100, ring_timeout=None, time_limit=time_limit)
+    deadline = deadline_of_call(
+        QueueDeadline(START + 107), clock_offset=7, ring_timeout=None, time_limit=time_limit
+    )
     assert deadline == START + 100 + 60 + 5 + 14_400 + 60

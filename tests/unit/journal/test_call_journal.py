@@ -14,6 +14,8 @@ from airflow_provider_twiliocall.exceptions import TwilioCallNotPlacedError, Twi
 from airflow_provider_twiliocall.journal.attempt import CallAttempt
 from airflow_provider_twiliocall.journal.call_journal import CallJournal
 from airflow_provider_twiliocall.journal.entry import Entry, State
+from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.journal.store import KEY
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -283,7 +285,7 @@ def test_without_a_store_there_is_nothing_to_fail() -> None:
 
 
 def ended(call_sid: str, step: int = 0) -> CallAttempt:
-    return CallAttempt(step, call_sid, "+1*******4567", "busy")
+    return CallAttempt(step, call_sid, "+1*******4567", "busy", Reason.BUSY)
 
 
 def test_what_has_ended_is_written_down_with_the_next_call(journal: CallJournal, store: StateStore) -> None:
@@ -317,7 +319,7 @@ def test_a_call_ends_once(journal: CallJournal) -> None:
 
 
 def test_what_could_not_be_placed_is_remembered_each_time(journal: CallJournal) -> None:
-    refused = CallAttempt(0, None, "+1*******4567", "refused", problem="no such number")
+    refused = CallAttempt.of_problem("no such number", Reason.REFUSED, step=0, callee="+15551234567")
     journal.remember(refused)
     journal.remember(refused)
 
@@ -362,7 +364,7 @@ def test_what_was_carried_gives_way_to_the_store(store: StateStore) -> None:
 def test_what_was_added_can_be_written_down_without_a_call(journal: CallJournal, store: StateStore) -> None:
     journal.placing(PARAMS, step=1)
     journal.not_placed()
-    refused = CallAttempt(1, None, "+1*******4567", "refused", problem="no such number")
+    refused = CallAttempt.of_problem("no such number", Reason.REFUSED, step=1, callee="+15551234567")
     journal.remember(refused)
     journal.flush()
 
@@ -391,36 +393,34 @@ def test_nothing_is_written_down_before_the_first_call(journal: CallJournal, sto
 
 # Canceled in Twilio's queue
 
-CANCELED_AT = "Tue, 14 Nov 2023 22:13:20 +0000"
 UP = 1_700_000_000.0
+CANCELED = {"sid": SID, "status": "canceled", "end_time": "Tue, 14 Nov 2023 22:13:20 +0000"}
 
 
 @pytest.mark.parametrize(
     ("fields", "queue_deadline", "expected"),
     [
-        pytest.param({"end_time": CANCELED_AT}, UP, True, id="in that second"),
-        pytest.param({"end_time": CANCELED_AT}, UP + 2, True, id="dates are whole seconds"),
-        pytest.param({"end_time": CANCELED_AT}, UP + 3, False, id="before"),
-        pytest.param({"date_updated": CANCELED_AT}, UP, True, id="no end is given"),
-        pytest.param({}, UP, False, id="no date at all"),
-        pytest.param({"end_time": CANCELED_AT}, None, False, id="nobody waits for it"),
-        pytest.param({"end_time": CANCELED_AT, "status": "completed"}, UP, False, id="not canceled"),
-        pytest.param({"end_time": CANCELED_AT, "start_time": CANCELED_AT}, UP, False, id="it was ringing"),
-        pytest.param({"end_time": CANCELED_AT, "sid": LATER_SID}, UP, False, id="another call"),
+        pytest.param({}, QueueDeadline(UP), Reason.QUEUE_TIMEOUT, id="too long"),
+        pytest.param({}, QueueDeadline(UP, Reason.WINDOW_CLOSED), Reason.WINDOW_CLOSED, id="too late"),
+        pytest.param({}, QueueDeadline(UP + 60), None, id="before"),
+        pytest.param({}, None, None, id="nobody waits for it"),
+        pytest.param({"status": "completed"}, QueueDeadline(UP), None, id="not canceled"),
+        pytest.param({"sid": LATER_SID}, QueueDeadline(UP), None, id="another call"),
     ],
 )
-def test_a_call_that_was_canceled_when_its_time_in_the_queue_was_up_was_canceled_while_queued(
-    store: StateStore, fields: dict[str, str], queue_deadline: float | None, expected: bool
+def test_a_later_process_knows_why_a_call_was_canceled_in_the_queue(
+    store: StateStore, fields: dict[str, str], queue_deadline: QueueDeadline | None, expected: Reason | None
 ) -> None:
     journal = CallJournal(store, 0)
     journal.placing(PARAMS)
     journal.placed(SID, queue_deadline=queue_deadline)
-    canceled = Call.model_validate({"sid": SID, "status": "canceled", **fields})
-    assert CallJournal(store, 0).was_canceled_while_queued(canceled) is expected
+    canceled = Call.model_validate(CANCELED | fields)
+    assert CallJournal(store, 0).why_canceled(canceled) is expected
 
 
 def test_until_when_a_call_may_stay_in_the_queue_is_told_of_the_one_placed_last(store: StateStore) -> None:
     journal = CallJournal(store, 0)
     journal.placing(PARAMS)
-    journal.placed(SID, queue_deadline=UP)
-    assert (journal.queue_deadline_of(SID), journal.queue_deadline_of(LATER_SID)) == (UP, None)
+    journal.placed(SID, queue_deadline=QueueDeadline(UP))
+    assert journal.queue_deadline_of(SID) == QueueDeadline(UP)
+    assert journal.queue_deadline_of(LATER_SID) is None

@@ -6,7 +6,6 @@ import inspect
 import json
 import logging
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import airflow.serialization.serialized_objects as serialization
@@ -15,9 +14,11 @@ from airflow.sdk import DAG
 
 from airflow_provider_twiliocall.arguments.call_arguments import CREATE_CALL_FIELDS, SPEECH_FIELDS
 from airflow_provider_twiliocall.callees.call_window import CallWindow
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.exceptions import TwilioCallFateUnknownError, TwilioCallRefusedError
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.journal.call_journal import CallJournal
+from airflow_provider_twiliocall.journal.reason import Reason
+from airflow_provider_twiliocall.operators.step import Next
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from tests.support.fresh_airflow import run
@@ -378,11 +379,39 @@ def test_resuming_without_an_event_is_left_to_a_retry_that_finds_the_call_in_the
         operator(wait_for_completion=True).execute_complete(context(store=StateStore()))
 
 
-def test_a_refusal_does_not_deny_a_call_that_may_have_been_placed() -> None:
-    task = operator()
-    assert task.nothing_dialled(CallJournal(None, 0)) == "Nothing was dialled"
-    task._placement = SimpleNamespace(is_unclear=True)  # type: ignore[assignment]
-    assert task.nothing_dialled(CallJournal(None, 0)).startswith("A call may have been placed")
+# What comes after an outcome
+
+
+@pytest.mark.parametrize(
+    ("reason", "alone", "redialling"),
+    [
+        (Reason.COMPLETED, Next.SUCCEED, Next.SUCCEED),
+        (Reason.PLACED, Next.SUCCEED, Next.SUCCEED),
+        (Reason.LEFT_QUEUE, Next.SUCCEED, Next.SUCCEED),
+        (Reason.BUSY, Next.RETRY, Next.DIAL),
+        (Reason.NO_ANSWER, Next.RETRY, Next.DIAL),
+        (Reason.FAILED, Next.RETRY, Next.DIAL),
+        (Reason.VOICEMAIL, Next.RETRY, Next.DIAL),
+        (Reason.QUEUE_TIMEOUT, Next.RETRY, Next.RETRY),
+        (Reason.ENDED_BY_US, Next.RETRY, Next.RETRY),
+        (Reason.NOT_PLACED, Next.RETRY, Next.RETRY),
+        (Reason.MAYBE_PLACED, Next.RETRY, Next.RETRY),
+        (Reason.WINDOW_CLOSED, Next.DIAL, Next.DIAL),
+        (Reason.TOO_LATE, Next.DIAL, Next.DIAL),
+        (Reason.CANCELED_ELSEWHERE, Next.GIVE_UP, Next.GIVE_UP),
+        (Reason.REFUSED, Next.GIVE_UP, Next.GIVE_UP),
+        (Reason.UNKNOWN, Next.GIVE_UP, Next.GIVE_UP),
+    ],
+)
+def test_what_comes_after_each_outcome(reason: Reason, alone: Next, redialling: Next) -> None:
+    outcome = CallOutcome(reason)
+    assert operator(wait_for_completion=True).next_after(outcome) is alone
+    assert operator(wait_for_completion=True, max_dials=3).next_after(outcome) is redialling
+
+
+def test_what_dialling_again_cannot_help_is_given_up() -> None:
+    outcome = CallOutcome(Reason.FAILED, is_hopeless=True)
+    assert operator(wait_for_completion=True, max_dials=3).next_after(outcome) is Next.GIVE_UP
 
 
 # What parsing costs

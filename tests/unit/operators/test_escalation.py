@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_provider_twiliocall.callees.call_window import CallWindow
 from airflow_provider_twiliocall.callees.rules import DialRules
-from airflow_provider_twiliocall.journal.attempt import NOT_NOW, NOT_PLACED, REFUSED, UNKNOWN, CallAttempt
+from airflow_provider_twiliocall.journal.attempt import CallAttempt
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.operators.escalation import Callee, Escalation
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
+BUSY, REFUSED, UNKNOWN = Reason.BUSY, Reason.REFUSED, Reason.UNKNOWN
+NOT_NOW, NOT_PLACED = Reason.OUTSIDE_WINDOW, Reason.NOT_PLACED
 NOON, MIDNIGHT = 1_800_014_400.0, 1_800_057_600.0
 BY_DAY = DialRules(CallWindow("08:00", "18:00", "UTC"))
 
@@ -23,8 +28,10 @@ ANN, BEN = callee("Ann"), callee("Ben", BY_DAY)
 BAD = Callee("Bad", "'555'", None, problem="to='555' is not E.164")
 
 
-def dial(step: int, status: str, call_sid: str | None = "CA1", problem: str | None = None) -> CallAttempt:
-    return CallAttempt(step, call_sid, "+1*******0001", status, problem=problem)
+def dial(
+    step: int, reason: Reason, call_sid: str | None = "CA1", problem: str | None = None, **how: Any
+) -> CallAttempt:
+    return CallAttempt(step, call_sid, "+1*******0001", reason.value, reason, problem=problem, **how)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,7 @@ def test_steps_go_from_contact_to_contact_and_round_to_round_and_on_in_a_new_pas
 
 def test_what_belongs_to_an_earlier_pass_is_left_out() -> None:
     escalation = Escalation([ANN], rounds=2)
-    dials = [dial(0, NOT_PLACED), dial(1, NOT_PLACED), dial(2, "busy")]
+    dials = [dial(0, NOT_PLACED), dial(1, NOT_PLACED), dial(2, BUSY)]
 
     assert escalation.of_this_pass(dials, 3) == dials[2:]
 
@@ -66,7 +73,7 @@ def test_a_contact_outside_the_call_window_is_passed_over() -> None:
 def test_a_contact_that_cannot_be_called_is_passed_over() -> None:
     noted = Escalation([ANN, BAD], rounds=1).why_not(1, [], NOON)
 
-    assert (noted and noted.status, noted and noted.problem) == (REFUSED, BAD.problem)
+    assert (noted and noted.reason, noted and noted.problem) == (REFUSED, BAD.problem)
 
 
 def test_a_contact_that_twilio_has_refused_is_passed_over_in_later_rounds() -> None:
@@ -79,7 +86,7 @@ def test_another_round_is_no_use_where_nobody_can_be_called() -> None:
     escalation = Escalation([ANN, BAD], rounds=2)
 
     assert escalation.is_hopeless([dial(0, REFUSED, None, "21217")])
-    assert not escalation.is_hopeless([dial(0, "busy")])
+    assert not escalation.is_hopeless([dial(0, BUSY)])
 
 
 @pytest.mark.parametrize(
@@ -92,7 +99,7 @@ def test_another_round_is_no_use_where_nobody_can_be_called() -> None:
         ([dial(0, UNKNOWN)], True, False),
         ([dial(0, REFUSED, None)], True, False),
         ([dial(0, NOT_NOW, None)], True, False),
-        ([dial(0, NOT_PLACED, None), dial(1, "busy")], True, False),
+        ([dial(0, NOT_PLACED, None), dial(1, BUSY)], True, False),
         ([], True, False),
     ],
 )
@@ -106,18 +113,16 @@ def test_a_retry_may_help_where_no_phone_is_known_to_have_rung(
 
 def test_the_story_tells_of_each_contact_and_gives_each_reason_once() -> None:
     escalation = Escalation([ANN, BEN, BAD], rounds=2)
-    voicemail = CallAttempt(
-        1, "CA2", "+1*******0001", "completed", answered_by="machine_end_beep", duration=9
-    )
-    canceled_while_queued = CallAttempt(3, "CA4", "+1*******0001", "canceled", ended_by_us=True)
+    voicemail = dial(1, Reason.VOICEMAIL, "CA2", answered_by="machine_end_beep", duration=9)
+    canceled_while_queued = dial(3, Reason.QUEUE_TIMEOUT, "CA4")
 
     story = escalation.summary(
         [
-            dial(0, "busy"),
+            dial(0, BUSY),
             voicemail,
             dial(2, REFUSED, None, "not E.164"),
             canceled_while_queued,
-            dial(4, "canceled", "CA5"),
+            dial(4, Reason.CANCELED_ELSEWHERE, "CA5"),
             dial(5, REFUSED, None, "not E.164"),
         ]
     )
@@ -129,4 +134,4 @@ def test_the_story_tells_of_each_contact_and_gives_each_reason_once() -> None:
 
 
 def test_a_contact_whose_turn_never_came_is_said_not_to_have_been_tried() -> None:
-    assert Escalation([ANN, BEN], rounds=1).summary([dial(0, "busy")]) == "Ann: busy; Ben: not tried"
+    assert Escalation([ANN, BEN], rounds=1).summary([dial(0, BUSY)]) == "Ann: busy; Ben: not tried"

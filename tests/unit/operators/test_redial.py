@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
 from airflow_provider_twiliocall.journal.attempt import CallAttempt
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.operators.redial import Redial, named_endings
 
 NOW = 1_700_000_000.0
@@ -15,7 +16,9 @@ REDIAL = Redial(max_dials=3, after_s=120, on=["busy", "no-answer"])
 
 
 def dial(status: str = "busy", **how: Any) -> CallAttempt:
-    return CallAttempt(**{"step": 0, "call_sid": "CA1", "to": "+1*******0001", "status": status, **how})
+    reason = Reason(status)
+    facts = {"step": 0, "call_sid": "CA1", "to": "+1*******0001", "status": status, "reason": reason}
+    return CallAttempt(**{**facts, **how})
 
 
 def due(*dials: CallAttempt, redial: Redial = REDIAL, clock_offset: float = 0.0) -> float:
@@ -61,4 +64,4 @@ def test_a_task_that_dials_once_leaves_the_rest_to_its_retries() -> None:
 
 
 def test_a_call_that_completed_in_vain_was_a_voicemail() -> None:
-    assert named_endings([dial("completed"), dial("busy")]) == "voicemail, busy"
+    assert named_endings([dial("completed", reason=Reason.VOICEMAIL), dial("busy")]) == "voicemail, busy"

@@ -33,7 +33,7 @@ ARGUMENTS = {
     "poll_interval": 2,
     "deadline": 1e9,
     "when_killed": "hang_up",
-    "queue_deadline": 9e8,
+    "queue_deadline": {"at": 9e8, "reason": "window closed"},
     "timeout_at": 8e8,
     "awaits": "ring",
     "account_sid": ACCOUNT,
@@ -105,20 +105,20 @@ def test_its_constructor_never_raises(odd: Any) -> None:
 
 def test_a_call_that_is_over_at_once_fires_six_seconds_after_the_start(clock: Clock, finished: None) -> None:
     payload = payload_of(TwilioCallTrigger("twilio_default", SID))
-    assert payload["end"] == "over"
+    assert payload["reason"] == "completed"
     assert clock.now == SHORTEST_DEFERRAL_S == 6.0
 
 
 def test_a_missing_connection_is_looked_for_until_the_deadline(clock: Clock) -> None:
     payload = payload_of(TwilioCallTrigger("nowhere", SID, deadline=3600))
-    assert (payload["end"], payload["call"], payload["is_for_a_person"]) == ("deadline", None, True)
-    assert "There is no connection 'nowhere'" in payload["problem"]
+    assert (payload["reason"], payload["call"], payload["is_for_a_person"]) == ("overdue", None, True)
+    assert "There is no connection 'nowhere'" in payload["why"]
     assert clock.now >= 3600
 
 
 def test_a_missing_connection_does_not_outlast_the_tasks_own_time(clock: Clock) -> None:
     payload = payload_of(TwilioCallTrigger("nowhere", SID, deadline=7200, timeout_at=600))
-    assert payload["end"] == "timed_out"
+    assert payload["reason"] == "timed out"
     assert 600 <= clock.now < 700
 
 
@@ -133,7 +133,7 @@ def test_without_a_deadline_a_missing_connection_is_waited_for_until_it_is_there
         return await fetch(conn_id)
 
     monkeypatch.setattr(BaseHook, "aget_connection", staticmethod(aget_connection))
-    assert payload_of(TwilioCallTrigger("twilio_default", SID))["end"] == "over"
+    assert payload_of(TwilioCallTrigger("twilio_default", SID))["reason"] == "completed"
     said = caplog.text.count("There is no connection 'twilio_default'")
     # Not at every look, which are 1,440, and not once and never again.
     assert said == 24 * 6
@@ -144,8 +144,8 @@ def test_a_broken_connection_ends_the_wait_instead_of_the_trigger(
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_BROKEN", json.dumps({"conn_type": "twilio", "login": "me"}))
     payload = payload_of(TwilioCallTrigger("broken", SID))
-    assert payload["end"] == "refused"
-    assert "password is empty" in payload["problem"]
+    assert payload["reason"] == "unknown"
+    assert "password is empty" in payload["why"]
 
 
 def test_an_api_server_that_is_away_for_a_while_is_waited_out(
@@ -161,7 +161,7 @@ def test_an_api_server_that_is_away_for_a_while_is_waited_out(
         return await fetch(conn_id)
 
     monkeypatch.setattr(BaseHook, "aget_connection", staticmethod(aget_connection))
-    assert payload_of(TwilioCallTrigger("twilio_default", SID, poll_interval=5))["end"] == "over"
+    assert payload_of(TwilioCallTrigger("twilio_default", SID, poll_interval=5))["reason"] == "completed"
     assert clock.now == 10 + 20
 
 
@@ -173,5 +173,5 @@ def test_an_api_server_that_is_away_until_the_deadline_ends_the_wait_instead_of_
 
     monkeypatch.setattr(BaseHook, "aget_connection", staticmethod(aget_connection))
     payload = payload_of(TwilioCallTrigger("twilio_default", SID, deadline=100))
-    assert payload["end"] == "deadline"
-    assert "connection 'twilio_default' could not be fetched (away)" in payload["problem"]
+    assert payload["reason"] == "overdue"
+    assert "connection 'twilio_default' could not be fetched (away)" in payload["why"]
