@@ -15,13 +15,8 @@ from airflow_provider_twiliocall.arguments.templated import is_blank
 from airflow_provider_twiliocall.twilio.call import AnsweredBy, answerers
 from airflow_provider_twiliocall.twilio.param_problems import Problem, problems_about
 from airflow_provider_twiliocall.twilio.params import CallParamsError, CreateCallParams, numbers_in_e164
-from airflow_provider_twiliocall.twilio.twiml import (
-    PAUSE_S,
-    TWIML_MAX_CHARACTERS,
-    audio_to_twiml,
-    message_to_twiml,
-    unknown_verbs,
-)
+from airflow_provider_twiliocall.twilio.twiml import PAUSE_S, audio_to_twiml, message_to_twiml
+from airflow_provider_twiliocall.twilio.twiml_check import TWIML_MAX_CHARACTERS, unknown_verbs
 
 logger = logging.getLogger(__name__)
 

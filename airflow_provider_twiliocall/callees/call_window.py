@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import pendulum
 
-from airflow_provider_twiliocall.arguments.templated import is_template
 from airflow_provider_twiliocall.callees.calendar import (
     CALLEE,
     is_end_of_day,
@@ -26,8 +25,8 @@ from airflow_provider_twiliocall.callees.calendar import (
 )
 from airflow_provider_twiliocall.callees.opening_hours import FURTHEST_OPENING, OpeningHours
 from airflow_provider_twiliocall.callees.public_holidays import check_installed, public_holidays_of
+from airflow_provider_twiliocall.callees.window_arguments import is_known, window_arguments
 from airflow_provider_twiliocall.callees.zones import zones_of
-from airflow_provider_twiliocall.twilio.list_text import literal_in
 from airflow_provider_twiliocall.twilio.phone_number import redact_phone_number
 
 MOST_ZONES_NAMED = 5
@@ -35,8 +34,6 @@ MOST_ZONES_NAMED = 5
 
 FURTHEST_JOINT_OPENING = timedelta(days=31)
 """The same for several zones: an opening that a change of clocks brings months ahead comes too late."""
-
-_ARGUMENTS = ("start", "end", "timezone", "weekdays", "holidays")
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -111,25 +108,7 @@ class CallWindow:
         """
         if isinstance(value, CallWindow):
             return value
-        arguments = _arguments_in(value) if isinstance(value, str) else value
-        if not isinstance(arguments, Mapping):
-            raise ValueError(
-                f"the call window is {value!r:.80}: give a CallWindow, or a dict such as "
-                '{"start": "09:00", "end": "20:00", "timezone": "Europe/Paris"}'
-            )
-        unknown = [str(name) for name in arguments if name not in _ARGUMENTS]
-        if unknown:
-            raise ValueError(
-                f"the call window has no {', '.join(unknown)}: it has {', '.join(_ARGUMENTS[:-1])} "
-                f"and {_ARGUMENTS[-1]}"
-            )
-        missing = [name for name in _ARGUMENTS[:3] if name not in arguments]
-        if missing:
-            raise ValueError(
-                f"the call window lacks {' and '.join(missing)}: give start, end and the callee's timezone; "
-                "they have no default"
-            )
-        return cls(**arguments)
+        return cls(**window_arguments(value))
 
     @classmethod
     def check_literal(cls, value: Any) -> None:
@@ -137,7 +116,7 @@ class CallWindow:
 
         :raises ValueError: as :meth:`from_value` does
         """
-        if value is not None and _is_known(value):
+        if value is not None and is_known(value):
             cls.from_value(value)
 
     def for_callee(self, to: str) -> CallWindow:
@@ -293,22 +272,6 @@ def _listed(zones: tuple[str, ...]) -> str:
     if len(zones) > MOST_ZONES_NAMED:
         return f"{', '.join(zones[:MOST_ZONES_NAMED])} and {len(zones) - MOST_ZONES_NAMED} more"
     return " and ".join(filter(None, [", ".join(zones[:-1]), zones[-1]]))
-
-
-def _arguments_in(text: str) -> Any:
-    try:
-        return literal_in(text)
-    except ValueError:
-        return text
-
-
-def _is_known(value: Any) -> bool:
-    """Say whether the value is the same at run time: it has no template, and nothing from another task."""
-    if isinstance(value, Mapping):
-        return all(map(_is_known, value.values()))
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return all(map(_is_known, value))
-    return not is_template(value)
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {

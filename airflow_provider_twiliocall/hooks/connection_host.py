@@ -7,8 +7,12 @@ import re
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_provider_twiliocall.twilio.client import api_url
-from airflow_provider_twiliocall.twilio.regions import EDGE_OF_REGION, check_host, check_region_and_edge
+from airflow_provider_twiliocall.twilio.regions import (
+    EDGE_OF_REGION,
+    api_url,
+    check_host,
+    check_region_and_edge,
+)
 
 _API_VERSION = "2010-04-01"
 _TWILIO = "twilio.com"

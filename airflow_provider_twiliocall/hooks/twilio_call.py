@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from airflow_provider_twiliocall.exceptions import TwilioConnectionError, Twilio
 from airflow_provider_twiliocall.hooks import connection_form
 from airflow_provider_twiliocall.hooks.computed_once import computed_once
 from airflow_provider_twiliocall.hooks.connection_settings import ConnectionSettings
+from airflow_provider_twiliocall.hooks.missing_connection import connection_not_found
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 from airflow_provider_twiliocall.twilio.ending import PATIENCE_TO_END_S
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioRejectedError
@@ -67,7 +66,7 @@ class TwilioCallHook(BaseHook):
         try:
             return self.get_connection(self.twilio_conn_id)
         except AirflowNotFoundException as error:
-            raise _not_found(self.twilio_conn_id) from error
+            raise connection_not_found(self.twilio_conn_id) from error
 
     def find_connection(self, *, patience: float) -> None:
         """Fetch the connection, and look again if Airflow does not find it.
@@ -95,7 +94,7 @@ class TwilioCallHook(BaseHook):
                 self.connection = await self.aget_connection(self.twilio_conn_id)
                 return
             except AirflowNotFoundException as error:
-                failure = _not_found(self.twilio_conn_id)
+                failure = connection_not_found(self.twilio_conn_id)
                 is_final = isinstance(failure, TwilioConnectionError)
                 if is_final or clock.monotonic() + PAUSE_BEFORE_ANOTHER_LOOK_S > give_up:
                     raise failure from error
@@ -275,35 +274,3 @@ class TwilioCallHook(BaseHook):
         if status == "active":
             return f"{reached}status active", True
         return f"{reached}status {status}: it cannot place calls. Settle this in the Twilio console", False
-
-
-def _not_found(conn_id: str) -> TwilioConnectionError | TwilioConnectionNotFoundError:
-    variable = f"AIRFLOW_CONN_{conn_id}".upper()
-    if (problem := _problem_of_variable(conn_id, variable)) is not None:
-        return TwilioConnectionError(
-            f"Airflow cannot read a connection from the environment variable {variable} ({problem}). Give it JSON "
-            'like {"conn_type": "twilio", "login": "AC…", "password": "…"}, or a URI with special characters escaped'
-        )
-    return TwilioConnectionNotFoundError(
-        f"There is no connection {conn_id!r}, or Airflow's API server or secrets backend is away. If there is none, "
-        "create one of type twilio under Admin > Connections, with "
-        f"`airflow connections add {conn_id} --conn-type twilio …`, or in the environment variable {variable}"
-    )
-
-
-def _problem_of_variable(conn_id: str, variable: str) -> str | None:
-    """Say why a variable that is set gives no connection. Airflow says only that there is none."""
-    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
-
-    if not os.environ.get(variable):
-        return None
-    try:
-        if (connection := EnvironmentVariablesBackend().get_connection(conn_id)) is not None:
-            # Airflow does the same for its cache.
-            connection.get_uri()
-    except (json.JSONDecodeError, TypeError) as error:
-        return f"{type(error).__name__}: {error}"
-    except Exception as error:
-        # Its text may contain a part of the password.
-        return type(error).__name__
-    return None

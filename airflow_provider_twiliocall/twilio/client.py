@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
@@ -17,34 +16,21 @@ from urllib3.util import Retry
 
 from airflow_provider_twiliocall import __version__, clock
 from airflow_provider_twiliocall.twilio.call import Call, CallStatus, is_call_sid
+from airflow_provider_twiliocall.twilio.call_list import LARGEST_PAGE, listed_call, moment
 from airflow_provider_twiliocall.twilio.ending import PATIENCE_TO_END_S, HowToEnd, end_call, retry_until
 from airflow_provider_twiliocall.twilio.errors import TwilioRejectedError, TwilioUnreachableError
-from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from airflow_provider_twiliocall.twilio.transport import (
-    READ_RETRY,
-    RetryByMethod,
+from airflow_provider_twiliocall.twilio.failed_request import (
     error_from_answer,
     error_from_fault,
     error_from_garbage,
     json_from,
 )
-
-logger = logging.getLogger(__name__)
+from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from airflow_provider_twiliocall.twilio.transport import READ_RETRY, RetryByMethod
 
 DEFAULT_CONNECT_TIMEOUT_S = 5.0
 DEFAULT_READ_TIMEOUT_S = 15.0
-LARGEST_PAGE = 1000
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-def api_url(*, region: str | None = None, edge: str | None = None) -> str:
-    """Return the address of Twilio's API for a region and an edge; an edge alone means region us1.
-
-    :raises ValueError: for a region without an edge, which Twilio no longer serves
-    """
-    if region and not edge:
-        raise ValueError(f"region={region!r} needs an edge as well: Twilio no longer serves a region alone")
-    return f"https://api.{edge}.{region or 'us1'}.twilio.com" if edge else "https://api.twilio.com"
 
 
 class TwilioClient:
@@ -59,7 +45,7 @@ class TwilioClient:
     :param username: Account SID, or API key SID
     :param password: auth token, or the API key's secret
     :param account_sid: the account whose calls these are
-    :param base_url: where the API is, see :func:`api_url`
+    :param base_url: where the API is, see :func:`.api_url`
     :param connect_timeout: seconds to wait for a connection
     :param read_timeout: seconds to wait for an answer
     :param reads: how reads are repeated
@@ -158,17 +144,17 @@ class TwilioClient:
             "From": from_,
             "ParentCallSid": parent_call_sid,
             "Status": None if status is None else str(status),
-            "StartTime": _moment(start_time),
-            "StartTime<": _moment(start_time_before),
-            "StartTime>": _moment(start_time_after),
-            "EndTime": _moment(end_time),
-            "EndTime<": _moment(end_time_before),
-            "EndTime>": _moment(end_time_after),
+            "StartTime": moment(start_time),
+            "StartTime<": moment(start_time_before),
+            "StartTime>": moment(start_time_after),
+            "EndTime": moment(end_time),
+            "EndTime<": moment(end_time_before),
+            "EndTime>": moment(end_time_after),
             "PageSize": str(page_size),
         }
         given = {name: value for name, value in filters.items() if value is not None}
         for body in self._pages(self._calls(), "calls", given):
-            if (call := _listed_call(body)) is not None:
+            if (call := listed_call(body)) is not None:
                 yield call
 
     def update_call(
@@ -304,25 +290,3 @@ class TwilioClient:
         if not response.ok or response.is_redirect:
             raise error_from_answer(response, changes_something=changes_something)
         return response
-
-
-def _listed_call(body: object) -> Call | None:
-    try:
-        return Call.model_validate(body)
-    except ValidationError as error:
-        sid = body.get("sid") if isinstance(body, dict) else None
-        # Not the values: they include phone numbers.
-        fields = sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]})
-        logger.warning(
-            "A call in Twilio's list is left out, because it could not be read: %s, fields %s",
-            sid if is_call_sid(sid) else "no SID",
-            ", ".join(fields) or "none",
-        )
-        return None
-
-
-def _moment(value: datetime | date | str | None) -> str | None:
-    """Write a time as Twilio's filters take it: ``2026-01-31T00:00:00Z``, or the bare date of a date."""
-    if isinstance(value, datetime):
-        return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return value.isoformat() if isinstance(value, date) else value

@@ -12,7 +12,7 @@ from airflow_provider_twiliocall.twilio.phone_number import (
     redact_phone_number,
     without_separators,
 )
-from airflow_provider_twiliocall.twilio.twiml import unknown_verbs
+from airflow_provider_twiliocall.twilio.twiml_check import unknown_verbs
 
 INSTRUCTIONS = ("url", "twiml", "application_sid")
 _IGNORED_WITH_APPLICATION = (

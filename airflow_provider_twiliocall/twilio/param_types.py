@@ -20,7 +20,7 @@ from airflow_provider_twiliocall.twilio.list_text import words_in
 from airflow_provider_twiliocall.twilio.number_reading import normalize_phone_number
 from airflow_provider_twiliocall.twilio.param_problems import Rule, show
 from airflow_provider_twiliocall.twilio.phone_number import is_phone_number, show_address
-from airflow_provider_twiliocall.twilio.twiml import check_twiml
+from airflow_provider_twiliocall.twilio.twiml_check import check_twiml
 from airflow_provider_twiliocall.twilio.url import check_url
 
 _BOOLEAN: TypeAdapter[bool] = TypeAdapter(bool)

@@ -108,3 +108,13 @@ def _nearest(name: str, known: tuple[str, ...]) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def api_url(*, region: str | None = None, edge: str | None = None) -> str:
+    """Return the address of Twilio's API for a region and an edge; an edge alone means region us1.
+
+    :raises ValueError: for a region without an edge, which Twilio no longer serves
+    """
+    if region and not edge:
+        raise ValueError(f"region={region!r} needs an edge as well: Twilio no longer serves a region alone")
+    return f"https://api.{edge}.{region or 'us1'}.twilio.com" if edge else "https://api.twilio.com"

@@ -13,7 +13,7 @@ import requests
 from airflow_provider_twiliocall import __version__
 from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
 from airflow_provider_twiliocall.twilio.call import CallStatus
-from airflow_provider_twiliocall.twilio.client import TwilioClient, api_url
+from airflow_provider_twiliocall.twilio.client import TwilioClient
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
     TwilioNotFoundError,
@@ -21,6 +21,7 @@ from airflow_provider_twiliocall.twilio.errors import (
     TwilioUnreachableError,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
+from airflow_provider_twiliocall.twilio.regions import api_url
 from tests.support.virtual_time import VirtualTime
 
 QUEUES_FOREVER = "+15005551105"

@@ -27,3 +27,8 @@ def reproducible(examples: int) -> settings:
 e164 = st.from_regex(
     r"\+(1[2-9][0-9]{9}|33[1-9][0-9]{8}|39[03][0-9]{8}|44[1-37-9][0-9]{9}|49[2-9][0-9]{7,9})", fullmatch=True
 )
+
+any_text = st.text(
+    alphabet=st.one_of(st.characters(), st.sampled_from("&<>\"'\r\n\t\x00\x1b\ud800\udfff\ufffe ]_"))
+)
+"""Text with all that markup and telephones trip over."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import itertools
 import math
@@ -21,6 +20,7 @@ from airflow_provider_twiliocall.simulator.calls.call_life import (
 )
 from airflow_provider_twiliocall.simulator.calls.clock import Clock
 from airflow_provider_twiliocall.simulator.calls.endings import Outcome, Script
+from airflow_provider_twiliocall.simulator.calls.identity import Credentials, OwnedNumber, derived
 from airflow_provider_twiliocall.simulator.calls.simulated_call import (
     Form,
     Notification,
@@ -33,32 +33,6 @@ from airflow_provider_twiliocall.twilio.call import CallStatus
 
 FROM_NUMBER = "+15005559000"
 E164 = re.compile(r"\+[1-9]\d{6,14}")
-
-
-def _derived(prefix: str, purpose: str) -> str:
-    """The same made-up SID or secret at every start, so that a connection line stays valid."""
-    return prefix + hashlib.sha256(f"twilio simulator: {purpose}".encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """Who may use the account."""
-
-    account_sid: str = _derived("AC", "account")
-    auth_token: str = _derived("", "auth token")
-    api_key_sid: str = _derived("SK", "main API key")
-    api_key_secret: str = _derived("", "main API key's secret")
-    standard_api_key_sid: str = _derived("SK", "standard API key")
-    standard_api_key_secret: str = _derived("", "standard API key's secret")
-
-
-@dataclass(frozen=True)
-class OwnedNumber:
-    """A phone number calls may come from."""
-
-    phone_number: str
-    sid: str
-    bought_at: float
 
 
 @dataclass(frozen=True)
@@ -144,7 +118,7 @@ class Account:
                 f"{number!r} is not E.164: + and the country code first, digits only, as in +15005559000"
             )
         with self.lock:
-            sid = _derived("PN", number)
+            sid = derived("PN", number)
             return self.numbers.setdefault(number, OwnedNumber(number, sid, self.clock.now()))
 
     # What clients do

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from airflow_provider_twiliocall.simulator.calls.account import Account, OwnedNumber
+from airflow_provider_twiliocall.simulator.calls.account import Account
 from airflow_provider_twiliocall.simulator.calls.clock import Clock
+from airflow_provider_twiliocall.simulator.calls.identity import OwnedNumber
 from airflow_provider_twiliocall.simulator.calls.simulated_call import (
     Notification,
     SimulatedCall,
@@ -54,8 +55,7 @@ def call_body(call: SimulatedCall, clock: Clock, at: float | None = None) -> dic
     def stamp(instant: float | None) -> str | None:
         return clock.stamp(instant) if instant is not None and instant <= moment else None
 
-    dialed = known(call.dialed_at)
-    ended = known(call.ended_at)
+    dialed, ended = known(call.dialed_at), known(call.ended_at)
     uri = call_uri(call)
     return {
         "sid": call.sid,

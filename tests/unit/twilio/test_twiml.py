@@ -1,4 +1,4 @@
-"""Words become TwiML that Twilio can read, and TwiML that it could not read is refused."""
+"""Words and recordings become TwiML that Twilio can read."""
 
 from __future__ import annotations
 
@@ -8,22 +8,15 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twilio.twiml.voice_response import VoiceResponse
 
 from airflow_provider_twiliocall.twilio.twiml import (
     CUT_ENDING,
     MOST_REPEATS,
-    TWIML_MAX_CHARACTERS,
     audio_to_twiml,
-    check_twiml,
     message_to_twiml,
-    unknown_verbs,
 )
-from tests.unit.examples import reproducible
-
-any_text = st.text(
-    alphabet=st.one_of(st.characters(), st.sampled_from("&<>\"'\r\n\t\x00\x1b\ud800\udfff\ufffe ]_"))
-)
+from airflow_provider_twiliocall.twilio.twiml_check import TWIML_MAX_CHARACTERS, check_twiml
+from tests.unit.examples import any_text, reproducible
 
 something_to_say = any_text.filter(lambda text: "".join(filter(carried_by_xml, text)).strip() != "")
 voices = st.sampled_from([None, "man", "Polly.Amy", "Google.en-GB-Chirp3-HD-Aoede"])
@@ -167,6 +160,13 @@ def test_an_option_that_is_none_is_refused_with_the_fix(options, problem):
     with pytest.raises(ValueError, match=re.escape(problem)) as refused:
         message_to_twiml("hello", **options)
     assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "voice", ["man", "alice", "Polly.Amy", "Polly.Amy-Neural", "Google.en-GB-Standard-A"]
+)
+def test_a_voice_is_taken_for_no_language(voice):
+    assert verbs(message_to_twiml("hello", voice=voice))[1].attrib == {"voice": voice}
 
 
 # Repeating
@@ -313,117 +313,3 @@ def test_any_text_is_played_as_it_is_or_refused(text):
         return
     check_twiml(twiml)
     assert heard(twiml) == ["…", url]
-
-
-# TwiML written by hand
-
-
-@pytest.mark.parametrize(
-    "twiml",
-    [
-        "<Response/>",
-        '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Say voice="man">hi</Say><Hangup/></Response>',
-        '<?xml version="1.0" encoding="ISO-8859-1"?><Response><Say>é</Say></Response>',
-        '<?xml version="1.0" encoding="UTF-16"?><Response><Say>é</Say></Response>',
-        "<Response><Say>" + "x" * 3968 + "</Say></Response>",
-    ],
-)
-def test_twiml_that_twilio_can_read_passes(twiml):
-    check_twiml(twiml)
-
-
-@pytest.mark.parametrize(
-    ("twiml", "message"),
-    [
-        ("<Response>", "is not well-formed XML (no element found at line 1, column 11): close every element"),
-        ("<Response><Say>a & b</Say></Response>", "write & as &amp;"),
-        ("<Response><Say>a</say></Response>", "mismatched tag"),
-        ("<Response/><Response/>", "junk after document element"),
-        (
-            "<response/>",
-            "has the root element <response>: the root must be <Response>, in exactly these letters",
-        ),
-        ("<Say>hi</Say>", "has the root element <Say>"),
-        ("hello", "is text, not XML: for words to be said use message"),
-        ("<Response><Say>\x00</Say></Response>", "is not well-formed XML"),
-        ("<Response><Say>" + "x" * 3969 + "</Say></Response>", "has 4001 characters after XML escaping"),
-        ('<!DOCTYPE Response SYSTEM "https://example.com/x.dtd"><Response/>', "has a DOCTYPE"),
-    ],
-)
-def test_twiml_that_twilio_could_not_read_is_refused_with_the_fix(twiml, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        check_twiml(twiml)
-
-
-def test_entities_are_never_expanded():
-    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
-    bomb = f'<!DOCTYPE l [<!ENTITY l0 "ha">{laughs}]><Response>&l9;</Response>'
-    with pytest.raises(ValueError, match="entities are not expanded here"):
-        check_twiml(bomb)
-
-
-@reproducible(examples=300)
-@given(any_text)
-def test_checking_any_text_passes_or_raises_a_value_error(text):
-    try:
-        check_twiml(f"<Response><Say>{text}</Say></Response>")
-    except ValueError:
-        return
-    assert ElementTree.fromstring(f"<Response><Say>{text}</Say></Response>") is not None
-
-
-@pytest.mark.parametrize(
-    "voice", ["man", "alice", "Polly.Amy", "Polly.Amy-Neural", "Google.en-GB-Standard-A"]
-)
-def test_a_voice_is_taken_for_no_language(voice):
-    assert verbs(message_to_twiml("hello", voice=voice))[1].attrib == {"voice": voice}
-
-
-@pytest.mark.parametrize(
-    ("inside", "warning"),
-    [
-        (
-            "<say>hi</say>",
-            "Twilio ignores <say> in the <Response> of twiml, because it does not know it there: write <Say>",
-        ),
-        ("<Speak>hi</Speak>", "Twilio ignores <Speak> in the <Response>"),
-        ("<HangUp/>", "write <Hangup>"),
-        ("<Gater><Say>hi</Say></Gater>", "write <Gather>"),
-        (
-            "<Gather><say>hi</say></Gather>",
-            "ignores <say> in the <Gather> of twiml, because it does not know it there: write <Say>",
-        ),
-        (
-            "<Dial><number>+15551234567</number></Dial>",
-            "ignores <number> in the <Dial> of twiml, because it does not know it there: write <Number>",
-        ),
-        (
-            "<Xyz/>",
-            "ignores <Xyz> in the <Response> of twiml, because it does not know it there: it knows Connect, Dial,",
-        ),
-    ],
-)
-def test_an_element_that_twilio_does_not_know_is_said_with_the_nearest_one(inside, warning):
-    (said,) = unknown_verbs(f"<Response><Pause/>{inside}{inside}</Response>")
-    assert warning in said
-
-
-def test_every_verb_that_the_sdk_can_write_is_known():
-    response = VoiceResponse()
-    response.say("hi").emphasis("there")
-    gather = response.gather()
-    gather.say("press 1")
-    gather.play("https://example.com/a.mp3")
-    dial = response.dial()
-    dial.number("+15551234567")
-    dial.sip("sip:a@b")
-    dial.conference("room")
-    response.connect().stream(url="wss://example.com")
-    response.pause()
-    response.redirect("https://example.com")
-    response.record()
-    response.reject()
-    response.enqueue("queue").task("{}")
-    response.start().siprec()
-    response.hangup()
-    assert unknown_verbs(str(response)) == []
