@@ -7,7 +7,7 @@ VENV ?= .venv
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-# Without it every process of Airflow compiles Airflow anew, which is half of what it does.
+# Without it every process of Airflow compiles Airflow again, which is half of what it does.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
@@ -126,7 +126,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate
 	--no-emit-index-url --custom-compile-command "make lock" $(UPGRADE)
 OLD := --exclude-newer 2026-06-05 --exclude-newer-package twilio=2026-11-20
 
-lock: $(READY) ## write the lock files anew (UPGRADE=--upgrade: with newer versions)
+lock: $(READY) ## write the lock files again (UPGRADE=--upgrade: with newer versions)
 	$(COMPILE) --all-extras -o requirements.lock pyproject.toml
 	$(COMPILE) $(OLD) --all-extras -o tests/airflow_versions/airflow-3.1.lock pyproject.toml tests/airflow_versions/airflow-3.1.in
 	$(COMPILE) $(OLD) --all-extras -o tests/airflow_versions/airflow-3.2.lock pyproject.toml tests/airflow_versions/airflow-3.2.in

@@ -47,7 +47,7 @@ def masks_of_its_own() -> Iterator[None]:
 
 
 class NetworkForbidden(Exception):
-    """A test reached for another machine. Not an OSError, so that no code under test takes it for weather."""
+    """A test reached for another machine. Not an OSError, so that no code under test takes it for a transient error."""
 
 
 @pytest.fixture(autouse=True)

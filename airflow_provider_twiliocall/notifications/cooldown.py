@@ -79,7 +79,8 @@ _PATIENCE_S = 1.0
 _CALM_S = 1.0
 
 # A seed set in a DAG file must not make all of them wait alike.
-_random = random.SystemRandom()
+chance: random.Random = random.SystemRandom()
+"""What spreads alerts over time; tests replace it here."""
 
 
 def random_wait() -> float:
@@ -88,7 +89,7 @@ def random_wait() -> float:
     Exponentially spread, as for the feedback of multicast receivers (RFC 5740): most wait long, few hardly at all,
     so that in a crowd of whatever size one is well ahead of the next, and the rest see its call.
     """
-    return max(0.0, LONGEST_WAIT_S * (1 + math.log(1 - _random.random(), _CROWD)))
+    return max(0.0, LONGEST_WAIT_S * (1 + math.log(1 - chance.random(), _CROWD)))
 
 
 def covers(call: Call) -> bool:
@@ -154,7 +155,7 @@ class Cooldown:
         caught_up = min(until, clock.monotonic() + LONGEST_LAG_S)
         look, pause = self._all, _FIRST_PAUSE_S
         while True:
-            clock.sleep(max(0.0, min(pause * _random.uniform(0.8, 1.2), caught_up - clock.monotonic())))
+            clock.sleep(max(0.0, min(pause * chance.uniform(0.8, 1.2), caught_up - clock.monotonic())))
             started = clock.monotonic()
             is_last = started >= caught_up
             seen = self._look_again(own, self._all() if is_last else look())
@@ -209,7 +210,7 @@ class Cooldown:
             logger.warning("Call %s may not have been canceled, and may ring: %s", own.sid, error)
             covering = None
         if covering is None:
-            clock.sleep(min(_CALM_S * _random.uniform(0.5, 1.5), max(0.0, until - clock.monotonic())))
+            clock.sleep(min(_CALM_S * chance.uniform(0.5, 1.5), max(0.0, until - clock.monotonic())))
             covering = self._what_covers(own, earlier)
         self._may_have_canceled = False
         return covering

@@ -26,7 +26,7 @@ from airflow_provider_twiliocall.twilio.failed_request import (
     json_from,
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
-from airflow_provider_twiliocall.twilio.transport import READ_RETRY, RetryByMethod
+from airflow_provider_twiliocall.twilio.transport import READ_RETRY, WRITE_RETRY, RetryByMethod
 
 DEFAULT_CONNECT_TIMEOUT_S = 5.0
 DEFAULT_READ_TIMEOUT_S = 15.0
@@ -49,6 +49,7 @@ class TwilioClient:
     :param connect_timeout: seconds to wait for a connection
     :param read_timeout: seconds to wait for an answer
     :param reads: how reads are repeated
+    :param writes: how anything else is, and only where no connection was made
     :param airflow_version: for the User-Agent
     """
 
@@ -62,16 +63,18 @@ class TwilioClient:
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT_S,
         read_timeout: float = DEFAULT_READ_TIMEOUT_S,
         reads: Retry = READ_RETRY,
+        writes: Retry = WRITE_RETRY,
         airflow_version: str | None = None,
     ) -> None:
         self.account_sid = account_sid
         self.base_url = base_url.rstrip("/")
-        self._timeout = (connect_timeout, read_timeout)
+        self.timeout = (connect_timeout, read_timeout)
+        """Seconds to wait for a connection, and for an answer."""
         self._session = requests.Session()
         # As bytes: requests takes text for Latin-1, and fails over a character beyond it.
         self._session.auth = HTTPBasicAuth(username.encode(), password.encode())
-        self._session.mount("https://", RetryByMethod(reads))
-        self._session.mount("http://", RetryByMethod(reads))
+        self._session.mount("https://", RetryByMethod(reads, writes))
+        self._session.mount("http://", RetryByMethod(reads, writes))
         # Proxies and CA bundle, read once: requests would read the environment for every request.
         environment = self._session.merge_environment_settings(self.base_url, {}, None, None, None)
         self._session.proxies, self._session.verify = environment["proxies"], environment["verify"]
@@ -258,22 +261,27 @@ class TwilioClient:
             page = self._json("GET", following)
 
     def _call(self, http_method: str, path: str, **kwargs: Any) -> Call:
-        response = self._send(http_method, path, **kwargs)
+        response = self.send(http_method, path, **kwargs)
         try:
             return Call.model_validate(json_from(response))
         except (ValueError, ValidationError):
             raise error_from_garbage(response, changes_something=http_method != "GET") from None
 
     def _json(self, http_method: str, path: str, **kwargs: Any) -> dict[str, Any]:
-        response = self._send(http_method, path, **kwargs)
+        response = self.send(http_method, path, **kwargs)
         try:
             return json_from(response)
         except ValueError:
             raise error_from_garbage(response, changes_something=http_method != "GET") from None
 
-    def _send(
+    def send(
         self, http_method: str, path: str, *, form: list[tuple[str, str]] | None = None, **kwargs: Any
     ) -> requests.Response:
+        """Send one request, by the rule for its method; return an answer of 2xx.
+
+        :param path: below the base URL, or a URI of Twilio's
+        :param form: the fields of what is sent
+        """
         changes_something = http_method != "GET"
         url = self._url(path)
         if form:
@@ -281,7 +289,7 @@ class TwilioClient:
             kwargs |= {"data": urlencode(form), "headers": _FORM}
         try:
             response = self._session.request(
-                http_method, url, timeout=self._timeout, allow_redirects=False, **kwargs
+                http_method, url, timeout=self.timeout, allow_redirects=False, **kwargs
             )
         except OSError as fault:  # requests' own errors are such; a missing CA bundle is a plain one
             # Not `from fault`: its text has the URL, and with it the numbers a list is filtered by.

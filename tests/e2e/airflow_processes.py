@@ -92,7 +92,7 @@ class Airflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             # The files stay as they are: read once, and again when there is a callback to run.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "86400",
-            # Enough for all who ask at once: to connect anew takes longer than what most of them ask for.
+            # Enough for all who ask at once: another connection takes longer than what most of them ask for.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "20",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{self.home}/airflow.db",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
@@ -155,7 +155,7 @@ class Airflow:
             )
 
     def stop(self, *names: str) -> None:
-        """End processes by SIGTERM to each, as a platform does that starts them anew; what stays is killed.
+        """End processes by SIGTERM to each, as a platform does that starts them again; what stays is killed.
 
         A scheduler waits for its running tasks first.
         """

@@ -150,10 +150,10 @@ class Stage(VirtualTime):
         self.disturbed = False
         self.story: list[str] = []
         # Only sleeping lets time pass, so that an example runs alike however busy the machine is.
-        monkeypatch.setattr(simulator.clock, "_read", lambda: START)
+        monkeypatch.setattr(simulator.clock, "read", lambda: START)
         self.install(monkeypatch)
         monkeypatch.setattr(trigger_module, "asyncio", _Asyncio(self._sleep_in_triggerer))
-        monkeypatch.setattr(TwilioClient, "_send", self._sending(TwilioClient._send))
+        monkeypatch.setattr(TwilioClient, "send", self._sending(TwilioClient.send))
         monkeypatch.setattr(XCom, "get_one", lambda **_: self._task.xcoms.get("call_sid"))
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", self, raising=False)
         monkeypatch.setenv("AIRFLOW_CONN_TWILIO_DEFAULT", simulator.airflow_connection)

@@ -35,7 +35,7 @@ from airflow_provider_twiliocall.twilio.errors import (
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from airflow_provider_twiliocall.twilio.time_limit import time_limit
-from airflow_provider_twiliocall.twilio.transport import READ_RETRY, WRITE_RETRY, RetryByMethod
+from airflow_provider_twiliocall.twilio.transport import READ_RETRY, WRITE_RETRY
 from tests.integration.scripted_server import (
     CLOSE_AFTER_READING,
     RESET_AFTER_READING,
@@ -71,14 +71,16 @@ def connect() -> Iterator[Connect]:
     with ExitStack() as stack:
 
         def make(url: str, **kwargs: float) -> TwilioClient:
-            client = TwilioClient(ACCOUNT, "token", account_sid=ACCOUNT, base_url=url, **kwargs)
-            stack.callback(client.close)
-            at_once = RetryByMethod(
+            client = TwilioClient(
+                ACCOUNT,
+                "token",
+                account_sid=ACCOUNT,
+                base_url=url,
                 reads=READ_RETRY.new(backoff_factor=0, backoff_jitter=0),
                 writes=WRITE_RETRY.new(backoff_factor=0, backoff_jitter=0),
+                **kwargs,
             )
-            client._session.mount("http://", at_once)
-            client._session.mount("https://", at_once)
+            stack.callback(client.close)
             return client
 
         yield make
@@ -96,7 +98,7 @@ def closed_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    "weather",
+    "fault",
     [
         pytest.param(answer(503, headers={"Retry-After": "1"}), id="503-with-retry-after"),
         pytest.param(answer(500), id="500"),
@@ -115,16 +117,16 @@ def closed_port() -> Iterator[int]:
         pytest.param(answer(201, {"hello": "world"}), id="another-object"),
     ],
 )
-def test_create_is_sent_once_whatever_the_weather(serve: Serve, connect: Connect, weather: Answer) -> None:
-    server = serve(weather, CREATED)
+def test_create_is_sent_once_whatever_the_fault(serve: Serve, connect: Connect, fault: Answer) -> None:
+    server = serve(fault, CREATED)
     with pytest.raises((TwilioAmbiguousError, TwilioRejectedError)):
         connect(server.url).create_call(CALL)
     assert server.connections == 1
-    assert len(server.requests) == (0 if weather is RESET_BEFORE_READING else 1)
+    assert len(server.requests) == (0 if fault is RESET_BEFORE_READING else 1)
 
 
 @pytest.mark.parametrize(
-    "weather",
+    "fault",
     [
         pytest.param(answer(503, headers={"Retry-After": "1"}), id="503-with-retry-after"),
         pytest.param(answer(500), id="500"),
@@ -137,8 +139,8 @@ def test_create_is_sent_once_whatever_the_weather(serve: Serve, connect: Connect
         pytest.param(answer(200, "<html>Please log in</html>"), id="200-html"),
     ],
 )
-def test_create_whose_fate_is_unknown_is_ambiguous(serve: Serve, connect: Connect, weather: Answer) -> None:
-    server = serve(weather)
+def test_create_whose_fate_is_unknown_is_ambiguous(serve: Serve, connect: Connect, fault: Answer) -> None:
+    server = serve(fault)
     with pytest.raises(TwilioAmbiguousError):
         connect(server.url).create_call(CALL)
 
@@ -226,7 +228,7 @@ def test_update_that_breaks_off_is_ambiguous_and_sent_once(serve: Serve, connect
 
 
 @pytest.mark.parametrize(
-    "weather",
+    "fault",
     [
         pytest.param(answer(429), id="429"),
         pytest.param(answer(500), id="500"),
@@ -239,8 +241,8 @@ def test_update_that_breaks_off_is_ambiguous_and_sent_once(serve: Serve, connect
         pytest.param(CLOSE_AFTER_READING, id="closed-without-answer"),
     ],
 )
-def test_read_is_sent_again_until_the_weather_clears(serve: Serve, connect: Connect, weather: Answer) -> None:
-    server = serve(weather, weather, weather, weather, FOUND)
+def test_read_is_sent_again_until_the_fault_passes(serve: Serve, connect: Connect, fault: Answer) -> None:
+    server = serve(fault, fault, fault, fault, FOUND)
     assert connect(server.url).get_call(SID).sid == SID
     assert max(server.connections, len(server.requests)) == 5
 
@@ -269,7 +271,7 @@ def test_read_that_stays_throttled_says_so_with_the_pause(serve: Serve, connect:
 
 
 @pytest.mark.parametrize(
-    ("weather", "said"),
+    ("fault", "said"),
     [
         pytest.param(RESET_AFTER_READING, "reset", id="reset"),
         pytest.param(cut_short(200, QUEUED), "IncompleteRead", id="truncated-body"),
@@ -278,9 +280,9 @@ def test_read_that_stays_throttled_says_so_with_the_pause(serve: Serve, connect:
     ],
 )
 def test_read_without_a_whole_answer_is_unreachable(
-    serve: Serve, connect: Connect, weather: Answer, said: str
+    serve: Serve, connect: Connect, fault: Answer, said: str
 ) -> None:
-    server = serve(weather)
+    server = serve(fault)
     with pytest.raises(TwilioUnreachableError, match=said):
         connect(server.url).get_call(SID)
 
@@ -514,11 +516,11 @@ def test_proxy_that_is_no_url_is_unreachable(connect: Connect, monkeypatch: pyte
         connect("http://api.twilio.invalid").create_call(CALL)
 
 
-@pytest.mark.parametrize("weather", [RESET_AFTER_READING, CLOSE_AFTER_READING], ids=["reset", "closed"])
+@pytest.mark.parametrize("fault", [RESET_AFTER_READING, CLOSE_AFTER_READING], ids=["reset", "closed"])
 def test_create_that_breaks_off_behind_a_proxy_is_ambiguous_and_sent_once(
-    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch, weather: Answer
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch, fault: Answer
 ) -> None:
-    proxy = serve(weather, CREATED)
+    proxy = serve(fault, CREATED)
     monkeypatch.setenv("HTTP_PROXY", proxy_url(proxy))
     with pytest.raises(TwilioAmbiguousError):
         connect("http://api.twilio.invalid").create_call(CALL)
@@ -620,11 +622,11 @@ def test_https_to_a_server_that_does_not_speak_tls_is_named(serve: Serve, connec
         connect(server.url.replace("http://", "https://")).create_call(CALL)
 
 
-@pytest.mark.parametrize("weather", [RESET_BEFORE_READING, Answer(CLOSE_AFTER_READING.act, unread=True)])
+@pytest.mark.parametrize("fault", [RESET_BEFORE_READING, Answer(CLOSE_AFTER_READING.act, unread=True)])
 def test_a_connection_that_breaks_off_before_tls_has_begun_was_never_sent_anything(
-    serve: Serve, connect: Connect, weather: Answer
+    serve: Serve, connect: Connect, fault: Answer
 ) -> None:
-    server = serve(weather)
+    server = serve(fault)
     with pytest.raises(TwilioUnreachableError, match=r"No connection to 127\.0\.0\.1"):
         connect(server.url.replace("http://", "https://")).create_call(CALL)
 

@@ -266,7 +266,7 @@ def test_a_contact_for_whom_twilio_takes_no_call_now_is_tried_again_in_the_next_
     assert (reached["to"], reached["calls"]) == ("+1*******0001", 2)
 
 
-def test_where_no_phone_has_rung_a_retry_begins_anew(
+def test_where_no_phone_has_rung_a_retry_begins_again(
     twilio_simulator: TwilioSimulator, run: EscalationRun
 ) -> None:
     twilio_simulator.inject(on("create", kind="status", status=429, code=10004, times=4))
@@ -279,7 +279,7 @@ def test_where_no_phone_has_rung_a_retry_begins_anew(
     assert dialled(twilio_simulator) == [ANN, BEN, ANN, BEN, ANN]
 
 
-def test_a_retry_that_began_anew_has_all_its_rounds(
+def test_a_retry_that_began_again_has_all_its_rounds(
     twilio_simulator: TwilioSimulator, run: EscalationRun
 ) -> None:
     twilio_simulator.inject(on("create", kind="status", status=429, code=10004, times=4))

@@ -190,7 +190,7 @@ def test_where_nobody_can_say_whether_the_phone_rang_the_next_one_is_rung(
     assert next(told(run)) == ("0001", "unknown")
 
 
-def test_where_no_answer_comes_at_all_a_retry_begins_anew(
+def test_where_no_answer_comes_at_all_a_retry_begins_again(
     twilio_simulator: TwilioSimulator, run: EscalationRun
 ) -> None:
     twilio_simulator.inject(on("create", kind="status", status=503, times=12))

@@ -111,7 +111,7 @@ Make = Callable[..., CreateCallOperator]
 
 @pytest.mark.usefixtures("killed")
 @pytest.mark.parametrize(("when_killed", "ending", "status"), ENDED)
-def test_a_killed_task_ends_its_call_and_the_retry_dials_anew(
+def test_a_killed_task_ends_its_call_and_the_retry_dials_again(
     twilio_simulator: TwilioSimulator,
     store: StateStore,
     task: Make,
@@ -392,7 +392,7 @@ def test_without_a_journal_a_killed_task_whose_call_goes_on_is_not_retried(
 
 @pytest.mark.usefixtures("timed_out")
 @pytest.mark.parametrize(("when_killed", "ending", "status"), ENDED)
-def test_a_task_out_of_time_ends_its_call_and_the_retry_dials_anew(
+def test_a_task_out_of_time_ends_its_call_and_the_retry_dials_again(
     twilio_simulator: TwilioSimulator,
     store: StateStore,
     task: Make,
@@ -490,7 +490,7 @@ class TimelyTaskInstance(RecordingTaskInstance):
 
 
 @pytest.mark.usefixtures("uninterrupted")
-def test_a_task_out_of_time_between_dialling_and_waiting_ends_its_call_and_the_retry_dials_anew(
+def test_a_task_out_of_time_between_dialling_and_waiting_ends_its_call_and_the_retry_dials_again(
     twilio_simulator: TwilioSimulator, store: StateStore, task: Make
 ) -> None:
     twilio_simulator.script(SOMEBODY, [QUEUED, "human"])
@@ -501,7 +501,7 @@ def test_a_task_out_of_time_between_dialling_and_waiting_ends_its_call_and_the_r
 
 
 @pytest.mark.usefixtures("uninterrupted")
-def test_a_task_out_of_time_while_it_writes_the_sid_down_ends_its_call_and_the_retry_dials_anew(
+def test_a_task_out_of_time_while_it_writes_the_sid_down_ends_its_call_and_the_retry_dials_again(
     twilio_simulator: TwilioSimulator, task: Make
 ) -> None:
     twilio_simulator.script(SOMEBODY, [QUEUED, "human"])

@@ -104,7 +104,7 @@ def test_a_call_that_lists_show_late_is_found_all_the_same(twilio_simulator: Twi
 
 
 @pytest.mark.parametrize(
-    "weather",
+    "fault",
     [
         {"kind": "status", "status": 503, "times": 3},
         {"kind": "status", "status": 429, "times": 3},
@@ -115,10 +115,10 @@ def test_a_call_that_lists_show_late_is_found_all_the_same(twilio_simulator: Twi
     ids=lambda fault: f"{fault['kind']}-{fault.get('status')}",
 )
 def test_looking_goes_on_through_transient_errors(
-    twilio_simulator: TwilioSimulator, weather: dict[str, Any], caplog: pytest.LogCaptureFixture
+    twilio_simulator: TwilioSimulator, fault: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     twilio_simulator.inject(on("create", **LOST))
-    twilio_simulator.inject(on("list", **weather))
+    twilio_simulator.inject(on("list", **fault))
     assert place(SOMEBODY) == twilio_simulator.calls[0]["sid"]
     assert caplog.text.count("Cannot look for the call for now") == 1
 

@@ -131,7 +131,7 @@ def test_an_unconfirmed_call_to_another_person_is_not_looked_for(twilio_simulato
     assert posts(twilio_simulator) == 2
 
 
-def test_a_text_that_a_template_renders_anew_does_not_ring_twice(
+def test_a_text_that_a_template_renders_differently_does_not_ring_twice(
     twilio_simulator: TwilioSimulator, store: StateStore
 ) -> None:
     sid = dial_and_vanish(store, message="at 10:00 the pump failed")

@@ -251,7 +251,7 @@ def test_a_dial_that_a_kill_has_ended_does_not_count(
     assert statuses == [("canceled", True), ("busy", False), ("completed", False)]
 
 
-def test_a_clear_begins_to_count_anew(twilio_simulator: TwilioSimulator, clock: VirtualTime) -> None:
+def test_a_clear_begins_to_count_from_zero(twilio_simulator: TwilioSimulator, clock: VirtualTime) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "busy", "busy", "human"])
     run = PausingRun(clock)
     with pytest.raises(TwilioCallEndedForGoodError):
@@ -291,7 +291,7 @@ def test_a_twilio_that_is_away_for_the_second_dial_is_left_to_a_retry_that_goes_
     assert [dial["status"] for dial in run.ti.xcoms["dials"]] == ["busy", "completed"]
 
 
-def test_without_a_journal_no_error_leads_to_a_retry_that_begins_anew(
+def test_without_a_journal_no_error_leads_to_a_retry_that_begins_again(
     twilio_simulator: TwilioSimulator, clock: VirtualTime
 ) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "human"])

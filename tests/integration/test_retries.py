@@ -161,7 +161,7 @@ def test_a_call_canceled_by_somebody_else_fails_the_task_for_good(
 
 
 @pytest.mark.parametrize("bad_end", ["busy", "no-answer", "rejected", "failed", "voicemail", "fax"])
-def test_a_call_that_ended_badly_is_placed_anew_for_that_is_what_a_retry_is_for(
+def test_a_call_that_ended_badly_is_placed_again_for_that_is_what_a_retry_is_for(
     twilio_simulator: TwilioSimulator, store: StateStore, bad_end: str
 ) -> None:
     twilio_simulator.script(SOMEBODY, [bad_end, "human"])
@@ -171,7 +171,7 @@ def test_a_call_that_ended_badly_is_placed_anew_for_that_is_what_a_retry_is_for(
     assert [sid, again] == sids(twilio_simulator)
 
 
-def test_a_call_that_no_redial_can_help_is_not_placed_anew(
+def test_a_call_that_no_redial_can_help_is_not_placed_again(
     twilio_simulator: TwilioSimulator, store: StateStore
 ) -> None:
     twilio_simulator.script(SOMEBODY, "failed:13227")
@@ -182,7 +182,7 @@ def test_a_call_that_no_redial_can_help_is_not_placed_anew(
     assert posts(twilio_simulator) == 1
 
 
-def test_a_busy_line_of_two_tries_before_is_forgotten_once_the_call_is_placed_anew(
+def test_a_busy_line_of_two_tries_before_is_forgotten_once_the_call_is_placed_again(
     twilio_simulator: TwilioSimulator, store: StateStore
 ) -> None:
     twilio_simulator.script(SOMEBODY, ["busy", "busy", "human"])
@@ -198,7 +198,7 @@ def test_a_busy_line_of_two_tries_before_is_forgotten_once_the_call_is_placed_an
 
 
 @pytest.mark.parametrize("when_killed", ["cancel", "hang_up"])
-def test_a_call_that_this_task_canceled_is_placed_anew(
+def test_a_call_that_this_task_canceled_is_placed_again(
     twilio_simulator: TwilioSimulator, store: StateStore, when_killed: str
 ) -> None:
     twilio_simulator.script(SOMEBODY, ["queued", "human"])
@@ -208,7 +208,7 @@ def test_a_call_that_this_task_canceled_is_placed_anew(
     assert statuses(twilio_simulator) == ["canceled", "completed"]
 
 
-def test_a_call_that_this_task_hung_up_is_placed_anew_though_it_says_completed(
+def test_a_call_that_this_task_hung_up_is_placed_again_though_it_says_completed(
     twilio_simulator: TwilioSimulator, store: StateStore
 ) -> None:
     twilio_simulator.script(SOMEBODY, [{"outcome": "human", "ring": 0, "talk": 600}, "human"])

@@ -267,7 +267,7 @@ def storm(
     """
     time, chance = VirtualTime(), random.Random(seed)
     replace_clock(patch, time)
-    patch.setattr(cooldown, "_random", chance)
+    patch.setattr(cooldown, "chance", chance)
     patch.setattr(account, "new_sid", lambda prefix: f"{prefix}{chance.getrandbits(128):032x}")
     patch.setattr(Deadline, "bound", lambda self, work, *, most: time.bound(self, work, most=most))
     twilio = VirtualTwilio(time, chance, conditions)

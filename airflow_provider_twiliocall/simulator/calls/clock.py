@@ -29,7 +29,7 @@ class Clock:
         self.speed = speed
         # Counted from a monotonic clock, so that setting this machine's clock does not end or revive calls.
         started = time.time() - time.monotonic()
-        self._read = read or (lambda: started + time.monotonic())
+        self.read = read or (lambda: started + time.monotonic())
         self._skipped = 0.0
 
     @property
@@ -47,7 +47,7 @@ class Clock:
 
     def now(self) -> float:
         """The instant it is."""
-        return self._read() + self._skipped
+        return self.read() + self._skipped
 
     def after(self, instant: float, seconds: float) -> float:
         """The instant that many simulated seconds later."""

@@ -42,7 +42,7 @@ with DAG(dag_id="ring_twice", schedule=None):
     CreateCallOperator(task_id="ring_too", **RING)
 
 with DAG(dag_id="ring_mapped", schedule=None):
-    # Whom an index means is asked anew at every try.
+    # Whom an index means is asked again at every try.
     CreateCallOperator.partial(
         task_id="ring", **{**RING, "to": "{{ var.json.people[ti.map_index] }}"}
     ).expand(call_reason=["first"])

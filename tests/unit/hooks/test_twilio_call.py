@@ -124,7 +124,7 @@ def test_client_is_made_once_of_what_the_connection_says(monkeypatch: pytest.Mon
     assert hook.client is hook.get_conn()
     assert hook.client.base_url == "https://api.dublin.ie1.twilio.com"
     assert hook.client.account_sid == ACCOUNT
-    assert hook.client._timeout == (3.0, 3.0)
+    assert hook.client.timeout == (3.0, 3.0)
 
 
 def test_hook_may_work_for_a_subaccount(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ def test_earlier_calls_are_remembered(journal: CallJournal, store: StateStore) -
     assert read_by_the_next_try(store).earlier_sids == (SID, LATER_SID)
 
 
-def test_a_call_placed_anew_is_not_said_to_be_ended(journal: CallJournal, store: StateStore) -> None:
+def test_a_call_placed_again_is_not_said_to_be_ended(journal: CallJournal, store: StateStore) -> None:
     journal.placing(PARAMS)
     journal.placed(SID)
     journal.ended_by_us("cancel")
