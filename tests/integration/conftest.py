@@ -8,6 +8,7 @@ from airflow_provider_twiliocall.journal import entry
 from airflow_provider_twiliocall.notifications.this_process import forget_this_process
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.pauses import PausingRun
+from tests.integration.ring_task import VARIABLE
 from tests.support.task_context import StateStore
 from tests.support.virtual_time import VirtualTime
 
@@ -22,6 +23,18 @@ def a_process_of_its_own() -> None:
 def quick_digests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A digest is made slow against those who try all numbers; that is what half of a test's time would go into."""
     monkeypatch.setattr(entry, "DIGEST_ROUNDS", 1)
+
+
+@pytest.fixture
+def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default connection is one to the simulator."""
+    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
+
+
+@pytest.fixture
+def real_pace(twilio_simulator: TwilioSimulator) -> None:
+    """A second of the simulator is one of Twilio's, so that dates and durations agree."""
+    twilio_simulator.clock.speed = 1.0
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.support.task_context import RecordingTaskInstance, context
 from tests.support.wrong_arguments import FROM, SID, TO, TWIML, WRONG
 
+pytestmark = pytest.mark.usefixtures("connection")
+
 VARIABLE = "AIRFLOW_CONN_TWILIO_DEFAULT"
 SAYS_NOTHING = [{"twiml": None}, {"twiml": " "}]
 
@@ -21,11 +23,6 @@ SEVERAL = {"to": [TO]}
 # The operator has words of its own for a call that says nothing, because it has `message` besides, and for several
 # numbers, because there are other operators for them.
 CASES = [case for case in WRONG if case[0] not in [*SAYS_NOTHING, SEVERAL]]
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
 
 
 def refusal(**arguments: Any) -> str:

@@ -33,13 +33,10 @@ from tests.support.interruption import DeadlyStore, Killed
 from tests.support.task_context import RecordingTaskInstance
 from tests.support.virtual_time import VirtualTime
 
+pytestmark = pytest.mark.usefixtures("connection")
+
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
 
 
 def remind(to: str = SOMEBODY, **arguments: Any) -> Any:

@@ -15,17 +15,14 @@ from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.call import Call
 from tests.integration.pauses import PausingRun
-from tests.integration.ring_task import SOMEBODY, STAYS_QUEUED, VARIABLE, on, statuses, waiting
+from tests.integration.ring_task import SOMEBODY, STAYS_QUEUED, on, statuses, waiting
 from tests.support.interruption import DeadlyStore, Killed
 from tests.support.virtual_time import VirtualTime
 
+pytestmark = pytest.mark.usefixtures("connection")
+
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
 
 
 def _seconds_from_now(run: PausingRun, seconds: int) -> str:

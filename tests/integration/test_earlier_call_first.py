@@ -38,6 +38,8 @@ from tests.support.interruption import DeadlyStore
 from tests.support.task_context import RecordingTaskInstance, StateStore, context
 from tests.support.virtual_time import VirtualTime
 
+pytestmark = pytest.mark.usefixtures("connection", "real_pace", "clock")
+
 LONG_ENOUGH_S = 120
 A_WINDOW = {"start": "00:00", "end": "23:59", "timezone": "UTC"}
 WRONG: list[dict[str, Any]] = [
@@ -51,17 +53,6 @@ WRONG: list[dict[str, Any]] = [
 TO_NOBODY = {"to": "nobody"}
 RINGS = {"outcome": "human", "ring": 50}
 RINGS_IN_VAIN = {"outcome": "busy", "ring": 50}
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
-
-
-@pytest.fixture(autouse=True)
-def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
-    twilio_simulator.clock.speed = 1.0
-    return VirtualTime(twilio_simulator).install(monkeypatch)
 
 
 @pytest.fixture

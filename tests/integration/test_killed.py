@@ -35,6 +35,8 @@ from tests.support.interruption import (
 from tests.support.task_context import RecordingTaskInstance, StateStore, context
 from tests.support.virtual_time import VirtualTime
 
+pytestmark = pytest.mark.usefixtures("connection")
+
 QUEUED = {"outcome": "queued"}
 RINGING = {"outcome": "human", "ring": 50}
 TALKING = {"outcome": "human", "ring": 0, "talk": 600}
@@ -57,11 +59,6 @@ LEFT = [
     pytest.param("leave", RINGING, "ringing", id="leave-ringing"),
     pytest.param("leave", TALKING, "in-progress", id="leave-talking"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
 
 
 @pytest.fixture

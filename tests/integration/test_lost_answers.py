@@ -20,7 +20,6 @@ from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
 from tests.integration.ring_task import (
     SOMEBODY,
     SOMEBODY_ELSE,
-    VARIABLE,
     on,
     operations,
     place,
@@ -31,6 +30,8 @@ from tests.integration.ring_task import (
 )
 from tests.support.task_context import RecordingTaskInstance, StateStore, context
 from tests.support.virtual_time import VirtualTime
+
+pytestmark = pytest.mark.usefixtures("connection", "real_pace", "clock")
 
 JUST_BEFORE_S = 4
 LONG_BEFORE_S = 3600
@@ -53,17 +54,6 @@ NEVER_ACCEPTED = [
     pytest.param({"kind": "status", "status": 503, "headers": {"Retry-After": "0"}}, id="503"),
 ]
 LOST = {"kind": "drop", "after": True}
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
-
-
-@pytest.fixture(autouse=True)
-def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
-    twilio_simulator.clock.speed = 1.0
-    return VirtualTime(twilio_simulator).install(monkeypatch)
 
 
 @pytest.fixture

@@ -16,16 +16,13 @@ from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.sensors.twilio_call import TwilioCallSensor
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.twilio.twiml import message_to_twiml
-from tests.integration.ring_task import ANSWERS, SOMEBODY, SOMEBODY_ELSE, VARIABLE, form
+from tests.integration.ring_task import ANSWERS, SOMEBODY, SOMEBODY_ELSE, form
 from tests.support.task_context import RecordingTaskInstance, context
+
+pytestmark = pytest.mark.usefixtures("connection")
 
 CONTEXT = {"ds_nodash": "20261125", "number": SOMEBODY, "pin": 1234, "nothing": None}
 LISTED = [SOMEBODY, SOMEBODY_ELSE]
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
 
 
 @pytest.fixture(params=[True, False], ids=["native", "text"])

@@ -12,7 +12,6 @@ from tests.integration.ring_task import (
     SOMEBODY,
     SOMEBODY_ELSE,
     STAYS_QUEUED,
-    VARIABLE,
     on,
     operations,
     posts,
@@ -21,18 +20,8 @@ from tests.integration.ring_task import (
 from tests.integration.tries import CLEARED, dial_and_vanish, die, run, sids
 from tests.support.interruption import AWAY, SUPERSEDED, DeadlyStore, UnsteadyStore
 from tests.support.task_context import StateStore
-from tests.support.virtual_time import VirtualTime
 
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
-
-
-@pytest.fixture(autouse=True)
-def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
-    twilio_simulator.clock.speed = 1.0
-    return VirtualTime(twilio_simulator).install(monkeypatch)
+pytestmark = pytest.mark.usefixtures("connection", "real_pace", "clock")
 
 
 @pytest.fixture

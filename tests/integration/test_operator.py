@@ -41,10 +41,7 @@ from tests.integration.ring_task import (
 )
 from tests.support.task_context import RecordingTaskInstance, context
 
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
+pytestmark = pytest.mark.usefixtures("connection")
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from tests.integration.ring_task import (
     SOMEBODY,
     STAYS_QUEUED,
     TALKS_LONG,
-    VARIABLE,
     defer,
     fire,
     on,
@@ -34,6 +33,8 @@ from tests.integration.ring_task import (
     waiting,
 )
 from tests.support.task_context import RecordingTaskInstance, StateStore, context
+
+pytestmark = pytest.mark.usefixtures("connection")
 
 try:
     from airflow.sdk import serde
@@ -48,11 +49,6 @@ NO_LIMIT_S = 14_400
 
 # Twilio's dates are whole seconds: less would be over, by them, before the task defers.
 QUEUE_TIMEOUT_S, STALE_S = 2, 3
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from tests.integration.ring_task import (
     SOMEBODY,
     STAYS_QUEUED,
     TALKS_LONG,
-    VARIABLE,
     on,
     operations,
     place_and_wait,
@@ -25,13 +24,10 @@ from tests.integration.ring_task import (
 from tests.support.task_context import RecordingTaskInstance
 from tests.support.virtual_time import VirtualTime
 
+pytestmark = pytest.mark.usefixtures("connection")
+
 # Twilio's dates are whole seconds: less could be over, by them, before the phone is picked up.
 QUEUE_TIMEOUT_S, STALE_S = 2, 3
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
 
 
 @pytest.fixture

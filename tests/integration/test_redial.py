@@ -35,12 +35,7 @@ from tests.support.virtual_time import VirtualTime
 
 REDIAL_AFTER_S = 120
 
-pytestmark = pytest.mark.usefixtures("clock")
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
+pytestmark = pytest.mark.usefixtures("clock", "connection")
 
 
 def redialling(to: str = SOMEBODY, **arguments: Any) -> Any:

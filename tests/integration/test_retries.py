@@ -19,7 +19,6 @@ from airflow_provider_twiliocall.twilio.call import CallStatus
 from tests.integration.ring_task import (
     SOMEBODY,
     STAYS_QUEUED,
-    VARIABLE,
     on,
     operations,
     place,
@@ -32,19 +31,10 @@ from tests.support.interruption import DeadlyStore
 from tests.support.task_context import StateStore, context
 from tests.support.virtual_time import VirtualTime
 
+pytestmark = pytest.mark.usefixtures("connection", "real_pace", "clock")
+
 LONG_ENOUGH_S = 120
 WHILE_IT_RINGS_S, WHILE_THEY_TALK_S = 1, 10
-
-
-@pytest.fixture(autouse=True)
-def connection(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, twilio_simulator.airflow_connection)
-
-
-@pytest.fixture(autouse=True)
-def clock(twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
-    twilio_simulator.clock.speed = 1.0
-    return VirtualTime(twilio_simulator).install(monkeypatch)
 
 
 @pytest.fixture
