@@ -187,11 +187,12 @@ class CallMonitor:
     def _canceled_in_queue(self, call: Call, reason: Reason) -> CallOutcome:
         self._journal.ended_by_us("cancel")
         if reason is Reason.WINDOW_CLOSED:
-            why = "when it was too late for it to ring and was canceled. More calls per second help"
+            why = "when it was too late for it to ring and was canceled. More calls per second shorten the queue"
         else:
             # This try may have none, and the call be an earlier one's.
             limit = "its time" if math.isinf(self._queue_timeout) else f"{self._queue_timeout:g} s"
-            why = f"after {limit} (queue_timeout) and was canceled. More calls per second, or a longer one, help"
+            advice = "Give a longer queue_timeout, or buy more calls per second"
+            why = f"after {limit} (queue_timeout) and was canceled. {advice}"
         return CallOutcome(reason, call, f"Call {self.call_sid} was still in Twilio's queue {why}")
 
     # Going first ------------------------------------------------------------------------------------------

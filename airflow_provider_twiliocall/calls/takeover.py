@@ -209,7 +209,9 @@ class Takeover:
                     self.journal.not_ended_by_us()
             return Placed(call_sid, seen)
         if reason := _why_we_ended(earlier, seen):
-            why = f"Call {call_sid} was ended by an earlier try: placing it again."
+            why = f"Call {call_sid} was canceled in Twilio's queue by an earlier try."
+            if reason is Reason.ENDED_BY_US:
+                why = f"Call {call_sid} was ended by an earlier try: placing it again."
             return CallOutcome(reason, seen, why)
         logger.info("Call %s was placed before, and is over.", call_sid)
         return Placed(call_sid, seen)

@@ -122,17 +122,17 @@ def cleared_while_deferred_the_first_call_is_ended_before_the_second_is_placed(s
     number = stage.number(RINGS, QUICK)
     run = ringing_deferred(stage, "ring_deferred_cancel", number)
     run.clear("ring")
-    ended_then_placed_anew(stage, run, number)
+    ended_then_placed_again(stage, run, number)
 
 
 def cleared_while_running_the_first_call_is_ended_before_the_second_is_placed(stage: Stage) -> None:
     number = stage.number(RINGS, QUICK)
     run = ringing(stage, "ring_sync_cancel", number)
     run.clear("ring")
-    ended_then_placed_anew(stage, run, number)
+    ended_then_placed_again(stage, run, number)
 
 
-def ended_then_placed_anew(stage: Stage, run: Run, number: str) -> None:
+def ended_then_placed_again(stage: Stage, run: Run, number: str) -> None:
     stage.wait_for_call(number, "completed", count=2)
     run.wait(LIMIT_S)
     first, second = stage.calls_to(number)

@@ -113,16 +113,16 @@ def conversation_survives_eviction(stage: Stage, dag_id: str) -> None:
     assert "told to stop" in run.log("ring", 1)
 
 
-def evicted_with_hang_up_a_half_heard_call_is_no_success_and_is_placed_anew(stage: Stage) -> None:
+def evicted_with_hang_up_a_half_heard_call_is_no_success_and_is_placed_again(stage: Stage) -> None:
     number = stage.number(TALKS, QUICK)
     run = stage.ring("ring_sync_hang_up", number)
     stage.wait_until_journalled(run)
     stage.wait_for_call(number, "in-progress")
     stage.airflow.worker_of(run, "ring").evict()
-    half_heard_is_placed_anew(stage, run, number)
+    half_heard_is_placed_again(stage, run, number)
 
 
-def evicted_while_it_rings_with_cancel_is_placed_anew(stage: Stage) -> None:
+def evicted_while_it_rings_with_cancel_is_placed_again(stage: Stage) -> None:
     number = stage.number(RINGS, QUICK)
     run = stage.ring("ring_sync_cancel", number)
     stage.wait_until_journalled(run)
@@ -136,7 +136,7 @@ def evicted_while_it_rings_with_cancel_is_placed_anew(stage: Stage) -> None:
     assert "was ended by an earlier try: placing it again" in run.log("ring", 2)
 
 
-def half_heard_is_placed_anew(stage: Stage, run: Any, number: str) -> None:
+def half_heard_is_placed_again(stage: Stage, run: Any, number: str) -> None:
     run.wait(LIMIT_S)
     first, second = stage.calls_to(number)
     assert (run.state, run.try_number("ring")) == ("success", 2)
@@ -174,18 +174,18 @@ def conversation_survives_the_timeout(stage: Stage, dag_id: str) -> None:
     assert "AirflowTaskTimeout" in run.log("ring", 1)
 
 
-def out_of_time_with_hang_up_a_half_heard_call_is_placed_anew(stage: Stage) -> None:
+def out_of_time_with_hang_up_a_half_heard_call_is_placed_again(stage: Stage) -> None:
     half_heard_at_the_timeout(stage, "ring_sync_hang_up_in_time")
 
 
-def out_of_time_deferred_with_hang_up_a_half_heard_call_is_placed_anew(stage: Stage) -> None:
+def out_of_time_deferred_with_hang_up_a_half_heard_call_is_placed_again(stage: Stage) -> None:
     half_heard_at_the_timeout(stage, "ring_deferred_hang_up_in_time")
 
 
 def half_heard_at_the_timeout(stage: Stage, dag_id: str) -> None:
     number = stage.number(TALKS, QUICK)
     run = stage.ring(dag_id, number)
-    half_heard_is_placed_anew(stage, run, number)
+    half_heard_is_placed_again(stage, run, number)
     assert "AirflowTaskTimeout" in run.log("ring", 1)
 
 
@@ -247,14 +247,14 @@ ROWS = (
     mapped_task_whose_index_means_another_person_rings_that_one,
     evicted_with_cancel_the_conversation_goes_on_and_the_retry_takes_it_up,
     evicted_with_leave_the_conversation_goes_on_and_the_retry_takes_it_up,
-    evicted_with_hang_up_a_half_heard_call_is_no_success_and_is_placed_anew,
-    evicted_while_it_rings_with_cancel_is_placed_anew,
+    evicted_with_hang_up_a_half_heard_call_is_no_success_and_is_placed_again,
+    evicted_while_it_rings_with_cancel_is_placed_again,
     out_of_time_with_cancel_the_conversation_goes_on,
     out_of_time_deferred_with_cancel_the_conversation_goes_on,
     out_of_time_with_leave_the_conversation_goes_on,
     out_of_time_deferred_with_leave_the_conversation_goes_on,
-    out_of_time_with_hang_up_a_half_heard_call_is_placed_anew,
-    out_of_time_deferred_with_hang_up_a_half_heard_call_is_placed_anew,
+    out_of_time_with_hang_up_a_half_heard_call_is_placed_again,
+    out_of_time_deferred_with_hang_up_a_half_heard_call_is_placed_again,
     lost_answer_with_the_worker_90_s_behind_twilio_rings_once,
     lost_answer_with_the_worker_90_s_ahead_of_twilio_rings_once,
     unrelated_call_just_before_is_not_taken_for_ours,

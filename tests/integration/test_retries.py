@@ -61,7 +61,7 @@ def test_the_journal_costs_three_round_trips_for_a_placed_call(store: StateStore
     assert store.round_trips <= 3
 
 
-def test_a_short_pause_of_twilios_costs_two_round_trips_more_because_nothing_was_placed_and_it_is_fenced_anew(
+def test_a_short_pause_of_twilios_costs_two_round_trips_more_because_nothing_was_placed_and_it_is_fenced_again(
     twilio_simulator: TwilioSimulator, store: StateStore
 ) -> None:
     twilio_simulator.inject(on("create", kind="status", status=429, code=20429, headers={"Retry-After": "1"}))

@@ -234,7 +234,7 @@ def test_errors_hide_the_password_of_a_url_and_numbers_inside_other_arguments():
     assert TO not in problem
 
 
-def test_replace_gives_changed_parameters_validated_anew_and_leaves_the_original():
+def test_replace_gives_changed_parameters_validated_again_and_leaves_the_original():
     original = params(from_=None, timeout=30)
     assert original.replace(from_="+1 555 765 4321") == params(timeout=30)
     assert original.replace(**{"from": FROM}) == params(timeout=30)
