@@ -22,7 +22,7 @@ from airflow_provider_twiliocall.exceptions import (
 from airflow_provider_twiliocall.journal.store import KEY
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from tests.integration.escalation_run import ANN, BEN, CLEO, EscalationRun, dialled, escalating, told
-from tests.integration.ring_task import VARIABLE, changed, on, statuses
+from tests.integration.ring_task import VARIABLE, changed, fire, on, statuses
 from tests.integration.tries import CLEARED, FIRST_RUN
 from tests.support.interruption import AWAY, Killed
 from tests.support.task_context import RecordingTaskInstance, StateStore, context
@@ -100,6 +100,20 @@ def test_a_try_that_vanished_while_a_phone_rang_is_gone_on_with(
 
     assert (reached["to"], reached["calls"]) == (reached_at_last, len(calls))
     assert dialled(twilio_simulator) == calls
+
+
+def test_a_contact_whose_call_was_canceled_while_queued_is_not_rung_again_though_the_event_was_lost(
+    twilio_simulator: TwilioSimulator, run: EscalationRun
+) -> None:
+    twilio_simulator.script(ANN, {"outcome": "queued"})
+
+    deferred = run.begin(queue_timeout=1)
+    assert fire(deferred.trigger)["reason"] == "queue timeout"
+    reached = run.try_once(queue_timeout=1)
+
+    assert (reached["to"], reached["calls"]) == ("+1*******0002", 2)
+    assert dialled(twilio_simulator) == [ANN, BEN]
+    assert statuses(twilio_simulator) == ["canceled", "completed"]
 
 
 def test_a_try_that_vanished_in_the_pause_goes_on_with_the_next_round(

@@ -60,6 +60,26 @@ def test_what_belongs_to_an_earlier_pass_is_left_out() -> None:
     assert escalation.of_this_pass(dials, 3) == dials[2:]
 
 
+@pytest.mark.parametrize(
+    ("dials", "begun", "step"),
+    [
+        ([], 0, 0),
+        ([dial(0, BUSY)], 0, 1),
+        ([dial(0, BUSY)], 1, 1),
+        ([dial(0, BUSY), dial(1, NOT_NOW, None)], 0, 2),
+        ([dial(0, Reason.QUEUE_TIMEOUT)], 0, 1),
+        ([dial(0, Reason.WINDOW_CLOSED)], 0, 1),
+        ([dial(0, Reason.ENDED_BY_US)], 0, 0),
+        ([dial(0, BUSY), dial(1, Reason.ENDED_BY_US)], 1, 1),
+    ],
+    ids=["new", "busy", "begun", "passed over", "queued", "too late", "killed", "killed later"],
+)
+def test_the_next_step_comes_after_the_last_but_for_a_call_that_was_killed_with_its_task(
+    dials: list[CallAttempt], begun: int, step: int
+) -> None:
+    assert Escalation([ANN, BEN], rounds=2).step_after(dials, begun) == step
+
+
 def test_a_contact_who_can_be_called_is_rung() -> None:
     assert Escalation([ANN, BEN], rounds=1).why_not(1, [], NOON) is None
 
