@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.calls.outcome import CallOutcome
-from airflow_provider_twiliocall.calls.watch import CallWatch, CancelInQueue, LookAgain
+from airflow_provider_twiliocall.calls.watch import CallWatch, CancelInQueue, Fault, LookAgain
 from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
+from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.ending import cancel_queued_call
 from airflow_provider_twiliocall.twilio.errors import TwilioError
 
@@ -28,13 +29,21 @@ class CallPoll:
 
     def look(self) -> LookAgain | CallOutcome:
         """Look at the call once, and cancel it where it is queued too long; return when to look again, or the end."""
+        return self.take(self.ask())
+
+    def ask(self) -> Call | Fault:
+        """Ask for the call; return what kept it from being seen where something did."""
         try:
-            client = self._client()
-            call = client.get_call(self.watch.call_sid)
+            return self._client().get_call(self.watch.call_sid)
         except (TwilioError, TwilioConnectionNotFoundError) as fault:
-            decision = self.watch.observe(fault, clock.time())
-        else:
-            decision = self.watch.observe(call, clock.time(), clock_offset=client.clock_offset or 0.0)
+            return fault
+
+    def take(self, news: Call | Fault) -> LookAgain | CallOutcome:
+        """Feed the watch with what was seen just now, and cancel the call where it is queued too long."""
+        if not isinstance(news, Call):
+            return self.watch.missed(news, clock.time())
+        client = self._client()
+        decision = self.watch.observe(news, clock.time(), clock_offset=client.clock_offset or 0.0)
         if not isinstance(decision, CancelInQueue):
             return decision
         try:

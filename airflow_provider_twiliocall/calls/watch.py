@@ -124,11 +124,12 @@ class CallWatch:
         awaits: Awaited = "end",
     ) -> None:
         self.call_sid = call_sid
-        self._poll_interval = poll_interval
+        self.poll_interval = poll_interval
         self.deadline = deadline
         self.queue_deadline = queue_deadline
         self.timeout_at = timeout_at
         self.awaits = awaits
+        self._status: CallStatus | None = None
         self._last_seen: Call | None = None
         self._clock_offset = 0.0
         # What to say of a cancellation that was asked for, and perhaps carried out though no answer said so.
@@ -154,7 +155,7 @@ class CallWatch:
         is_unreachable = (
             isinstance(self._fault, TwilioUnreachableError) and (self._fault.http_status or 0) < 500
         )
-        return is_unreachable and self._last_seen is None
+        return is_unreachable and self._status is None
 
     @property
     def fault(self) -> Fault | None:
@@ -179,6 +180,33 @@ class CallWatch:
             return CancelInQueue(news)
         return self._seen(news, now)
 
+    def is_news(self, status: CallStatus) -> bool:
+        """Whether a call in this status may end the wait."""
+        return status.is_terminal or (self.awaits == "ring" and status is not CallStatus.QUEUED)
+
+    def observe_going_on(
+        self, status: CallStatus, now: float, *, clock_offset: float = 0.0
+    ) -> LookAgain | None:
+        """Say what to do about a call that Twilio's list shows going on; None where the call itself must be looked at.
+
+        A list may be behind, so it decides neither to give up on a call nor to cancel it in the queue.
+
+        :param status: one that is no news
+        :param now: Unix time
+        :param clock_offset: as for :meth:`observe`
+        """
+        if status is not CallStatus.QUEUED and self._canceled_for is None:
+            self.queue_deadline = None
+        queue_deadline = self.queue_deadline.at - clock_offset if self.queue_deadline else None
+        if any(moment and now >= moment for moment in (self.deadline, self.timeout_at, queue_deadline)):
+            return None
+        self._clock_offset = clock_offset
+        if status != self._status:
+            # What a look at the call has shown is out of date.
+            self._last_seen = None
+        self._can_be_seen(status)
+        return LookAgain(now + self._pause(now))
+
     def observe_cancellation(self, news: Ending | Fault, now: float) -> LookAgain | CallOutcome:
         """Say what to do once the call was canceled in Twilio's queue, or could not be.
 
@@ -199,11 +227,7 @@ class CallWatch:
         return False
 
     def _seen(self, call: Call, now: float) -> LookAgain | CallOutcome:
-        if self._fault:
-            logger.info("Call %s can be seen again.", self.call_sid)
-        self._fault, self._faults_in_a_row, self.unknown_since = None, 0, None
-        if self._last_seen is None or call.status != self._last_seen.status:
-            logger.info("Call %s is %s.", self.call_sid, call.status)
+        self._can_be_seen(call.status)
         self._last_seen = call
         if self._canceled_for and call.status is CallStatus.CANCELED:
             return CallOutcome(self._canceled_for, call)
@@ -212,6 +236,14 @@ class CallWatch:
         if call.status.is_terminal:
             return CallOutcome.of(call)
         return self._go_on(now, f"it is still {call.status}")
+
+    def _can_be_seen(self, status: CallStatus) -> None:
+        if self._fault:
+            logger.info("Call %s can be seen again.", self.call_sid)
+        self._fault, self._faults_in_a_row, self.unknown_since = None, 0, None
+        if status != self._status:
+            logger.info("Call %s is %s.", self.call_sid, status)
+        self._status = status
 
     def missed(self, fault: Fault, now: float) -> LookAgain | CallOutcome:
         """Say what to do about a look that could not be made.
@@ -249,7 +281,7 @@ class CallWatch:
     def _pause(self, now: float) -> float:
         """Return the seconds until the next look: the poll interval, or more while there are transient errors."""
         queue_deadline = self.queue_deadline.at - self._clock_offset if self.queue_deadline else None
-        pause = self._poll_interval
+        pause = self.poll_interval
         if self._fault:
             is_late = queue_deadline is not None and now >= queue_deadline
             longest = LONGEST_BACKOFF_WHEN_LATE_S if is_late else LONGEST_BACKOFF_S

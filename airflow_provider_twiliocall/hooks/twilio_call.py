@@ -183,6 +183,12 @@ class TwilioCallHook(BaseHook):
             },
         )
 
+    def close(self) -> None:
+        """Close the connections to Twilio. A later request opens another."""
+        for name in ("client", "watcher"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
     def get_conn(self) -> TwilioClient:
         """Return the client."""
         return self.client

@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.calls.outcome import CallOutcome
-from airflow_provider_twiliocall.calls.poll import CallPoll
-from airflow_provider_twiliocall.calls.watch import Awaited, CallWatch, LookAgain
-from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
+from airflow_provider_twiliocall.calls.watch import Awaited, CallWatch
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
-from airflow_provider_twiliocall.journal.reason import Reason
-from airflow_provider_twiliocall.journal.xcom import CALL_SID
-from airflow_provider_twiliocall.twilio.ending import (
-    PATIENCE_ON_KILL_S,
-    HowToEnd,
-    WhenKilled,
-    end_call,
-    retry_until,
-)
+from airflow_provider_twiliocall.triggers.killed_task import end_call_of_killed_task
+from airflow_provider_twiliocall.triggers.shared_poller import SharedPoller, poller_for
+from airflow_provider_twiliocall.twilio.ending import WhenKilled
 
 # When a trigger fires before the scheduler has seen the executor's event for the deferral, the scheduler takes
 # that event for the death of the resumed task and fails it. Measured: 0 to 2 s fail often, 5 s never did.
 SHORTEST_DEFERRAL_S = 6.0
-
-# Of what PATIENCE_ON_KILL_S leaves of Airflow's 30 s.
-PATIENCE_TO_FETCH_S = 5.0
-
-Result = TypeVar("Result")
-
-# An event loop holds its tasks by a weak reference only.
-_endings: set[asyncio.Future[None]] = set()
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """Return threads of our own: those of ``asyncio.to_thread`` are few, and every trigger's."""
-    return ThreadPoolExecutor(max_workers=16, thread_name_prefix="twilio-call")
 
 
 class TwilioCallTrigger(BaseTrigger):
@@ -100,7 +75,7 @@ class TwilioCallTrigger(BaseTrigger):
         self.timeout_at = timeout_at
         self.awaits = awaits
         self.account_sid = account_sid
-        self._hook: TwilioCallHook | None = None
+        self._poller: SharedPoller | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments from which another triggerer makes this trigger again."""
@@ -130,59 +105,11 @@ class TwilioCallTrigger(BaseTrigger):
         """End the call as ``when_killed`` says, where the task was killed in earnest."""
         if self.when_killed == "leave":
             return
-        # The triggerer cancels a trigger that takes its time once more every second, and that lands in here.
-        ending = asyncio.ensure_future(self._end_if_killed(self.when_killed))
-        _endings.add(ending)
-        ending.add_done_callback(_endings.discard)
-        await asyncio.shield(ending)
-
-    async def _end_if_killed(self, how: HowToEnd) -> None:
-        hook = self._hook or TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
-        try:
-            if self._hook is None:
-                await hook.fetch_connection(patience=PATIENCE_TO_FETCH_S)
-            if await self._is_still_waited_for():
-                self.log.info(
-                    "Call %s is left alone: another triggerer goes on waiting for it.", self.call_sid
-                )
-                return
-            end = partial(
-                retry_until,
-                lambda: end_call(hook.watcher, self.call_sid, how),
-                self.call_sid,
-                how=how,
-                until=clock.time() + PATIENCE_ON_KILL_S,
-            )
-            ending = await self._in_thread(end)
-            self.log.info("The task was killed while it waited. %s", ending)
-        except Exception as error:
-            self.log.error("The task was killed, and call %s was left alone: %s", self.call_sid, error)
-
-    async def _is_still_waited_for(self) -> bool:
-        """Whether the task still waits for this very call: Airflow calls ``on_kill`` on a handover too.
-
-        The task's state alone misleads: after a Clear its next try may be deferred by now, for another call.
-        """
-        from airflow.sdk.execution_time import task_runner
-        from airflow.sdk.execution_time.comms import GetTaskStates
-        from airflow.sdk.execution_time.xcom import XCom
-
-        ti: Any = self.task_instance
-        whose = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
-        answer: Any = await task_runner.SUPERVISOR_COMMS.asend(
-            GetTaskStates(
-                dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-            )
-        )
-        name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
-        if answer.task_states[ti.run_id][name] != "deferred":
-            return False
-        waited_for = await asyncio.to_thread(XCom.get_one, key=CALL_SID, **whose)
-        # Nothing there is no proof of another try.
-        return waited_for in (None, self.call_sid)
+        hook = self._poller.hook if self._poller else None
+        hook = hook or TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        await end_call_of_killed_task(hook, self.call_sid, self.when_killed, self.task_instance)
 
     async def _wait(self) -> CallOutcome:
-        hook = TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
         watch = CallWatch(
             self.call_sid,
             poll_interval=self.poll_interval,
@@ -191,33 +118,5 @@ class TwilioCallTrigger(BaseTrigger):
             timeout_at=self.timeout_at,
             awaits=self.awaits,
         )
-        # The client is built in the thread too: a TLS context takes a while.
-        poll = CallPoll(watch, lambda: hook.watcher)
-        try:
-            while not isinstance(decision := await self._look(hook, poll), CallOutcome):
-                await asyncio.sleep(decision.at - clock.time())
-            return decision
-        except TwilioConnectionError as error:
-            # A trigger that raises fails its task as if the call had never been placed, and a retry would dial again.
-            return CallOutcome(Reason.UNKNOWN, why=str(error))
-
-    async def _look(self, hook: TwilioCallHook, poll: CallPoll) -> LookAgain | CallOutcome:
-        """Look once, having fetched the connection, once, on the event loop; an Airflow that is away may come back."""
-        if self._hook is None:
-            try:
-                await hook.fetch_connection()
-            except TwilioConnectionError:
-                raise
-            except TwilioConnectionNotFoundError as error:
-                return poll.watch.missed(error, clock.time())
-            except Exception as error:
-                problem = f"The connection {self.twilio_conn_id!r} could not be fetched ({error})"
-                return poll.watch.missed(TwilioConnectionNotFoundError(problem), clock.time())
-            self._hook = hook
-        return await self._in_thread(poll.look)
-
-    @staticmethod
-    async def _in_thread(do: Callable[[], Result]) -> Result:
-        # A thread of ours has no context of its own, and the triggerer finds a line's task log by it.
-        run = partial(contextvars.copy_context().run, do)
-        return await asyncio.get_running_loop().run_in_executor(_threads(), run)
+        self._poller = poller_for(self.twilio_conn_id, self.account_sid)
+        return await self._poller.wait(watch)

@@ -133,17 +133,23 @@ def _to_pendulum(value: object) -> object:
         return value
     if "T" in value and value[:4].isdigit():
         return pendulum.parse(value)
-    return _from_rfc_2822(value)
+    return from_rfc_2822(value)
 
 
 # A call has the same second in several fields, and again at every look.
 @lru_cache(maxsize=128)
-def _from_rfc_2822(value: str) -> pendulum.DateTime:
+def from_rfc_2822(value: str) -> pendulum.DateTime:
+    """Read a time as Twilio writes it."""
     moment = parsedate_to_datetime(value)
     if offset := moment.utcoffset():
         moment -= offset
     # Not pendulum.instance: it looks the zone up and takes three times as long.
     return pendulum.DateTime(*moment.timetuple()[:6], tzinfo=pendulum.UTC)
+
+
+@lru_cache(maxsize=128)
+def _to_iso_8601(moment: pendulum.DateTime) -> str:
+    return moment.to_iso8601_string()
 
 
 def _null_if_unreadable(value: object, read: ValidatorFunctionWrapHandler) -> object:
@@ -160,7 +166,7 @@ Detail = WrapValidator(_null_if_unreadable)
 Timestamp = Annotated[
     pendulum.DateTime,
     BeforeValidator(_to_pendulum),
-    PlainSerializer(lambda moment: moment.to_iso8601_string(), return_type=str),
+    PlainSerializer(_to_iso_8601, return_type=str),
 ]
 
 

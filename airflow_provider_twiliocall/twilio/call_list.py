@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from datetime import date, datetime, timezone
+from typing import Any
 
 from pydantic import ValidationError
 
-from airflow_provider_twiliocall.twilio.call import Call, is_call_sid
+from airflow_provider_twiliocall.twilio.call import Call, from_rfc_2822, is_call_sid
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,14 @@ def listed_call(body: object) -> Call | None:
             sid if is_call_sid(sid) else "no SID",
             ", ".join(fields) or "none",
         )
+        return None
+
+
+def created_at(body: dict[str, Any]) -> float | None:
+    """Return when an entry's call was created, as Unix time by Twilio's clock; None where that cannot be read."""
+    try:
+        return from_rfc_2822(body["date_created"]).timestamp()
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

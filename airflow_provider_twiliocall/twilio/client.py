@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -27,6 +27,7 @@ from airflow_provider_twiliocall.twilio.failed_request import (
 )
 from airflow_provider_twiliocall.twilio.params import CreateCallParams
 from airflow_provider_twiliocall.twilio.transport import READ_RETRY, WRITE_RETRY, RetryByMethod
+from airflow_provider_twiliocall.twilio.twilio_clock import TwilioClock
 
 DEFAULT_CONNECT_TIMEOUT_S = 5.0
 DEFAULT_READ_TIMEOUT_S = 15.0
@@ -79,7 +80,7 @@ class TwilioClient:
         environment = self._session.merge_environment_settings(self.base_url, {}, None, None, None)
         self._session.proxies, self._session.verify = environment["proxies"], environment["verify"]
         self._session.trust_env = False
-        self._date_seen: tuple[str | None, float] = (None, 0.0)
+        self._clock = TwilioClock()
         host = f"apache-airflow/{airflow_version} " if airflow_version else ""
         self._session.headers.update(
             {
@@ -91,12 +92,7 @@ class TwilioClient:
     @property
     def clock_offset(self) -> float | None:
         """Seconds that Twilio's clock is ahead of ours, by its latest answer, to about one; None before any."""
-        date, seen_at = self._date_seen
-        try:
-            # The header has whole seconds: on average it is half a one behind.
-            return parsedate_to_datetime(date or "").timestamp() + 0.5 - seen_at
-        except ValueError:
-            return None
+        return self._clock.offset
 
     def __repr__(self) -> str:
         return f"TwilioClient(account_sid={self.account_sid!r}, base_url={self.base_url!r})"
@@ -156,9 +152,13 @@ class TwilioClient:
             "PageSize": str(page_size),
         }
         given = {name: value for name, value in filters.items() if value is not None}
-        for body in self._pages(self._calls(), "calls", given):
+        for body in chain.from_iterable(self._pages(self._calls(), "calls", given)):
             if (call := listed_call(body)) is not None:
                 yield call
+
+    def call_pages(self) -> Iterator[list[Any]]:
+        """Yield the account's calls, 1,000 at a time, as Twilio describes them: :func:`.listed_call` reads one."""
+        return self._pages(self._calls(), "calls", {"PageSize": str(LARGEST_PAGE)})
 
     def update_call(
         self,
@@ -214,18 +214,18 @@ class TwilioClient:
 
     def recordings(self, sid: str) -> Iterator[dict[str, Any]]:
         """Yield the call's recordings as Twilio describes them (``sid`` RE…, ``duration`` in seconds, …)."""
-        return self._pages(self._of_call(sid, "Recordings"), "recordings")
+        return chain.from_iterable(self._pages(self._of_call(sid, "Recordings"), "recordings"))
 
     def notifications(self, sid: str) -> Iterator[dict[str, Any]]:
         """Yield what Twilio noted about the call: ``error_code``, ``log`` (0 error, 1 warning), ``message_text``.
 
         The one place that says why a call *failed*.
         """
-        return self._pages(self._of_call(sid, "Notifications"), "notifications")
+        return chain.from_iterable(self._pages(self._of_call(sid, "Notifications"), "notifications"))
 
     def events(self, sid: str) -> Iterator[dict[str, Any]]:
         """Yield the requests Twilio made for the call and their answers, from 15 minutes after its end."""
-        return self._pages(self._of_call(sid, "Events"), "events")
+        return chain.from_iterable(self._pages(self._of_call(sid, "Events"), "events"))
 
     def account(self) -> dict[str, Any]:
         """Fetch the account: ``friendly_name``, ``status`` (active, suspended, closed), ``type``."""
@@ -246,13 +246,13 @@ class TwilioClient:
         # Not urljoin: it would lose the path of a base URL behind a gateway.
         return f"{self.base_url}{path}" if path.startswith("/") else urljoin(f"{self.base_url}/", path)
 
-    def _pages(self, path: str, key: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, key: str, query: Mapping[str, str] | None = None) -> Iterator[list[Any]]:
         page = self._json("GET", path, params=query)
         while True:
             listed, following = page.get(key) or [], page.get("next_page_uri") or ""
             if not isinstance(listed, list) or not isinstance(following, str):
                 raise TwilioUnreachableError(f"A page of {key} could not be read")
-            yield from listed
+            yield listed
             if not following:
                 return
             # The URI has a token, so it is used as it is, but never for another host.
@@ -294,7 +294,7 @@ class TwilioClient:
         except OSError as fault:  # requests' own errors are such; a missing CA bundle is a plain one
             # Not `from fault`: its text has the URL, and with it the numbers a list is filtered by.
             raise error_from_fault(fault, changes_something=changes_something, url=url) from None
-        self._date_seen = response.headers.get("Date"), clock.time()
+        self._clock.saw(response.headers.get("Date"))
         if not response.ok or response.is_redirect:
             raise error_from_answer(response, changes_something=changes_something)
         return response

@@ -33,7 +33,6 @@ from tests.integration.ring_once_stage import (
     Settings,
     Stage,
     Strike,
-    TriggererGone,
 )
 from tests.support.task_context import RecordingTaskInstance, StateStore, context
 
@@ -182,13 +181,14 @@ class RingTask:
 
     def _fire(self, trigger: TwilioCallTrigger) -> dict[str, Any] | None:
         async def first_event() -> dict[str, Any]:
+            self.stage.waiting = asyncio.current_task()
             async for event in trigger.run():
                 return json.loads(json.dumps(event.payload))
             raise AssertionError("the trigger ended without an event")
 
         try:
             return asyncio.run(first_event())
-        except TriggererGone:
+        except asyncio.CancelledError:
             return None
 
     def _new_trigger(self) -> TwilioCallTrigger:

@@ -21,9 +21,9 @@ from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.simulator.operation import asked_for
-from airflow_provider_twiliocall.triggers import twilio_call as trigger_module
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 from airflow_provider_twiliocall.twilio.errors import TwilioAmbiguousError, TwilioError
+from tests.support.replaced_sleep import replace_sleep
 from tests.support.virtual_time import VirtualTime
 
 if TYPE_CHECKING:
@@ -45,10 +45,6 @@ OVER = ("completed", "busy", "failed", "no-answer", "canceled")
 
 class ProcessDied(BaseException):
     """SIGKILL: nothing of the process runs any more."""
-
-
-class TriggererGone(BaseException):
-    """The triggerer stops, in the middle of a wait."""
 
 
 @dataclass(frozen=True)
@@ -123,19 +119,6 @@ class Rules(Protocol):
     def process_ended(self, task: RingTask, process: Process) -> None: ...
 
 
-class _Asyncio:
-    """The module asyncio, in which to sleep turns the clock."""
-
-    def __init__(self, sleep: Callable[[float], None]) -> None:
-        self._sleep = sleep
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(asyncio, name)
-
-    async def sleep(self, seconds: float) -> None:
-        self._sleep(seconds)
-
-
 class Stage(VirtualTime):
     """Time and Twilio. Every request, store access and nap of the process on stage passes a point here."""
 
@@ -146,13 +129,14 @@ class Stage(VirtualTime):
         self.task: RingTask | None = None
         self.process: Process | None = None
         self.triggerer_stops_at: float | None = None
+        self.waiting: asyncio.Task[Any] | None = None
         self.store_is_away_until = 0.0
         self.disturbed = False
         self.story: list[str] = []
         # Only sleeping lets time pass, so that an example runs alike however busy the machine is.
         monkeypatch.setattr(simulator.clock, "read", lambda: START)
         self.install(monkeypatch)
-        monkeypatch.setattr(trigger_module, "asyncio", _Asyncio(self._sleep_in_triggerer))
+        replace_sleep(monkeypatch, self._sleep_in_triggerer)
         monkeypatch.setattr(TwilioClient, "send", self._sending(TwilioClient.send))
         monkeypatch.setattr(XCom, "get_one", lambda **_: self._task.xcoms.get("call_sid"))
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", self, raising=False)
@@ -203,7 +187,8 @@ class Stage(VirtualTime):
     def _sleep_in_triggerer(self, seconds: float) -> None:
         self.pass_time(seconds)
         if self.triggerer_stops_at is not None and self.now() >= self.triggerer_stops_at:
-            raise TriggererGone
+            assert self.waiting is not None
+            self.waiting.cancel()
 
     def point(self, name: str) -> None:
         process = self.process

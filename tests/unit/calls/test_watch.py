@@ -19,7 +19,7 @@ from airflow_provider_twiliocall.calls.watch import (
 from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
 from airflow_provider_twiliocall.journal.reason import Reason
-from airflow_provider_twiliocall.twilio.call import Call
+from airflow_provider_twiliocall.twilio.call import Call, CallStatus
 from airflow_provider_twiliocall.twilio.ending import Ending
 from airflow_provider_twiliocall.twilio.errors import (
     TwilioAmbiguousError,
@@ -204,3 +204,72 @@ def test_no_call_is_waited_for_beyond_twilios_own_limit(time_limit: int | None) 
         QueueDeadline(START + 107), clock_offset=7, ring_timeout=None, time_limit=time_limit
     )
     assert deadline == START + 100 + 60 + 5 + 14_400 + 60
+
+
+# What a list shows ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "decision"),
+    [
+        ({}, CallStatus.QUEUED, LookAgain(START + 5)),
+        ({}, CallStatus.IN_PROGRESS, LookAgain(START + 5)),
+        ({"deadline": START + 3}, CallStatus.IN_PROGRESS, LookAgain(START + 3)),
+        ({"queue_deadline": QueueDeadline(START + 2)}, CallStatus.QUEUED, LookAgain(START + 2)),
+        # What is decided now needs a look at the call itself.
+        ({"deadline": START}, CallStatus.IN_PROGRESS, None),
+        ({"timeout_at": START}, CallStatus.RINGING, None),
+        ({"queue_deadline": QueueDeadline(START)}, CallStatus.QUEUED, None),
+        # It has left the queue.
+        ({"queue_deadline": QueueDeadline(START)}, CallStatus.RINGING, LookAgain(START + 5)),
+    ],
+)
+def test_a_call_that_a_list_shows_going_on(
+    how: dict[str, Any], status: CallStatus, decision: LookAgain | None
+) -> None:
+    assert watch(**how).observe_going_on(status, START) == decision
+
+
+def test_a_list_by_twilios_clock_tells_whether_a_call_is_queued_too_long() -> None:
+    watched = watch(queue_deadline=QueueDeadline(START + 10))
+    assert watched.observe_going_on(CallStatus.QUEUED, START, clock_offset=9) == LookAgain(START + 1)
+    assert watched.observe_going_on(CallStatus.QUEUED, START, clock_offset=11) is None
+
+
+@pytest.mark.parametrize(
+    ("awaits", "status", "is_news"),
+    [
+        ("end", CallStatus.IN_PROGRESS, False),
+        ("end", CallStatus.BUSY, True),
+        ("ring", CallStatus.QUEUED, False),
+        ("ring", CallStatus.RINGING, True),
+    ],
+)
+def test_what_is_news_depends_on_what_is_awaited(awaits: Any, status: CallStatus, *, is_news: bool) -> None:
+    assert watch(awaits=awaits).is_news(status) is is_news
+
+
+def test_what_a_list_shows_is_logged_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
+    watched = watch()
+    with caplog.at_level("INFO"):
+        watched.observe_going_on(CallStatus.RINGING, START)
+        watched.observe_going_on(CallStatus.RINGING, START)
+        watched.observe(call("ringing"), START)
+        watched.observe(call("completed"), START)
+    assert caplog.messages == [f"Call {SID} is ringing.", f"Call {SID} is completed."]
+
+
+def test_an_end_without_a_look_does_not_tell_of_the_call_as_it_was_before_the_list_showed_another_status() -> (
+    None
+):
+    watched = watch(deadline=START + 8)
+    watched.observe(call("queued"), START)
+    watched.observe_going_on(CallStatus.IN_PROGRESS, START + 5)
+    assert watched.observe(AWAY, START + 8) == ended(Reason.OVERDUE, None, str(AWAY))
+
+
+def test_a_call_that_a_list_has_shown_was_reached() -> None:
+    watched = watch()
+    watched.observe_going_on(CallStatus.IN_PROGRESS, START)
+    watched.observe(NO_HOST, START + 5)
+    assert not watched.is_for_a_person

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,11 +13,11 @@ from airflow.sdk import Connection
 from airflow.sdk.bases.hook import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_twiliocall import clock as package_clock
-from airflow_provider_twiliocall.triggers import twilio_call
 from airflow_provider_twiliocall.triggers.twilio_call import SHORTEST_DEFERRAL_S, TwilioCallTrigger
 from airflow_provider_twiliocall.twilio.call import Call
 from airflow_provider_twiliocall.twilio.client import TwilioClient
+from tests.support.replaced_sleep import replace_sleep
+from tests.support.turned_clock import TurnedClock
 
 try:
     from airflow.sdk.serde import deserialize, serialize
@@ -40,29 +39,11 @@ ARGUMENTS = {
 }
 
 
-class Clock:
-    """The trigger's clock, which moves while it sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-    monotonic = time
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(package_clock, "time", clock.time)
-    monkeypatch.setattr(package_clock, "monotonic", clock.monotonic)
-    # Of the trigger alone: asyncio's own sleep is also that of a server in another thread of the test run.
-    own = SimpleNamespace(sleep=clock.sleep, get_running_loop=asyncio.get_running_loop)
-    monkeypatch.setattr(twilio_call, "asyncio", own)
+def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
+    """The trigger's clock, which moves while it sleeps."""
+    clock = TurnedClock().install(monkeypatch)
+    replace_sleep(monkeypatch, clock.sleep)
     return clock
 
 
@@ -103,27 +84,29 @@ def test_its_constructor_never_raises(odd: Any) -> None:
     assert isinstance(TwilioCallTrigger(**dict.fromkeys(ARGUMENTS, odd)), BaseTrigger)
 
 
-def test_a_call_that_is_over_at_once_fires_six_seconds_after_the_start(clock: Clock, finished: None) -> None:
+def test_a_call_that_is_over_at_once_fires_six_seconds_after_the_start(
+    clock: TurnedClock, finished: None
+) -> None:
     payload = payload_of(TwilioCallTrigger("twilio_default", SID))
     assert payload["reason"] == "completed"
     assert clock.now == SHORTEST_DEFERRAL_S == 6.0
 
 
-def test_a_missing_connection_is_looked_for_until_the_deadline(clock: Clock) -> None:
+def test_a_missing_connection_is_looked_for_until_the_deadline(clock: TurnedClock) -> None:
     payload = payload_of(TwilioCallTrigger("nowhere", SID, deadline=3600))
     assert (payload["reason"], payload["call"], payload["is_for_a_person"]) == ("overdue", None, True)
     assert "There is no connection 'nowhere'" in payload["why"]
     assert clock.now >= 3600
 
 
-def test_a_missing_connection_does_not_outlast_the_tasks_own_time(clock: Clock) -> None:
+def test_a_missing_connection_does_not_outlast_the_tasks_own_time(clock: TurnedClock) -> None:
     payload = payload_of(TwilioCallTrigger("nowhere", SID, deadline=7200, timeout_at=600))
     assert payload["reason"] == "timed out"
     assert 600 <= clock.now < 700
 
 
 def test_without_a_deadline_a_missing_connection_is_waited_for_until_it_is_there(
-    clock: Clock, finished: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    clock: TurnedClock, finished: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     fetch = BaseHook.aget_connection
 
@@ -140,7 +123,7 @@ def test_without_a_deadline_a_missing_connection_is_waited_for_until_it_is_there
 
 
 def test_a_broken_connection_ends_the_wait_instead_of_the_trigger(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
+    clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_BROKEN", json.dumps({"conn_type": "twilio", "login": "me"}))
     payload = payload_of(TwilioCallTrigger("broken", SID))
@@ -149,7 +132,7 @@ def test_a_broken_connection_ends_the_wait_instead_of_the_trigger(
 
 
 def test_an_api_server_that_is_away_for_a_while_is_waited_out(
-    clock: Clock, finished: None, monkeypatch: pytest.MonkeyPatch
+    clock: TurnedClock, finished: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch = BaseHook.aget_connection
     answers = iter([OSError("away"), OSError("away"), None])
@@ -166,7 +149,7 @@ def test_an_api_server_that_is_away_for_a_while_is_waited_out(
 
 
 def test_an_api_server_that_is_away_until_the_deadline_ends_the_wait_instead_of_the_trigger(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
+    clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def aget_connection(conn_id: str) -> Connection:
         raise OSError("away")
