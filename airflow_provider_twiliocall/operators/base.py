@@ -75,6 +75,9 @@ class CallOperator(CallTask):
     def _run_of(self, context: Context, carried: dict[str, Any] | None = None, **how: Any) -> CallRun:
         from airflow_provider_twiliocall.journal.call_journal import CallJournal
         from airflow_provider_twiliocall.operators.call_run import CallRun
+        from airflow_provider_twiliocall.operators.map_label import label_mapped_task
 
+        if self.label:
+            label_mapped_task(context, self.label)  # type: ignore[arg-type]
         self._run = CallRun(self, context, CallJournal.of(context, carried), **how)
         return self._run

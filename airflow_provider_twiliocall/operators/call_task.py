@@ -81,6 +81,11 @@ class CallTask(RendersText, BaseOperator):
     # What the operators differ in -------------------------------------------------------------------------
 
     @property
+    def label(self) -> str | None:
+        """What tells this task from its siblings where it is mapped, without a whole number."""
+        return None
+
+    @property
     @abstractmethod
     def redials(self) -> bool:
         """Whether after a call that ended badly the next one is this task's own business, not that of its retries."""

@@ -276,6 +276,13 @@ class CreateCallOperator(CallOperator, CallAttributes):
     # The steps --------------------------------------------------------------------------------------------
 
     @property
+    def label(self) -> str:
+        """The callee, cut to the last four digits."""
+        from airflow_provider_twiliocall.twilio.phone_number import show_callee
+
+        return show_callee(self.to)
+
+    @property
     def redials(self) -> bool:
         """Whether this task dials again by itself, so that its retries need not."""
         return self.max_dials > 1

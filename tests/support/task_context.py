@@ -21,6 +21,7 @@ class RecordingTaskInstance:
 
     task_id: str = "ring"
     map_index: int = -1
+    rendered_map_index: str | None = None
     max_tries: int = 0
     first_reschedule_date: datetime | None = None
     xcoms: dict[str, Any] = field(default_factory=dict)

@@ -364,7 +364,7 @@ def test_what_is_secret_in_a_call_is_masked_before_anything_else(monkeypatch: py
     task = operator(sip_auth_password="open-sesame", sip_auth_username="ann", call_token="a-call-token")
     task.to = "wrong"
     with pytest.raises(TwilioCallRefusedError) as refused:
-        task.execute({})
+        task.execute(context())
     assert masked[:2] == ["open-sesame", "a-call-token"]
     assert "open-sesame" not in str(refused.value) and "a-call-token" not in str(refused.value)
 
