@@ -10,14 +10,16 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from benchmarks import callback_storm, import_cost, placing, ring_once
+from benchmarks import callback_storm, import_cost, parse, placing, ring_once, waiting
 from benchmarks.bound import Bound
 
 BENCHMARKS: dict[str, Callable[[Console], list[Bound]]] = {
     "callback_storm": callback_storm.run,
     "import_cost": import_cost.run,
+    "parse": parse.run,
     "placing": placing.run,
     "ring_once": ring_once.run,
+    "waiting": waiting.run,
 }
 
 
