@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from benchmarks import callback_storm, import_cost, parse, placing, ring_once, waiting
+from benchmarks import callback_storm, import_cost, parse, placing, ring_once
 from benchmarks.bound import Bound
+from benchmarks.waiting import table as waiting
 
 BENCHMARKS: dict[str, Callable[[Console], list[Bound]]] = {
     "callback_storm": callback_storm.run,

@@ -4,8 +4,8 @@ So a thousand waits cost one client and a request or two for each poll, see :mod
 
 Not Airflow's own shared streams (``BaseEventTrigger.shared_stream_key``, 3.3 and later): a stream is opened with the
 arguments of one trigger and never learns which calls the others wait for, so it cannot know how far to read the list
-nor which calls to ask for singly. And each event goes through the queue of each trigger: 10,000 waits and 10 pages
-are 100,000 deliveries a poll.
+nor which calls to ask for singly. And each event goes through the queue of each trigger: to deliver six polls of ten
+pages to 10,000 triggers took 1.7 seconds of CPU, which is what all of this takes, requests and events included.
 """
 
 from __future__ import annotations

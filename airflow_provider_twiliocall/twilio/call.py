@@ -265,5 +265,6 @@ def _redacted(value: Any) -> Any:
     if isinstance(value, list):
         return [_redacted(item) for item in value]
     if isinstance(value, dict):
-        return {name: _redacted(item) for name, item in value.items()}
+        # Half of a call's fields are null.
+        return {name: item if item is None else _redacted(item) for name, item in value.items()}
     return value
