@@ -136,7 +136,6 @@ class Airflow:
         """Start a process: ``api-server``, ``scheduler``, ``dag-processor``, ``triggerer``, ``triggerer-2`` …"""
         if name in self._processes:
             raise RuntimeError(f"{name} was started already")
-        command = TRIGGERER if name in self.triggerers else name
         if name == API_SERVER:
             arguments = ("--host", "127.0.0.1", "--port", str(self._api_port), "--workers", "1")
         # A job of Airflow's shows the user it runs as: that tells one triggerer from another.
@@ -145,7 +144,7 @@ class Airflow:
             environment["AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT"] = str(self._trigger_log_ports[name])
         with (self.home / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", command, *arguments],
+                [sys.executable, "-m", "airflow", *self.command(name), *arguments],
                 cwd=self.home,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -153,6 +152,10 @@ class Airflow:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def command(self, name: str) -> list[str]:
+        """Which of Airflow's commands a process runs."""
+        return [TRIGGERER if name in self.triggerers else name]
 
     def stop(self, *names: str) -> None:
         """End processes by SIGTERM to each, as a platform does that starts them again; what stays is killed.

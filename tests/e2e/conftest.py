@@ -19,7 +19,11 @@ HERE = Path(__file__).parent
 FAULT_DAG_FILES = sorted((HERE / "dags").glob("fault_*.py"))
 DAG_FILES = [
     *(HERE.parent.parent / "example_dags").glob("*.py"),
-    *(path for path in (HERE / "dags").glob("*.py") if path not in FAULT_DAG_FILES),
+    *(
+        path
+        for path in (HERE / "dags").glob("*.py")
+        if path not in FAULT_DAG_FILES and not path.name.startswith("cluster_")
+    ),
 ]
 ENDINGS = {
     # Long enough to be there still when a worker that is slow to write XComs looks for the first time.

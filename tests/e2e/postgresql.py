@@ -18,13 +18,13 @@ from typing import IO, TYPE_CHECKING, Any
 import psycopg2
 
 from tests.e2e.waiting import free_ports, wait_until
+from tests.support.debian import installed, one_installation_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 10.0
-LOCK_LIMIT_S = 120
 LOG_TAIL = 4000
 
 USER = "airflow"
@@ -153,33 +153,10 @@ def find_binaries(debian: Path = DEBIAN) -> Path | None:
 def install() -> Path:
     """Install Debian's package, without the server it starts of its own accord; return where the binaries are.
 
-    :raises RuntimeError: this is not Debian, or we are not root
+    :raises CannotInstallError: this is not Debian, or we are not root
     """
-    by_hand = (
-        "install PostgreSQL by hand (Debian, Ubuntu: apt-get install postgresql) and run the tests again"
-    )
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise RuntimeError(
-            f"the tests need initdb and postgres, and only root on Debian can fetch them: {by_hand}"
-        )
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with _no_cluster_of_its_own():
-        for step in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
-            done = subprocess.run(
-                ["apt-get", "--quiet", "-o", f"DPkg::Lock::Timeout={LOCK_LIMIT_S}", *step],
-                env=quiet,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-    binaries = find_binaries()
-    if binaries is None:
-        print(done.stdout)
-        raise RuntimeError(
-            f"apt-get ended with {done.returncode} and left no initdb and postgres here: {by_hand}"
-        )
-    return binaries
+    with one_installation_at_a_time(), _no_cluster_of_its_own():
+        return installed("postgresql", find_binaries)
 
 
 @contextmanager
