@@ -173,7 +173,7 @@ class GroupPoll(Generic[Waited]):
     def _read_list(self) -> None:
         # Two waits for the same call are rare: the second one looks for itself.
         wanted = {call.watch.call_sid: call for call in self._waiting}
-        pages = self._client.call_pages()
+        pages = self._client.call_pages(self._walk.page_size)
         try:
             while self._walk.is_worth_a_page and (page := next(pages, None)) is not None:
                 self._take_page(page, wanted)

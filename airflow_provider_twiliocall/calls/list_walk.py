@@ -9,6 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+from airflow_provider_twiliocall.twilio.call_list import LARGEST_PAGE
+
+# A page has room for so many times as many calls as are looked for: those of others are in between.
+_ROOM_FOR_OTHERS = 10
+_SMALLEST_PAGE = 50
+
 # Of the calls looked for: so many of the requests may be pages that show none of them.
 _SHARE_FOR_NOTHING = 100
 
@@ -27,6 +33,11 @@ class ListWalk:
         self._pages_for_nothing = 0
         self._oldest_listed = math.inf
         self.pages = 0
+
+    @property
+    def page_size(self) -> int:
+        """How many calls a page lists: a thousand, or fewer where few are looked for, since each takes some 1.5 KB."""
+        return min(max(_SMALLEST_PAGE, _ROOM_FOR_OTHERS * self._wanted), LARGEST_PAGE)
 
     @property
     def is_worth_a_page(self) -> bool:

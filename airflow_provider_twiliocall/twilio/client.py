@@ -156,9 +156,9 @@ class TwilioClient:
             if (call := listed_call(body)) is not None:
                 yield call
 
-    def call_pages(self) -> Iterator[list[Any]]:
-        """Yield the account's calls, 1,000 at a time, as Twilio describes them: :func:`.listed_call` reads one."""
-        return self._pages(self._calls(), "calls", {"PageSize": str(LARGEST_PAGE)})
+    def call_pages(self, page_size: int = LARGEST_PAGE) -> Iterator[list[Any]]:
+        """Yield the account's calls, page by page, as Twilio describes them: :func:`.listed_call` reads one."""
+        return self._pages(self._calls(), "calls", {"PageSize": str(page_size)})
 
     def update_call(
         self,

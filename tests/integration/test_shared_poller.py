@@ -135,7 +135,6 @@ def test_calls_that_are_queued_still_are_found_in_the_list(
 def test_other_traffic_makes_waiting_no_dearer(
     twilio_simulator: TwilioSimulator, turned: VirtualTime, monkeypatch: pytest.MonkeyPatch, waits: int
 ) -> None:
-    monkeypatch.setattr("airflow_provider_twiliocall.twilio.client.LARGEST_PAGE", 10)
     sids = placed(waits, STAYS_QUEUED)
     placed(200, STAYS_QUEUED)
     asked: list[int] = []

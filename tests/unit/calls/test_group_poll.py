@@ -41,8 +41,8 @@ class Account:
 
     clock_offset = 0.0
 
-    def __init__(self, *, page_size: int = 1000) -> None:
-        self._page_size = page_size
+    def __init__(self, *, largest_page: int = 1000) -> None:
+        self._largest_page = largest_page
         self.bodies: list[dict[str, Any]] = []
         self.listed: list[Any] | None = None
         self.requests: list[str] = []
@@ -55,13 +55,14 @@ class Account:
         self.bodies.insert(0, body)
         return sid_of(number)
 
-    def call_pages(self) -> Iterator[list[Any]]:
+    def call_pages(self, page_size: int) -> Iterator[list[Any]]:
         listed = self.bodies if self.listed is None else self.listed
-        for start in range(0, max(1, len(listed)), self._page_size):
+        page_size = min(page_size, self._largest_page)
+        for start in range(0, max(1, len(listed)), page_size):
             self.requests.append("list")
             if fault := self.fault or self.list_fault:
                 raise fault
-            yield listed[start : start + self._page_size]
+            yield listed[start : start + page_size]
 
     def get_call(self, sid: str) -> Call:
         self.requests.append(sid)
@@ -236,7 +237,7 @@ ANY_LIST = st.lists(st.integers(0, 60), max_size=60)
 def test_whatever_is_listed_never_more_requests_than_calls_and_never_another_verdict(
     threads: ThreadPoolExecutor, listed: list[int], wanted: set[int], size: int
 ) -> None:
-    account = Account(page_size=size)
+    account = Account(largest_page=size)
     for number in range(61):
         account.has(number, "completed" if number % 3 else "ringing", age=number)
     account.listed = [account.bodies[number] for number in listed]

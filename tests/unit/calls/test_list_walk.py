@@ -25,6 +25,13 @@ def test_two_calls_are() -> None:
     assert ListWalk(wanted(2)).is_worth_a_page
 
 
+@pytest.mark.parametrize(
+    ("calls", "page_size"), [(2, 50), (5, 50), (6, 60), (99, 990), (100, 1_000), (9_999, 1_000)]
+)
+def test_a_page_is_no_larger_than_it_has_to_be(calls: int, page_size: int) -> None:
+    assert ListWalk(wanted(calls)).page_size == page_size
+
+
 def test_no_page_follows_when_all_were_shown_or_all_but_one() -> None:
     walk = ListWalk(wanted(3))
     walk.saw(["CA0", "CA1"], NOW)
