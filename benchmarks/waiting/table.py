@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
-from statistics import median
+from statistics import median, stdev
 
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +30,8 @@ SIDE_BY_SIDE = 100
 US, SDK = "us", "twilio SDK, one async client"
 PICTURE = "docs/waiting.svg"
 
-Measured = dict[tuple[int, str], Waited]
+Measured = dict[tuple[int, str], list[Waited]]
+"""What each round has measured, by number of calls and way."""
 
 
 def run(console: Console) -> list[Bound]:
@@ -39,11 +40,12 @@ def run(console: Console) -> list[Bound]:
     for calls in SIZES:
         rounds = [_round(calls) for _ in range(ROUNDS)]
         for peer in PEERS:
-            measured[calls, peer] = _median([each[peer] for each in rounds])
-    console.print(_table(measured))
-    draw({peer: [(calls, measured[calls, peer].cpu_s) for calls in SIZES] for peer in PEERS}, PICTURE)
+            measured[calls, peer] = [each[peer] for each in rounds]
+    medians = {which: _median(each) for which, each in measured.items()}
+    console.print(_table(measured, medians))
+    draw({peer: [(calls, medians[calls, peer].cpu_s) for calls in SIZES] for peer in PEERS}, PICTURE)
     console.print(f"Drawn: {PICTURE}")
-    return _bounds(measured)
+    return _bounds(medians)
 
 
 def _round(calls: int) -> dict[str, Waited]:
@@ -91,20 +93,22 @@ def _median(rounds: list[Waited]) -> Waited:
     )
 
 
-def _table(measured: Measured) -> Table:
+def _table(measured: Measured, medians: Mapping[tuple[int, str], Waited]) -> Table:
     table = Table(
         title=f"Waiting for calls that end after {SHORTEST_S:g} to {LONGEST_S:g} s, a look every "
-        f"{POLL_INTERVAL_S:g} s, in one process with Airflow's triggerer loaded (median of {ROUNDS} runs)"
+        f"{POLL_INTERVAL_S:g} s, in one process with Airflow's triggerer loaded "
+        f"(median of {ROUNDS} runs, ± standard deviation)"
     )
     for heading in ("calls", "way"):
         table.add_column(heading, no_wrap=True)
     for heading in ("CPU s", "requests", "KiB/call", "files", "threads", "late p50 s", "p95 s", "lost"):
         table.add_column(heading, justify="right")
-    for (calls, peer), waited in measured.items():
+    for (calls, peer), waited in medians.items():
+        deviation = stdev(each.cpu_s for each in measured[calls, peer])
         table.add_row(
             f"{calls:,}",
             peer,
-            f"{waited.cpu_s:.2f}",
+            f"{waited.cpu_s:.3f} ± {deviation:.3f}",
             f"{waited.requests:,.0f}",
             f"{waited.kib_per_call:.1f}",
             f"{waited.file_descriptors:.0f}",
@@ -118,9 +122,9 @@ def _table(measured: Measured) -> Table:
     return table
 
 
-def _bounds(measured: Measured) -> list[Bound]:
-    one, hundred, thousand, ten_thousand = (measured[calls, US] for calls in SIZES)
-    sdk = {calls: measured[calls, SDK] for calls in SIZES}
+def _bounds(medians: Mapping[tuple[int, str], Waited]) -> list[Bound]:
+    one, hundred, thousand, ten_thousand = (medians[calls, US] for calls in SIZES)
+    sdk = {calls: medians[calls, SDK] for calls in SIZES}
     return [
         Bound("1 wait, requests", one.requests, sdk[1].requests),
         Bound("1 wait, threads more than the SDK", one.threads - sdk[1].threads, 3),

@@ -256,17 +256,20 @@ def test_a_fault_in_the_poller_itself_loses_no_wait(
     assert asyncio.run(all_of(sids)) == ["completed"] * 5
 
 
-def test_a_poller_that_dies_is_replaced(turned: VirtualTime, monkeypatch: pytest.MonkeyPatch) -> None:
-    sids = placed(5)
+def test_a_poller_that_dies_is_replaced(twilio_simulator: TwilioSimulator) -> None:
+    sids = placed(5, STAYS_QUEUED)
 
     async def wait() -> list[str]:
-        waiting = asyncio.ensure_future(all_of(sids))
+        waiting = asyncio.ensure_future(all_of(sids, poll_interval=0.05))
         await until(pollers)
-        [poller] = pollers()
-        poller.cancel()
+        [first] = pollers()
+        first.cancel()
+        await until(lambda: pollers() and first not in pollers())
+        for sid in sids:
+            twilio_simulator.end(sid)
         return await waiting
 
-    assert asyncio.run(wait()) == ["completed"] * 5
+    assert asyncio.run(wait()) == ["canceled elsewhere"] * 5
 
 
 # Each for itself -----------------------------------------------------------------------------------------------
