@@ -21,7 +21,7 @@ PYTEST := bin/pytest
 
 # What runs side by side in `make test`. Those with Airflow's processes come first, and mostly wait; the others take
 # what the cores have left, hence nice. Tests with the mark `alone`, see pyproject.toml, are not among them.
-LANES := faults dags distributed coverage untraced $(AIRFLOW_VERSIONS:%=compat-%) packaging $(PYTHON_VERSIONS:%=python-%)
+LANES := faults dags coverage untraced distributed $(AIRFLOW_VERSIONS:%=compat-%) packaging $(PYTHON_VERSIONS:%=python-%)
 LANES_AT_ONCE := 3
 NICE := nice -n 5
 SHARED := --numprocesses 2 --dist worksteal
@@ -31,7 +31,7 @@ python = $(shell for each in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$
 # $(call marked,MARK): the files that have such tests, so that the others need not be loaded.
 marked = $(shell grep -rl --include='*.py' 'pytest\.mark\.$(1)' tests/unit tests/integration)
 
-.PHONY: help demo test test-distributed setup lint types unit integration e2e faults dags distributed packaging coverage untraced compat pythons \
+.PHONY: help demo test test-distributed setup lint types unit integration e2e faults dags alerts distributed packaging coverage untraced compat pythons \
 	bench format lock clean alone $(foreach part,compat alone,$(AIRFLOW_VERSIONS:%=$(part)-%)) $(PYTHON_VERSIONS:%=python-%)
 
 help: ## list these commands
@@ -47,6 +47,7 @@ test: $(READY) ## lint, types, every test, the older Airflows, other Pythons; ea
 	@echo "Side by side, each printed when it has ended: $(LANES)"
 	@$(MAKE) --jobs=$(LANES_AT_ONCE) --output-sync=target $(LANES)
 	@$(MAKE) --jobs=3 --output-sync=target alone $(AIRFLOW_VERSIONS:%=alone-%)
+	@$(MAKE) alerts
 
 # ---------------------------------------------------------------- parts of make test
 
@@ -71,7 +72,10 @@ faults: $(READY) ## of those, the ones of the fault table
 	$(VENV)/$(PYTEST) tests/e2e/test_fault_*.py
 
 dags: $(READY) ## and all others of them
-	$(VENV)/$(PYTEST) tests/e2e --ignore-glob='*/test_fault_*.py' --ignore-glob='*/test_cluster.py'
+	$(VENV)/$(PYTEST) tests/e2e --ignore-glob='*/test_fault_*.py' --ignore-glob='*/test_cluster.py' --ignore-glob='*/test_alerts_in_a_row.py'
+
+alerts: $(READY) ## sixty alerts within the 50 s that Airflow gives them, on a machine that does nothing else
+	$(VENV)/$(PYTEST) tests/e2e/test_alerts_in_a_row.py
 
 distributed: $(READY) ## 60 calls on a cluster that loses a worker and a triggerer
 	$(VENV)/$(PYTEST) tests/e2e/test_cluster.py

@@ -16,7 +16,7 @@ LOCK_LIMIT_S = 120
 
 
 class CannotInstallError(RuntimeError):
-    """A package is missing, and only root on Debian could install it."""
+    """A package is missing, and cannot be installed."""
 
 
 @contextmanager
@@ -31,8 +31,7 @@ def installed(package: str, find: Callable[[], Path | None]) -> Path:
     """Return what a package brings, and install it first where that is not there.
 
     :param find: returns it, or None while it is not there
-    :raises CannotInstallError: this is not Debian, or we are not root
-    :raises RuntimeError: apt-get has failed
+    :raises CannotInstallError: this is not Debian, we are not root, or apt-get has failed
     """
     if found := find():
         return found
@@ -52,5 +51,7 @@ def installed(package: str, find: Callable[[], Path | None]) -> Path:
     found = find()
     if found is None:
         print(done.stdout)
-        raise RuntimeError(f"apt-get ended with {done.returncode}, and {package} is not here: {by_hand}")
+        raise CannotInstallError(
+            f"apt-get ended with {done.returncode}, and {package} is not here: {by_hand}"
+        )
     return found
