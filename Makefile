@@ -31,7 +31,7 @@ python = $(shell for each in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$
 # $(call marked,MARK): the files that have such tests, so that the others need not be loaded.
 marked = $(shell grep -rl --include='*.py' 'pytest\.mark\.$(1)' tests/unit tests/integration)
 
-.PHONY: help demo test test-distributed setup lint types unit integration e2e faults dags alerts distributed packaging coverage untraced compat pythons \
+.PHONY: help demo test test-distributed setup lint types unit integration e2e faults dags distributed packaging coverage untraced compat pythons \
 	bench format lock clean alone $(foreach part,compat alone,$(AIRFLOW_VERSIONS:%=$(part)-%)) $(PYTHON_VERSIONS:%=python-%)
 
 help: ## list these commands
@@ -71,10 +71,7 @@ faults: $(READY) ## of those, the ones of the fault table
 	$(VENV)/$(PYTEST) tests/e2e/test_fault_*.py
 
 dags: $(READY) ## and all others of them
-	$(VENV)/$(PYTEST) tests/e2e --ignore-glob='*/test_fault_*.py' --ignore-glob='*/test_cluster.py' --ignore-glob='*/test_alerts_in_a_row.py'
-
-alerts: $(READY) ## sixty alerts in a row; not a part of make test, because Airflow loses callbacks of a file that it is reading
-	$(VENV)/$(PYTEST) tests/e2e/test_alerts_in_a_row.py
+	$(VENV)/$(PYTEST) tests/e2e --ignore-glob='*/test_fault_*.py' --ignore-glob='*/test_cluster.py'
 
 distributed: $(READY) ## 60 calls on a cluster that loses a worker and a triggerer
 	$(VENV)/$(PYTEST) tests/e2e/test_cluster.py
