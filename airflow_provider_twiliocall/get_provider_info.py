@@ -28,9 +28,9 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": _modules("hooks.twilio_call"),
-        "operators": _modules("operators.escalate_call", "operators.twilio_call"),
+        "operators": _modules("operators.call_campaign", "operators.escalate_call", "operators.twilio_call"),
         "sensors": _modules("sensors.twilio_call"),
-        "triggers": _modules("triggers.twilio_call"),
+        "triggers": _modules("triggers.call_campaign", "triggers.twilio_call"),
         "notifications": ["airflow_provider_twiliocall.notifications.twilio_call.TwilioCallNotifier"],
         "connection-types": [
             {

@@ -150,6 +150,55 @@ def check_max_dials(max_dials: Any, *, waits: bool) -> None:
         )
 
 
+def check_pace(pace: Any) -> None:
+    """Refuse what is no number of calls a second.
+
+    :raises ValueError: not above 0, or no number
+    """
+    if isinstance(pace, bool) or not isinstance(pace, (int, float)) or not 0 < pace < math.inf:
+        raise ValueError(
+            f"pace={pace!r} is not a number of calls a second: give 1, or 0.5 for one every two seconds"
+        )
+
+
+def check_max_queued(max_queued: Any) -> None:
+    """Refuse what is no number of calls.
+
+    :raises ValueError: below 1, or no whole number
+    """
+    if isinstance(max_queued, bool) or not isinstance(max_queued, int) or max_queued < 1:
+        raise ValueError(f"max_queued={max_queued!r} is not a number of calls: give 1 or more")
+
+
+def check_fail_when(fail_when: Any) -> None:
+    """Refuse what is no share; None is no limit.
+
+    :raises ValueError: not above 0 and up to 1
+    """
+    if fail_when is None:
+        return
+    is_number = isinstance(fail_when, (int, float)) and not isinstance(fail_when, bool)
+    if not is_number or not 0 < fail_when <= 1:
+        raise ValueError(
+            f"fail_when={fail_when!r} is not a share: give a number above 0 and up to 1, such as 0.1 to fail where "
+            "a tenth of the people was not reached"
+        )
+
+
+def check_results_path(results_path: Any) -> None:
+    """Refuse a path that does not say what the files are; None writes none.
+
+    :raises ValueError: says what to give
+    """
+    if results_path is None:
+        return
+    if not isinstance(results_path, str) or not results_path.strip().endswith((".csv", ".jsonl")):
+        raise ValueError(
+            f"results_path={results_path!r:.200} must be a path or URL that ends with .csv or .jsonl: results.csv "
+            "becomes results-00000.csv and so on"
+        )
+
+
 def in_order(value: Any) -> Any:
     """Return a set as a sorted list, and anything else as it is: a DAG must serialize alike at every parse."""
     return sorted(value, key=str) if isinstance(value, (set, frozenset)) else value

@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.calls.call_deadline import deadline_of_call
 from airflow_provider_twiliocall.calls.ender import CallEnder
 from airflow_provider_twiliocall.calls.no_redial import LOOK_IT_UP, NOT_AGAIN
 from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.calls.poll import CallPoll
-from airflow_provider_twiliocall.calls.watch import Awaited, CallWatch, LookAgain, deadline_of_call
+from airflow_provider_twiliocall.calls.watch import Awaited, CallWatch, LookAgain
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallAbandonedError,

@@ -8,7 +8,6 @@ Twilio's queue for too long, and when the wait is over.
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -41,16 +40,6 @@ REMINDER_S = 600.0
 # While the call may leave Twilio's queue at a time at which it must not ring any more.
 LONGEST_BACKOFF_WHEN_LATE_S = 10.0
 
-# A phone rings for `timeout` seconds (Twilio's default is 60); some of Twilio's flows add five.
-DEFAULT_RING_S = 60
-RING_EXTRA_S = 5
-
-# No call lasts longer, whatever `time_limit` says.
-LONGEST_CALL_S = 14_400
-
-# For clocks that differ and answers that lag.
-DEADLINE_MARGIN_S = 60
-
 Fault = TwilioError | TwilioConnectionNotFoundError
 """What can keep one look from being made, while the next one may be."""
 
@@ -59,26 +48,6 @@ _FOR_A_PERSON = (TwilioConnectionNotFoundError, TwilioNotFoundError, TwilioRejec
 
 Awaited = Literal["end", "ring"]
 """What a wait is for: that the call is over, or that it has left Twilio's queue."""
-
-
-def deadline_of_call(
-    queue_deadline: QueueDeadline | None,
-    *,
-    clock_offset: float,
-    ring_timeout: int | None,
-    time_limit: int | None,
-) -> float:
-    """Return when a call is over whatever happens, as Unix time: no wait needs to be longer, none is shorter.
-
-    :param queue_deadline: until when the call may stay in Twilio's queue; None for ever
-    :param clock_offset: seconds that Twilio's clock is ahead
-    :param ring_timeout: seconds it may ring
-    :param time_limit: seconds it may last
-    """
-    ringing = (ring_timeout or DEFAULT_RING_S) + RING_EXTRA_S
-    talking = min(time_limit or LONGEST_CALL_S, LONGEST_CALL_S)
-    left_queue = queue_deadline.at - clock_offset if queue_deadline else math.inf
-    return left_queue + ringing + talking + DEADLINE_MARGIN_S
 
 
 @dataclass(frozen=True)
@@ -111,6 +80,7 @@ class CallWatch:
         have left it
     :param timeout_at: Unix time at which whoever waits has no more time, whatever the call does; None for never
     :param awaits: what the wait is for
+    :param log_level: at which each status is logged
     """
 
     def __init__(
@@ -122,6 +92,7 @@ class CallWatch:
         queue_deadline: QueueDeadline | None = None,
         timeout_at: float | None = None,
         awaits: Awaited = "end",
+        log_level: int = logging.INFO,
     ) -> None:
         self.call_sid = call_sid
         self.poll_interval = poll_interval
@@ -129,6 +100,7 @@ class CallWatch:
         self.queue_deadline = queue_deadline
         self.timeout_at = timeout_at
         self.awaits = awaits
+        self._log_level = log_level
         self._status: CallStatus | None = None
         self._last_seen: Call | None = None
         self._clock_offset = 0.0
@@ -156,6 +128,11 @@ class CallWatch:
             isinstance(self._fault, TwilioUnreachableError) and (self._fault.http_status or 0) < 500
         )
         return is_unreachable and self._status is None
+
+    @property
+    def may_be_queued(self) -> bool:
+        """Whether the call was not seen to have left Twilio's queue."""
+        return self._status in (None, CallStatus.QUEUED)
 
     @property
     def fault(self) -> Fault | None:
@@ -242,7 +219,7 @@ class CallWatch:
             logger.info("Call %s can be seen again.", self.call_sid)
         self._fault, self._faults_in_a_row, self.unknown_since = None, 0, None
         if status != self._status:
-            logger.info("Call %s is %s.", self.call_sid, status)
+            logger.log(self._log_level, "Call %s is %s.", self.call_sid, status)
         self._status = status
 
     def missed(self, fault: Fault, now: float) -> LookAgain | CallOutcome:

@@ -53,6 +53,11 @@ class Reason(str, Enum):
     TOO_LATE = "too late"
     """It was not dialled, because its time to ring was over before Twilio took it."""
 
+    DO_NOT_CALL = "do not call"
+    """It was not dialled, because the callee is on the do-not-call list."""
+    DUPLICATE = "duplicate"
+    """It was not dialled, because an earlier row of the same campaign has the same callee."""
+
     @property
     def is_by_us(self) -> bool:
         """Whether this task ended the call, so that it says nothing about the callee."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall.calls.placement import Placed, Placement
+from airflow_provider_twiliocall.calls.redial import named_endings
 from airflow_provider_twiliocall.calls.takeover import Takeover
 from airflow_provider_twiliocall.journal.claims import CallClaims
-from airflow_provider_twiliocall.operators.redial import named_endings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

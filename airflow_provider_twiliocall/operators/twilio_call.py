@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.callees.call_window import CallWindow
     from airflow_provider_twiliocall.callees.rules import DialRules
     from airflow_provider_twiliocall.calls.outcome import CallOutcome
+    from airflow_provider_twiliocall.calls.redial import Redial
     from airflow_provider_twiliocall.operators.call_task import Try
     from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
-    from airflow_provider_twiliocall.operators.redial import Redial
     from airflow_provider_twiliocall.operators.step import Next, Step
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.param_problems import Problem
@@ -246,7 +246,7 @@ class CreateCallOperator(CallOperator, CallAttributes):
             lambda: check_choice("on_outside_window", self.on_outside_window, ("wait", "skip", "fail")),
             lambda: check_poll_interval(self.poll_interval),
             lambda: check_queue_timeout(self.queue_timeout),
-            lambda: _check_call_window(self.call_window),
+            lambda: check_call_window(self.call_window),
             lambda: check_duration("expires_after", 1 if self.expires_after is None else self.expires_after),
             lambda: check_max_dials(self.max_dials, waits=self.wait_for_completion),
             lambda: check_duration("redial_after", self.redial_after, or_zero=True),
@@ -382,8 +382,8 @@ class CreateCallOperator(CallOperator, CallAttributes):
         """Skip the task; but one that has rung somebody in vain has not skipped anything, and fails."""
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
+        from airflow_provider_twiliocall.calls.redial import named_endings
         from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
-        from airflow_provider_twiliocall.operators.redial import named_endings
 
         attempts = [attempt for attempt in run.journal.attempts if not attempt.ended_by_us]
         if not attempts:
@@ -394,7 +394,7 @@ class CreateCallOperator(CallOperator, CallAttributes):
 
     @property
     def _redial(self) -> Redial:
-        from airflow_provider_twiliocall.operators.redial import Redial
+        from airflow_provider_twiliocall.calls.redial import Redial
 
         return Redial(self.max_dials, read_seconds("redial_after", self.redial_after), self.redial_on)
 
@@ -426,7 +426,7 @@ class CreateCallOperator(CallOperator, CallAttributes):
         return checked_params(self, self.to, self.hook, accept_answered_by=self.accept_answered_by)
 
 
-def _check_call_window(call_window: Any) -> None:
+def check_call_window(call_window: Any) -> None:
     """Refuse a window that could not be used at run time, as far as it is known.
 
     :raises ValueError: says what is wrong with it

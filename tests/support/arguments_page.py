@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airflow_provider_twiliocall.arguments.call_arguments import CALL_ARGUMENTS, CallArguments
 from airflow_provider_twiliocall.notifications.twilio_call import TwilioCallNotifier
+from airflow_provider_twiliocall.operators.call_campaign import CallCampaignOperator
 from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 
@@ -18,8 +19,8 @@ _BEGIN = """\
 
 <!-- Made by `python -m tests.support.arguments_page` of the `:param:` lines in the code: change those. -->
 
-`CreateCallOperator`, `EscalateCallOperator` and `TwilioCallNotifier` take the same arguments of a call. The first
-table lists them. Each also has arguments of its own, such as whom to call.
+`CreateCallOperator`, `CallCampaignOperator`, `EscalateCallOperator` and `TwilioCallNotifier` take the same arguments of
+a call. The first table lists them. Each also has arguments of its own, such as whom to call.
 
 Give exactly one of `message`, `audio_url`, `url`, `twiml` and `application_sid`. Only an alert needs none of them:
 it has a default message.
@@ -31,8 +32,8 @@ The operators also take all arguments of Airflow's `BaseOperator`. But `timeout`
 [time to ring](calls.md#timeout-in-default_args) here.
 
 More about: [national numbers](connection.md#national-numbers), [`delivery`](reliability.md#when-the-answer-is-lost),
-[`when_killed`](reliability.md#when-the-task-dies), [Calls in a DAG](calls.md), and call windows in
-[Reminders](reminders.md).
+[`when_killed`](reliability.md#when-the-task-dies), [Calls in a DAG](calls.md), [Campaigns](campaigns.md), and call
+windows in [Reminders](reminders.md).
 """
 
 
@@ -45,7 +46,7 @@ def described_in(docstring: str) -> dict[str, str]:
 def page() -> str:
     """Return the page as it has to be."""
     parts = [_BEGIN, _table("Of a call", described_in(CallArguments.__doc__ or ""), {*CALL_ARGUMENTS})]
-    for taker in (CreateCallOperator, EscalateCallOperator, TwilioCallNotifier):
+    for taker in (CreateCallOperator, CallCampaignOperator, EscalateCallOperator, TwilioCallNotifier):
         described = described_in(taker.__doc__ or "")
         own = {name: text for name, text in described.items() if name not in CALL_ARGUMENTS}
         parts.append(_table(f"Of `{taker.__name__}`", own, {*taker.template_fields}))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_twiliocall.triggers import shared_poller, twilio_call
+from airflow_provider_twiliocall.triggers import call_campaign, shared_poller, twilio_call
 
 
 class _Asyncio:
@@ -34,6 +34,6 @@ class _NoChance:
 
 def replace_sleep(monkeypatch: pytest.MonkeyPatch, sleep: Callable[[float], None]) -> None:
     """Let triggers sleep so, and no longer than they mean to."""
-    for module in (shared_poller, twilio_call):
+    for module in (call_campaign, shared_poller, twilio_call):
         monkeypatch.setattr(module, "asyncio", _Asyncio(sleep))
     monkeypatch.setattr(shared_poller, "chance", _NoChance())

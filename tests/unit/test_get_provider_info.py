@@ -54,11 +54,16 @@ def test_hook_class_and_connection_type_agree(connection_type: dict[str, Any]) -
 
 
 def test_every_module_of_operators_is_named() -> None:
+    from airflow_provider_twiliocall.operators.call_campaign import CallCampaignOperator
     from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
     from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 
     (operators,) = get_provider_info()["operators"]
-    assert operators["python-modules"] == [EscalateCallOperator.__module__, CreateCallOperator.__module__]
+    assert operators["python-modules"] == [
+        CallCampaignOperator.__module__,
+        EscalateCallOperator.__module__,
+        CreateCallOperator.__module__,
+    ]
 
 
 def test_notifier_is_named_by_its_class() -> None:

@@ -20,6 +20,7 @@ from airflow_provider_twiliocall.arguments.call_arguments import (
     CallAttributes,
 )
 from airflow_provider_twiliocall.notifications.twilio_call import AlertArguments, TwilioCallNotifier
+from airflow_provider_twiliocall.operators.call_campaign import CallCampaignOperator, CampaignArguments
 from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator, EscalationArguments
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallArguments, CreateCallOperator
 from airflow_provider_twiliocall.simulator.twilio_api.validation import CREATE
@@ -31,12 +32,14 @@ NUMBER = "+15551234567"
 TAKERS: list[tuple[Any, dict[str, Any]]] = [
     (CreateCallOperator, {"task_id": "ring", "to": NUMBER}),
     (EscalateCallOperator, {"task_id": "wake", "contacts": [NUMBER]}),
+    (CallCampaignOperator, {"task_id": "remind", "calls": [{"to": NUMBER}]}),
     (TwilioCallNotifier, {"to": NUMBER}),
 ]
 TASKS = [(taker, whom) for taker, whom in TAKERS if issubclass(taker, BaseOperator)]
 FOR_EDITORS = [
     (CreateCallOperator, CreateCallArguments),
     (EscalateCallOperator, EscalationArguments),
+    (CallCampaignOperator, CampaignArguments),
     (TwilioCallNotifier, AlertArguments),
 ]
 
@@ -109,7 +112,7 @@ def test_editors_are_told_of_what_can_be_given_with_its_types(taker: type, argum
         name: parameter.annotation
         for name, parameter in parameters(taker).items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        and name not in {*CALL_ARGUMENTS, "to", "contacts"}
+        and name not in {*CALL_ARGUMENTS, "to", "contacts", "calls"}
     }
     told = {name: annotation.__forward_arg__ for name, annotation in arguments.__annotations__.items()}
 

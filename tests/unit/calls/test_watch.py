@@ -14,7 +14,6 @@ from airflow_provider_twiliocall.calls.watch import (
     Decision,
     Fault,
     LookAgain,
-    deadline_of_call,
 )
 from airflow_provider_twiliocall.exceptions import TwilioConnectionNotFoundError
 from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
@@ -191,19 +190,6 @@ def test_a_result_travels_as_json_without_a_whole_phone_number(result: CallOutco
     back = CallOutcome.from_event(json.loads(text))
     assert (back.reason, back.why) == (result.reason, result.why)
     assert (back.call and back.call.status) == (result.call and result.call.status)
-
-
-def test_a_call_is_over_after_queue_ringing_and_talking_with_some_margin() -> None:
-    deadline = deadline_of_call(QueueDeadline(START + 107), clock_offset=7, ring_timeout=30, time_limit=600)
-    assert deadline == START + 100 + 30 + 5 + 600 + 60
-
-
-@pytest.mark.parametrize("time_limit", [None, 14_400, 10**17])
-def test_no_call_is_waited_for_beyond_twilios_own_limit(time_limit: int | None) -> None:
-    deadline = deadline_of_call(
-        QueueDeadline(START + 107), clock_offset=7, ring_timeout=None, time_limit=time_limit
-    )
-    assert deadline == START + 100 + 60 + 5 + 14_400 + 60
 
 
 # What a list shows ---------------------------------------------------------------------------------------------

@@ -1,12 +1,16 @@
-"""Redialling within one task: how often, how long after, and after which endings."""
+"""Dialling a callee again within one task: how often, how long after, and after which endings."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
 from airflow_provider_twiliocall.journal.attempt import CallAttempt
+
+if TYPE_CHECKING:
+    from airflow_provider_twiliocall.calls.outcome import CallOutcome
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,13 @@ class Redial:
     max_dials: int
     after_s: float
     on: Collection[str]
+
+    def follows(self, outcome: CallOutcome, *, dials: int) -> bool:
+        """Say whether another dial follows an outcome.
+
+        :param dials: how often the callee was dialled, this time included
+        """
+        return dials < self.max_dials and outcome.reason.value in self.on and not outcome.is_hopeless
 
     def due(self, attempts: Sequence[CallAttempt], *, now: float, clock_offset: float) -> float:
         """Return the Unix time at which the next dial is due.

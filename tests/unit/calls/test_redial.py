@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_twiliocall.calls.redial import Redial, named_endings
 from airflow_provider_twiliocall.exceptions import TwilioCallEndedForGoodError
 from airflow_provider_twiliocall.journal.attempt import CallAttempt
 from airflow_provider_twiliocall.journal.reason import Reason
-from airflow_provider_twiliocall.operators.redial import Redial, named_endings
 
 NOW = 1_700_000_000.0
 REDIAL = Redial(max_dials=3, after_s=120, on=["busy", "no-answer"])

@@ -1,0 +1,122 @@
+"""CallCampaignTrigger: waiting for many calls of one task off the worker, on the triggerer's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Literal
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.calls.watch import CallWatch
+from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
+from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
+from airflow_provider_twiliocall.triggers.killed_task import end_call_of_killed_task
+from airflow_provider_twiliocall.triggers.shared_poller import SharedPoller, poller_for
+from airflow_provider_twiliocall.triggers.twilio_call import SHORTEST_DEFERRAL_S
+
+
+class CallCampaignTrigger(BaseTrigger):
+    """Wait until all calls are over, or for a moment, whichever comes first; fire once.
+
+    The worker asks Twilio again how each call has ended, so the event need not say it: its payload is
+    ``{"phase": "campaign", "going_on": …}``, the number of calls that are not over.
+
+    Its arguments are kept in Airflow's database as plain text: they hold the connection's id and SIDs, never a secret
+    or a phone number.
+
+    :param twilio_conn_id: the connection, of type ``twilio``
+    :param call_sids: the calls to wait for; there may be none
+    :param until: Unix time at which to fire at the latest; None for never
+    :param deadline: Unix time at which to give up on a call; None waits for ever
+    :param poll_interval: seconds between two looks at the calls
+    :param queue_deadlines: when a call still in Twilio's queue is canceled, by SID: a :class:`.QueueDeadline` as JSON
+    :param when_killed: ``cancel`` ends the calls that have a queue deadline, unless somebody is on the line, where the
+        task is killed while it is deferred; ``leave`` does not touch them
+    :param account_sid: the account whose calls they are, where it is not the connection's
+    """
+
+    def __init__(
+        self,
+        twilio_conn_id: str,
+        call_sids: Sequence[str],
+        *,
+        until: float | None = None,
+        deadline: float | None = None,
+        poll_interval: float = 5,
+        queue_deadlines: Mapping[str, dict[str, Any]] | None = None,
+        when_killed: Literal["cancel", "leave"] = "leave",
+        account_sid: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.twilio_conn_id = twilio_conn_id
+        self.call_sids = list(call_sids)
+        self.until = until
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.queue_deadlines = dict(queue_deadlines or {})
+        self.when_killed = when_killed
+        self.account_sid = account_sid
+        self._poller: SharedPoller | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and arguments from which another triggerer makes this trigger again."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "twilio_conn_id": self.twilio_conn_id,
+                "call_sids": self.call_sids,
+                "until": self.until,
+                "deadline": self.deadline,
+                "poll_interval": self.poll_interval,
+                "queue_deadlines": self.queue_deadlines,
+                "when_killed": self.when_killed,
+                "account_sid": self.account_sid,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield the one event, no sooner than the scheduler can bear."""
+        earliest = clock.monotonic() + SHORTEST_DEFERRAL_S
+        going_on = await self._wait()
+        await asyncio.sleep(max(0.0, earliest - clock.monotonic()))
+        yield TriggerEvent({"phase": "campaign", "going_on": going_on})
+
+    async def on_kill(self) -> None:
+        """End the calls that may be in Twilio's queue, where the task was killed in earnest."""
+        if self.when_killed == "leave" or not self.queue_deadlines:
+            return
+        hook = self._poller.hook if self._poller else None
+        hook = hook or TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
+        await asyncio.gather(
+            *(
+                end_call_of_killed_task(hook, call_sid, "cancel", self.task_instance)
+                for call_sid in self.queue_deadlines
+            )
+        )
+
+    async def _wait(self) -> int:
+        waits = [asyncio.ensure_future(self._wait_for(call_sid)) for call_sid in self.call_sids]
+        left = None if self.until is None else max(0.0, self.until - clock.time())
+        try:
+            if not waits:
+                await asyncio.sleep(left or 0.0)
+                return 0
+            _, going_on = await asyncio.wait(waits, timeout=left)
+            return len(going_on)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _wait_for(self, call_sid: str) -> None:
+        watch = CallWatch(
+            call_sid,
+            poll_interval=self.poll_interval,
+            deadline=self.deadline,
+            queue_deadline=QueueDeadline.from_json(self.queue_deadlines.get(call_sid)),
+            log_level=logging.DEBUG,
+        )
+        self._poller = poller_for(self.twilio_conn_id, self.account_sid)
+        await self._poller.wait(watch)
