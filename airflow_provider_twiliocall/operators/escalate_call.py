@@ -129,8 +129,8 @@ class EscalateCallOperator(CallOperator, CallAttributes):
     :param contacts: whom to ring, in order: numbers, :class:`.Contact` objects or their arguments as dicts; or text of
         such a list, as a template renders it. Templates are also rendered in names, numbers and windows
     :param rounds: how often the whole list is rung; default 2
-    :param round_after: seconds, or a timedelta, between the last call of a round and the first of the next; default one
-        minute
+    :param round_after: seconds, or a timedelta, between the last call of a round and the first of the next. A pause
+        lasts at least six seconds; 0 begins the next round at once. Default: one minute
     :param min_duration: seconds, or a timedelta, that somebody has to stay on the line, from the answer on;
         default 6 s. In the first 5 s nothing is heard: detection takes some 4 s, and a message begins with a second of
         silence

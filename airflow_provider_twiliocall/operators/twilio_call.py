@@ -146,7 +146,7 @@ class CreateCallOperator(CallOperator, CallAttributes):
     :param max_dials: how often this task dials until somebody is reached. With more than 1, retries do not dial
         again after a bad outcome. Default: 1. Only when waiting
     :param redial_after: seconds, or a timedelta, between the end of a call and the next dial, while the task is
-        deferred. Default: 2 minutes
+        deferred. A pause lasts at least six seconds; 0 dials at once. Default: 2 minutes
     :param redial_on: after which endings it dials again, of ``busy``, ``no-answer``, ``failed`` and ``voicemail``
         (somebody answered who is not in ``accept_answered_by``). Default: ``busy`` and ``no-answer``
     :param delivery: what to do when Twilio's answer is lost and the call cannot be found:

@@ -185,7 +185,7 @@ class TwilioSimulator:
 
     @property
     def refused(self) -> list[ReceivedRequest]:
-        """The requests that Twilio would not have understood."""
+        """The requests that Twilio would not have understood; not those it understands and says no to, as to 21217."""
         return [request for request in self.requests if request.refused is not None]
 
     @property

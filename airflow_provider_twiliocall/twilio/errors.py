@@ -28,7 +28,7 @@ ADVICE: dict[int, str] = {
     21214: "This number cannot be reached from Twilio: check it, or use another one.",
     21215: "Allow the callee's country in the Twilio console under Voice > Settings > Geo permissions.",
     21216: "Twilio does not call this number (its blocklist): use another one.",
-    21217: "Give a valid phone number in E.164, e.g. +15551234567.",
+    21217: "No such number exists: check its digits and its country code.",
     21218: "Give `application_sid` the SID (AP…) of a TwiML application of this account.",
     21219: "A trial account calls verified numbers only: verify this one in the console, or upgrade the account.",
     21220: "The call is no longer in a state that allows this.",
