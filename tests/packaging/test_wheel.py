@@ -123,9 +123,9 @@ def test_airflow_lists_the_provider(in_empty_environment: Callable[..., str]) ->
     ("kind", "modules"),
     [
         ("hooks", ["twilio_call"]),
-        ("operators", ["escalate_call", "twilio_call"]),
+        ("operators", ["call_campaign", "escalate_call", "twilio_call"]),
         ("sensors", ["twilio_call"]),
-        ("triggers", ["twilio_call"]),
+        ("triggers", ["call_campaign", "twilio_call"]),
     ],
 )
 def test_airflow_finds_the_modules_of_each_kind(
