@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.calls.call_deadline import deadline_of_call
 from airflow_provider_twiliocall.calls.group_poll import GroupPoll, WaitedCall
+from airflow_provider_twiliocall.calls.list_tries import ListTries
 from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.calls.watch import CallWatch, LookAgain
 from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
@@ -78,7 +79,7 @@ class CallsGoingOn:
         # Unix times: before the one nobody asks anything, at the other the first call is due.
         self._quiet_until = 0.0
         self._soonest_due = math.inf
-        self._list_pause = self._polls_without_list = 0
+        self._list_tries = ListTries()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -145,7 +146,7 @@ class CallsGoingOn:
         :param is_held_up: whether calls in Twilio's queue hold up the next one
         """
         now = clock.time()
-        if self._poll is not None or now < self.next_look(is_held_up=is_held_up):
+        if now < self.next_look(is_held_up=is_held_up):
             return
         queued = [call for call in self.queued if call.due > now] if is_held_up else []
         due = [call for call in self._calls if call.due <= now] if self._soonest_due <= now else []
@@ -158,8 +159,8 @@ class CallsGoingOn:
         return self._poll is not None
 
     def next_look(self, *, is_held_up: bool) -> float:
-        """Return when the next poll is due, as Unix time; infinite where there is nothing to look at."""
-        if not self._calls:
+        """Return when the next poll is due, as Unix time; infinite while one is under way, or nothing is to be seen."""
+        if self._poll is not None or not self._calls:
             return math.inf
         return self._quiet_until if is_held_up else max(self._quiet_until, self._soonest_due)
 
@@ -175,7 +176,7 @@ class CallsGoingOn:
             self._hook.watcher,
             due,
             waiting,
-            reads_list=self._polls_without_list == 0,
+            reads_list=self._list_tries.is_due,
             are_credentials_fresh=self._are_credentials_fresh,
         )
         poll.run(self._threads)
@@ -215,10 +216,4 @@ class CallsGoingOn:
         if isinstance(poll.stopped_by, TwilioThrottledError):
             looks = [answer.at for answer in poll.answers.values() if isinstance(answer, LookAgain)]
             self._quiet_until = min(looks, default=now + self._poll_interval)
-        if self._polls_without_list:
-            self._polls_without_list -= 1
-        elif poll.was_list_useless:
-            self._list_pause = min(2 * self._list_pause or 1, 16)
-            self._polls_without_list = self._list_pause
-        elif poll.was_list_useful:
-            self._list_pause = 0
+        self._list_tries.learn_from(poll)

@@ -21,6 +21,7 @@ from functools import partial
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.calls.group_poll import Answer, GroupPoll, WaitedCall
+from airflow_provider_twiliocall.calls.list_tries import ListTries
 from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.calls.watch import CallWatch, LookAgain
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError, TwilioConnectionNotFoundError
@@ -41,9 +42,6 @@ _MOST_JITTER_S = 0.5
 
 # Looks at single calls, side by side. Twilio caps the requests that an account may have going on.
 _MOST_LOOKS_AT_ONCE = 10
-
-# So many polls at most without a try of a list that was not worth it.
-_MOST_POLLS_WITHOUT_LIST = 16
 
 TASK_NAME = "twilio-call-poller"
 
@@ -101,7 +99,7 @@ class SharedPoller:
         self._shortest_interval = LONGEST_TO_NEXT_LOOK_S
         self._last_poll = -math.inf
         self._quiet_until = 0.0
-        self._polls_without_list = self._list_pause = 0
+        self._list_tries = ListTries()
 
     async def wait(self, watch: CallWatch) -> CallOutcome:
         """Wait until the watch says that it is over.
@@ -252,7 +250,7 @@ class SharedPoller:
             hook.watcher,
             due,
             waiting,
-            reads_list=self._polls_without_list == 0,
+            reads_list=self._list_tries.is_due,
             are_credentials_fresh=are_credentials_fresh,
         )
         poll.run(self._threads)
@@ -272,13 +270,7 @@ class SharedPoller:
             self._quiet_until = min(looks, default=0.0)
             for waiter in self._waiters:
                 waiter.due = max(waiter.due, self._quiet_until)
-        if self._polls_without_list > 0:
-            self._polls_without_list -= 1
-        elif poll.was_list_useless:
-            self._list_pause = min(2 * self._list_pause or 1, _MOST_POLLS_WITHOUT_LIST)
-            self._polls_without_list = self._list_pause
-        elif poll.was_list_useful:
-            self._list_pause = 0
+        self._list_tries.learn_from(poll)
 
     def _drop_hook(self) -> None:
         if self.hook is not None:
