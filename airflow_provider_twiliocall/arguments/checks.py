@@ -151,7 +151,7 @@ def check_max_dials(max_dials: Any, *, waits: bool) -> None:
 
 
 def check_pace(pace: Any) -> None:
-    """Refuse what is no number of calls a second.
+    """Refuse what is not a number of calls a second.
 
     :raises ValueError: not above 0, or no number
     """
@@ -162,7 +162,7 @@ def check_pace(pace: Any) -> None:
 
 
 def check_max_queued(max_queued: Any) -> None:
-    """Refuse what is no number of calls.
+    """Refuse what is not a number of calls.
 
     :raises ValueError: below 1, or no whole number
     """

@@ -19,7 +19,6 @@ class CampaignTask(Protocol):
     pace: float
     max_queued: int
     results_path: str | None
-    fail_when: float | None
     restart: bool
     on_duplicate: Literal["skip", "dial", "fail"]
     twilio_conn_id: str

@@ -47,7 +47,7 @@ class OpenCampaign:
         self.duplicates = {} if task.on_duplicate == "dial" else self.calls.duplicates()
         """Rows that are not dialled, each with the earlier one that has the same callee."""
         self._see_twilio()
-        self.journal = CampaignJournal.of(context, lambda: twilio_time(self._hook.watcher))
+        self.journal = CampaignJournal.of(context, lambda: twilio_time(self._hook.client))
         self.dials: Sequence[Dial] = ()
         """What came of each turn that an earlier process gave to a row, in order."""
         self.is_new = True
@@ -72,7 +72,6 @@ class OpenCampaign:
         """Learn Twilio's time, and whether it takes these credentials, before anybody is dialled."""
         try:
             next(self._hook.client.list_calls(page_size=1), None)
-            next(self._hook.watcher.list_calls(page_size=1), None)
         except TwilioRejectedError as error:
             if error.code is not None:
                 raise TwilioCallRefusedError(f"Nobody else was dialled: {error}") from None
@@ -135,7 +134,7 @@ class OpenCampaign:
         self.dials = dials
 
     def _wait_for_others(self) -> None:
-        left = self.journal.others_dial_until + longest_request(self._hook) - twilio_time(self._hook.watcher)
+        left = self.journal.others_dial_until + longest_request(self._hook) - twilio_time(self._hook.client)
         if self.journal.others_dial_until and left > 0:
             logger.info(
                 "An earlier process of this campaign may dial for another %.0f s: waiting until it cannot.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,6 @@ from airflow_provider_twiliocall.journal.reason import OF_STATUS, Reason
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.campaigns.campaign_calls import CampaignCalls
     from airflow_provider_twiliocall.twilio.call import Call
-
-logger = logging.getLogger(__name__)
 
 _OF_STATUS = frozenset(OF_STATUS.values())
 

@@ -217,7 +217,7 @@ class CampaignPlacing:
         if self._is_stopped():
             raise TwilioCallInterruptedError("The task was told to stop. A retry goes on with the next row")
         self._pace.count()
-        sent = twilio_time(self._hook.watcher)
+        sent = twilio_time(self._hook.client)
         self._is_under_way = True
         try:
             call = self._hook.create_call(params)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +56,6 @@ class RowResult:
             None if call.price is None else str(call.price),
             call.price_unit,
         )
-
-    def dialled_again(self) -> RowResult:
-        """Return it for a row of which another call was placed that is not over."""
-        return replace(self, dials=self.dials + 1)
 
 
 class CampaignResults:
@@ -131,7 +127,7 @@ class CampaignResults:
             "rows": self.rows,
             "placed": self.placed,
             "reached": counts[Reason.COMPLETED.value],
-            "share_unreached": round(self.share_unreached, 4),
+            "share_unreached": self.share_unreached,
             "outcomes": dict(sorted(counts.items())),
             "cost": {unit: str(cost) for unit, cost in sorted(costs.items()) if cost},
             "without_price": unpriced,

@@ -80,7 +80,7 @@ class UnconfirmedRows:
         patience = PATIENCE_S if delivery == "at_most_once" else SHORT_PATIENCE_S
         pause = _FIRST_PAUSE_S
         while True:
-            asked_at = twilio_time(self._hook.watcher)
+            asked_at = twilio_time(self._hook.client)
             fault = self._look()
             if not fault and len(self._found) == len(self._rows):
                 break

@@ -102,6 +102,11 @@ def test_the_task_fails_where_too_few_were_reached(stage: CampaignStage) -> None
     assert posts(stage.simulator) == 3
 
 
+def test_a_third_of_the_people_is_a_third(stage: CampaignStage) -> None:
+    with pytest.raises(TwilioCallEndedForGoodError):
+        stage.run([{"to": number(1)}, {"to": BUSY}, {"to": number(2)}], fail_when=1 / 3)
+
+
 def test_who_must_not_be_called_does_not_count_as_not_reached(stage: CampaignStage) -> None:
     calls = [{"to": number(1)}, {"to": number(2)}, {"to": number(1)}, {"to": number(3), "expires_after": "1"}]
     summary = stage.run(calls, do_not_call=[number(2)], fail_when=0.01)
@@ -378,8 +383,8 @@ def test_a_request_that_was_lost_is_reported_or_sent_again(
 def test_a_list_that_cannot_be_read_leaves_it_to_a_retry(stage: CampaignStage) -> None:
     fault = on("create", **LOST, skip=1, times=1)
     stage.simulator.inject(fault)
-    # Not the two looks at the beginning.
-    stage.simulator.inject(on("list", kind="status", status=500, skip=2, times=None))
+    # Not the look at the beginning.
+    stage.simulator.inject(on("list", kind="status", status=500, skip=1, times=None))
     with pytest.raises(TwilioCallMaybePlacedError, match="A retry looks again"):
         stage.run(rows(3), poll_interval=10_000)
     stage.simulator.clear_faults()
