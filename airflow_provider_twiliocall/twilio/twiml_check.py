@@ -10,7 +10,7 @@ TWIML_MAX_CHARACTERS = 4000
 """Twilio's limit for TwiML sent along with a call, counted after XML escaping (error 32018)."""
 
 # What may stand where, by Twilio's page "TwiML for Programmable Voice" and its SDK. Names are case-sensitive.
-_KNOWN_IN = {
+KNOWN_IN = {
     "Response": (
         *(
             "Connect",
@@ -71,17 +71,17 @@ def unknown_verbs(twiml: str) -> list[str]:
     found = {
         (parent.tag, child.tag)
         for parent in ElementTree.fromstring(twiml).iter()
-        if parent.tag in _KNOWN_IN
+        if parent.tag in KNOWN_IN
         for child in parent
-        if child.tag not in _KNOWN_IN[parent.tag]
+        if child.tag not in KNOWN_IN[parent.tag]
     }
     return [_about_unknown_verb(parent, child) for parent, child in sorted(found)]
 
 
 def _about_unknown_verb(parent: str, name: str) -> str:
-    known = {verb.casefold(): verb for verb in _KNOWN_IN[parent]}
+    known = {verb.casefold(): verb for verb in KNOWN_IN[parent]}
     near = get_close_matches(name.casefold(), known, n=1, cutoff=0.6)
-    hint = f"write <{known[near[0]]}>" if near else f"it knows {', '.join(_KNOWN_IN[parent])}"
+    hint = f"write <{known[near[0]]}>" if near else f"it knows {', '.join(KNOWN_IN[parent])}"
     return (
         f"Twilio ignores <{name:.40}> in the <{parent}> of twiml, because it does not know it there: {hint}"
     )

@@ -21,6 +21,7 @@ ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "CallParamsError": (([Problem(("to",), "to is missing"), Problem(("from_",), "from_ is missing")],), {}),
     "Problem": ((21211, "12345"), {"understood": True}),
     "TwilioCallNotificationError": ((["+1*******0001: busy", "+1*******0002: busy"],), {}),
+    "UnreadableError": ((12100, "Document parse failure"), {}),
     "TwilioThrottledError": (("Later",), {"retry_after": 2.5, "code": 20429, "http_status": 429}),
 }
 
