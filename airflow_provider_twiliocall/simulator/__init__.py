@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.simulator.calls.clock import Clock
     from airflow_provider_twiliocall.simulator.calls.endings import Ending, Outcome
+    from airflow_provider_twiliocall.simulator.calls.presses import Press
     from airflow_provider_twiliocall.simulator.fault import Fault, FaultKind
     from airflow_provider_twiliocall.simulator.operation import Operation
     from airflow_provider_twiliocall.simulator.request_log import ReceivedRequest
@@ -22,6 +23,7 @@ __all__ = [
     "Operation",
     "Outcome",
     "PortInUseError",
+    "Press",
     "ReceivedRequest",
     "TwilioSimulator",
 ]
@@ -34,6 +36,7 @@ _HOME = {
     "Operation": "operation",
     "Outcome": "calls.endings",
     "PortInUseError": "server",
+    "Press": "calls.presses",
     "ReceivedRequest": "request_log",
     "TwilioSimulator": "simulator",
 }

@@ -7,10 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from airflow_provider_twiliocall.simulator.calls.clock import Clock
 from airflow_provider_twiliocall.simulator.calls.endings import Ending, as_endings
+from airflow_provider_twiliocall.simulator.calls.simulated_call import SimulatedCall
 from airflow_provider_twiliocall.simulator.fault import Fault
 from airflow_provider_twiliocall.simulator.operation import Operation
 from airflow_provider_twiliocall.simulator.problem import Problem
+from airflow_provider_twiliocall.simulator.transcript import summary_of, transcript_of
 from airflow_provider_twiliocall.simulator.twilio import Twilio
 from airflow_provider_twiliocall.simulator.twilio_api.resources import call_body
 from airflow_provider_twiliocall.simulator.webhooks.sender import webhook_dicts
@@ -46,6 +49,12 @@ class SkipBody(_Body):
     """Simulated seconds that pass at once."""
 
     seconds: float = Field(ge=0)
+
+
+class PressBody(_Body):
+    """Keys that the callee presses now, one after the other."""
+
+    keys: str = Field(pattern=r"^[0-9*#]+$")
 
 
 class EndBody(_Body):
@@ -150,7 +159,7 @@ async def show_refused(twilio: TwilioHere) -> list[dict[str, Any]]:
 
 @router.get("/calls")
 async def show_calls(twilio: TwilioHere) -> list[dict[str, Any]]:
-    """All calls as the API shows them, oldest first."""
+    """All calls as the API shows them, oldest first, with what was said and pressed."""
     return calls_of(twilio)
 
 
@@ -162,6 +171,26 @@ async def end_call(twilio: TwilioHere, sid: str, body: EndBody) -> dict[str, Any
     except Problem as problem:
         raise HTTPException(problem.status, problem.message) from problem
     return call_body(call, twilio.account.clock)
+
+
+@router.post("/calls/{sid}/press")
+async def press_keys(twilio: TwilioHere, sid: str, body: PressBody) -> dict[str, Any]:
+    """Press keys on the callee's phone, now."""
+    try:
+        call = twilio.account.press(sid, body.keys)
+    except Problem as problem:
+        raise HTTPException(problem.status, problem.message) from problem
+    return shown(call, twilio.account.clock)
+
+
+@router.get("/calls/{sid}/transcript")
+async def show_transcript(twilio: TwilioHere, sid: str) -> list[dict[str, Any]]:
+    """What was said, played, pressed and asked in a call, in order."""
+    try:
+        call = twilio.account.find(sid)
+    except Problem as problem:
+        raise HTTPException(problem.status, problem.message) from problem
+    return transcript_of(call, twilio.account.clock)
 
 
 @router.get("/webhooks")
@@ -197,10 +226,15 @@ async def clear_fault(twilio: TwilioHere, fault_id: str) -> dict[str, bool]:
 
 
 def calls_of(twilio: Twilio) -> list[dict[str, Any]]:
-    """All calls that were not deleted, as the API shows them, oldest first."""
+    """All calls that were not deleted, oldest first."""
     account = twilio.account
     with account.lock:
-        return [call_body(call, account.clock) for call in account.calls() if not call.deleted]
+        return [shown(call, account.clock) for call in account.calls() if not call.deleted]
+
+
+def shown(call: SimulatedCall, clock: Clock) -> dict[str, Any]:
+    """A call as the API shows it, and what was said and pressed in it."""
+    return {**call_body(call, clock), **summary_of(call)}
 
 
 def _settings(twilio: Twilio) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from airflow_provider_twiliocall.simulator.app import create_app
 from airflow_provider_twiliocall.simulator.calls.account import FROM_NUMBER, Account
 from airflow_provider_twiliocall.simulator.calls.clock import Clock
 from airflow_provider_twiliocall.simulator.calls.endings import EndingLike, as_endings
-from airflow_provider_twiliocall.simulator.control import calls_of
+from airflow_provider_twiliocall.simulator.control import calls_of, shown
 from airflow_provider_twiliocall.simulator.fault import Fault
 from airflow_provider_twiliocall.simulator.request_log import ReceivedRequest
 from airflow_provider_twiliocall.simulator.server import HOST, Server
+from airflow_provider_twiliocall.simulator.transcript import summary_of, transcript_of
 from airflow_provider_twiliocall.simulator.twilio import Twilio
 from airflow_provider_twiliocall.simulator.twilio_api.resources import call_body
 from airflow_provider_twiliocall.simulator.webhooks.sender import webhook_dicts
@@ -172,6 +173,16 @@ class TwilioSimulator:
         """End a call as somebody in Twilio's console would; return the call as it is then."""
         return call_body(self._account.end(sid, CallStatus(status)), self.clock)
 
+    def press(self, sid: str, keys: str) -> dict[str, Any]:
+        """Press keys on the callee's phone now, and return the call as in :attr:`calls`.
+
+        A key that nobody waits for is lost, as at Twilio; :meth:`transcript` then says ``counted: False``.
+
+        :param keys: one or more of ``0123456789*#``, pressed one after the other in the same instant.
+        :raises Problem: Twilio's 21220 for a call that is not in progress, 20404 for one that is not known.
+        """
+        return shown(self._account.press(sid, keys), self.clock)
+
     def reset(self) -> None:
         """As at the start: no calls, scripts, faults, requests."""
         self._twilio.reset()
@@ -195,13 +206,40 @@ class TwilioSimulator:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """The calls as the API shows them, oldest first."""
+        """The calls as the API shows them, oldest first; ``said``, ``pressed`` and ``error_codes`` besides."""
         return calls_of(self._twilio)
 
     @property
     def webhooks(self) -> list[dict[str, Any]]:
         """Every request made, or not made, to a URL that a call was given."""
         return webhook_dicts(self._account)
+
+    def transcript(self, sid: str) -> list[dict[str, Any]]:
+        """What was said, played, pressed and asked in a call, in order.
+
+        Of each line ``second`` (simulated, since the answer), ``line`` (``said``, ``played``, ``pressed``, ``asked``,
+        ``not simulated``), ``text``, ``cut_after`` (seconds, if a key cut it short) and ``counted`` (of a key,
+        whether it was waited for).
+        """
+        with self._account.lock:
+            return transcript_of(self._account.find(sid), self.clock)
+
+    def wait_for_words(self, sid: str, words: str, timeout: float = 10.0) -> dict[str, Any]:
+        """Wait until words are being said in a call, and return the call as in :attr:`calls`, or raise TimeoutError.
+
+        :param words: a part of what is said.
+        :param timeout: real seconds. A call that has ended without them raises at once.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._account.lock:
+                call = self._account.find(sid)
+                said = summary_of(call)["said"]
+                if any(words in each for each in said):
+                    return shown(call, self.clock)
+            if call.status.is_terminal or time.monotonic() > deadline:
+                raise TimeoutError(f"call {sid} ({call.status.value}) has not said {words!r}, only {said}")
+            time.sleep(0.005)
 
     def wait_for(
         self, sid: str, status: CallStatus | str | None = None, timeout: float = 10.0

@@ -42,7 +42,7 @@ def test_printed_connection_is_all_a_call_needs(
 def test_call_is_changed_and_hung_up(hook: TwilioCallHook, twilio_simulator: TwilioSimulator) -> None:
     call = hook.create_call(CALL)
     twilio_simulator.wait_for(call.sid, "in-progress")
-    assert hook.update_call(call.sid, twiml="<Response><Hangup/></Response>").sid == call.sid
+    assert hook.update_call(call.sid, twiml="<Response><Pause/></Response>").sid == call.sid
     assert hook.cancel_call(call.sid).status is CallStatus.IN_PROGRESS
     assert hook.hang_up(call.sid).status is CallStatus.COMPLETED
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
+from airflow_provider_twiliocall.simulator.calls.agenda import Agenda
+from airflow_provider_twiliocall.simulator.calls.call_event import CallEvent
 from airflow_provider_twiliocall.simulator.calls.call_life import (
     Planned,
     Step,
@@ -18,39 +16,23 @@ from airflow_provider_twiliocall.simulator.calls.call_life import (
     life_of,
     price_of,
 )
+from airflow_provider_twiliocall.simulator.calls.call_queue import CallQueue
 from airflow_provider_twiliocall.simulator.calls.clock import Clock
+from airflow_provider_twiliocall.simulator.calls.conversation import Asking
 from airflow_provider_twiliocall.simulator.calls.endings import Outcome, Script
-from airflow_provider_twiliocall.simulator.calls.identity import Credentials, OwnedNumber, derived
+from airflow_provider_twiliocall.simulator.calls.identity import E164, Credentials, OwnedNumber, derived
+from airflow_provider_twiliocall.simulator.calls.presses import check_keys
 from airflow_provider_twiliocall.simulator.calls.simulated_call import (
     Form,
-    Notification,
-    Recording,
     SimulatedCall,
+    WebhookExchange,
     new_sid,
 )
+from airflow_provider_twiliocall.simulator.calls.speaker import PhoneLine, Speaker
 from airflow_provider_twiliocall.simulator.problem import Problem
 from airflow_provider_twiliocall.twilio.call import CallStatus
 
 FROM_NUMBER = "+15005559000"
-E164 = re.compile(r"\+[1-9]\d{6,14}")
-
-
-@dataclass(frozen=True)
-class CallEvent:
-    """Something happened to a call that somebody may be told: ``initiated``, ``answered``, ``detected``, …"""
-
-    call: SimulatedCall
-    name: str
-    at: float
-
-
-@dataclass(order=True)
-class _Due:
-    at: float
-    order: int
-    call: SimulatedCall = field(compare=False)
-    plan: int = field(compare=False)
-    planned: Planned = field(compare=False)
 
 
 class Account:
@@ -80,6 +62,7 @@ class Account:
         self.verified = None if verified is None else frozenset(verified)
         self.when_something_happens: Callable[[], None] = lambda: None
         self._own_at_first = (FROM_NUMBER, *numbers)
+        self._speaker = Speaker(PhoneLine(clock, self._plan_at, self._send, self._hang_up))
         self._clear()
 
     @property
@@ -105,10 +88,8 @@ class Account:
         self._calls: list[SimulatedCall] = []
         self._by_sid: dict[str, SimulatedCall] = {}
         self._by_to: dict[str, list[SimulatedCall]] = {}
-        self._queue: deque[SimulatedCall] = deque()
-        self._next_leaves_at = 0.0
-        self._agenda: list[_Due] = []
-        self._order = itertools.count()
+        self._queue = CallQueue()
+        self._agenda = Agenda(self.clock)
         self._events: deque[CallEvent] = deque()
 
     def own(self, number: str) -> OwnedNumber:
@@ -145,7 +126,7 @@ class Account:
             self._by_sid[call.sid] = call
             self._by_to.setdefault(call.to, []).append(call)
             if call.ending.outcome is not Outcome.QUEUED:
-                self._queue.append(call)
+                self._queue.join(call)
             self.when_something_happens()
             return call
 
@@ -184,10 +165,34 @@ class Account:
                 raise Problem(21220, call.status.value)
             call.changes.update(changes)
             call.updated_at = self.clock.now()
+            if redirects:
+                self._speaker.change(call, changes, self.clock.now())
             if "TimeLimit" in changes and call.answered_at is not None:
                 at = max(self.clock.now(), self.clock.after(call.answered_at, float(changes["TimeLimit"])))
                 self._plan_at(call, at, Planned(0, Step.ENDS, CallStatus.COMPLETED))
+            self.when_something_happens()
             return call
+
+    def press(self, sid: str, keys: str) -> SimulatedCall:
+        """The callee presses keys now (21220 for a call that is not in progress)."""
+        check_keys(keys)
+        with self.lock:
+            call = self.find(sid)
+            for key in keys:
+                if call.status is not CallStatus.IN_PROGRESS:
+                    raise Problem(21220, call.status.value)
+                self._speaker.press(call, key, self.clock.now())
+            self.when_something_happens()
+            return call
+
+    def take_answer(self, call: SimulatedCall, asking: Asking, exchange: WebhookExchange) -> None:
+        """A web server was asked for TwiML, and this is what came of it."""
+        with self.lock:
+            # A reset may have forgotten the call.
+            if self._by_sid.get(call.sid) is call:
+                self._speaker.answered(call, asking, exchange)
+                self.advance()
+                self.when_something_happens()
 
     def delete(self, sid: str) -> None:
         """Forget a finished call; 20009 while it is not."""
@@ -214,37 +219,31 @@ class Account:
         """Let everything happen that was due by now, in order, and say what instant it is."""
         with self.lock:
             now = self.clock.now()
+            self._agenda.release()
             while True:
-                leaving = self._next_to_leave()
-                due = self._agenda[0] if self._agenda else None
+                leaving = self._queue.next_leaves_at()
+                due = self._agenda.first(now)
                 if leaving is not None and leaving <= now and (due is None or leaving <= due.at):
-                    self._dial(self._queue.popleft(), leaving)
-                elif due is not None and due.at <= now:
-                    heapq.heappop(self._agenda)
-                    if due.plan == due.call.plan:
-                        self._happen(due.call, due.planned, due.at)
+                    self._dial(leaving)
+                elif due is not None:
+                    self._agenda.take()
+                    self._happen(due.call, due.planned, due.at)
                 else:
                     return now
 
     def next_instant(self) -> float | None:
         """When something happens next, if anything is planned."""
         with self.lock:
-            leaving = self._next_to_leave()
-            instants = [self._agenda[0].at] if self._agenda else []
-            return min([*instants, leaving] if leaving is not None else instants, default=None)
+            instants = (self._queue.next_leaves_at(), self._agenda.next_instant(self.clock.now()))
+            return min((each for each in instants if each is not None), default=None)
 
     def take_events(self) -> Iterator[CallEvent]:
         """What has happened since this was last asked, once each."""
         while self._events:
             yield self._events.popleft()
 
-    def _next_to_leave(self) -> float | None:
-        while self._queue and self._queue[0].status is not CallStatus.QUEUED:
-            self._queue.popleft()
-        return max(self._next_leaves_at, self._queue[0].created_at) if self._queue else None
-
-    def _dial(self, call: SimulatedCall, at: float) -> None:
-        self._next_leaves_at = self.clock.after(at, 1.0 / self.calls_per_second)
+    def _dial(self, at: float) -> None:
+        call = self._queue.leave(self.clock.after(at, 1.0 / self.calls_per_second))
         call.dialed_at = call.updated_at = at
         call.queue_time = round(self.clock.seconds_between(call.created_at, at) * 1000)
         self._events.append(CallEvent(call, "initiated", at))
@@ -252,26 +251,33 @@ class Account:
             self._plan_at(call, self.clock.after(at, planned.after), planned)
 
     def _plan_at(self, call: SimulatedCall, at: float, planned: Planned) -> None:
-        heapq.heappush(self._agenda, _Due(at, next(self._order), call, call.plan, planned))
+        self._agenda.add(call, at, planned)
+
+    def _send(self, call: SimulatedCall, asking: Asking) -> None:
+        self._events.append(CallEvent(call, "asks", asking.at, asking))
 
     def _happen(self, call: SimulatedCall, planned: Planned, at: float) -> None:
         step = planned.step
-        if step is Step.ENDS:
-            assert planned.status is not None
+        if step is Step.ENDS and planned.status is not None:
             self._end(call, planned.status, at, duration=planned.duration)
             return
         if step is Step.RINGS:
             call.enter(CallStatus.RINGING, at)
             self._events.append(CallEvent(call, "ringing", at))
         elif step is Step.IS_ANSWERED:
-            call.enter(CallStatus.IN_PROGRESS, at)
-            call.answered_at = at
-            if call.is_recorded():
-                call.recording = Recording(new_sid("RE"), at)
+            call.be_answered(at)
             self._events.append(CallEvent(call, "answered", at))
+            if not call.waits_for_detection:
+                self._speaker.begin(call, at)
         elif step is Step.IS_DETECTED:
             call.answered_by, call.answered_by_at = planned.answered_by, at
             self._events.append(CallEvent(call, "detected", at))
+            if call.waits_for_detection:
+                self._speaker.begin(call, at)
+        elif step is Step.TIME_IS_UP:
+            self._speaker.time_is_up(call, planned, at)
+        elif step is Step.KEY_IS_PRESSED:
+            self._speaker.scripted_key(call, planned, at)
         elif step is Step.RECORDING_IS_READY and call.recording is not None:
             call.recording.ready_at = at
             self._events.append(CallEvent(call, "recorded", at))
@@ -279,19 +285,15 @@ class Account:
             call.price, call.priced_at = price_of(call), at
         call.updated_at = at
 
+    def _hang_up(self, call: SimulatedCall, at: float) -> None:
+        self._end(call, CallStatus.COMPLETED, at)
+
     def _end(self, call: SimulatedCall, status: CallStatus, at: float, duration: int | None = None) -> None:
-        call.plan += 1
-        call.enter(status, at)
-        call.ended_at = at
-        call.duration = 0
-        if call.answered_at is not None:
-            lasted = math.ceil(round(self.clock.seconds_between(call.answered_at, at), 3))
-            call.duration = lasted if duration is None else duration
-        if call.recording is not None:
-            call.recording.ended_at = at
-        if status is CallStatus.FAILED and call.ending.error_code:
-            ending = call.ending
-            call.notifications.append(Notification(new_sid("NO"), at, ending.error_code, ending.failure))
+        if call.answered_at is None:
+            duration = 0
+        elif duration is None:
+            duration = math.ceil(round(self.clock.seconds_between(call.answered_at, at), 3))
+        call.be_over(status, at, duration)
         self._events.append(CallEvent(call, "completed", at))
         for planned in after_the_end(call):
             self._plan_at(call, self.clock.after(at, planned.after), planned)

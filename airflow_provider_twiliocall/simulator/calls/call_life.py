@@ -15,6 +15,8 @@ LONGEST_CALL = 14_400.0
 PRICE_PER_MINUTE = 0.013
 PRICE_DELAY = 5.0
 RECORDING_DELAY = 2.0
+SHORTEST_TALK = 8.0
+"""How long somebody at least stays on the line who was only told something, where the ending does not say."""
 
 # How long detection listens before it knows, in simulated seconds.
 _LISTENING = {
@@ -45,6 +47,8 @@ class Step(str, Enum):
     ENDS = "ends"
     RECORDING_IS_READY = "recording is ready"
     IS_PRICED = "is priced"
+    TIME_IS_UP = "time is up"
+    KEY_IS_PRESSED = "key is pressed"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Planned:
     status: CallStatus | None = None
     answered_by: AnsweredBy | None = None
     duration: int | None = None
+    turn: int = 0
+    key: str = ""
 
 
 def life_of(call: SimulatedCall) -> list[Planned]:
@@ -72,11 +78,11 @@ def life_of(call: SimulatedCall) -> list[Planned]:
 
     answered = ending.ring_seconds
     steps = [rings, Planned(answered, Step.IS_ANSWERED, CallStatus.IN_PROGRESS)]
-    length = ending.talk
     longest = call.seconds("TimeLimit", LONGEST_CALL)
+    length = longest if ending.talk is None else ending.talk
     if call.detects_machines:
         answered_by, listening = _detection(call)
-        if call.get("AsyncAmd") != "true":
+        if call.waits_for_detection:
             length += listening
         if listening <= min(longest, length):
             steps.append(Planned(answered + listening, Step.IS_DETECTED, answered_by=answered_by))

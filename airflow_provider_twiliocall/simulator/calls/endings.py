@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from airflow_provider_twiliocall.simulator.calls.presses import Press
 from airflow_provider_twiliocall.twilio.call import AnsweredBy
 
 
@@ -64,7 +65,10 @@ class Ending(BaseModel):
     :param outcome: what happens, see :class:`Outcome`.
     :param ring: how long the phone rings before that; unset: a usual time for the outcome. A shorter
         ``Timeout`` of the call ends the ringing first.
-    :param talk: how long the call lasts after the answer (and after machine detection, if that is on).
+    :param talk: how long the callee stays on the line after the answer (and after machine detection, if that is
+        on). Unset: until the TwiML is over, and for at least 8 s.
+    :param presses: the keys that the callee presses, one entry for each time that keys are asked for, as ``"1"``,
+        or ``{"keys": "1", "after": 5}``; see :class:`~.presses.Press`. Several entries may end one ``<Gather>``.
     :param error_code: what the notification of a failed call says; 0 for a call that fails without one.
     :param message: the words of that notification; unset: those of the code.
     :param machine_end: what ``DetectMessageEnd`` reports for a voicemail.
@@ -74,10 +78,19 @@ class Ending(BaseModel):
 
     outcome: Outcome
     ring: float | None = Field(default=None, ge=0)
-    talk: float = Field(default=8.0, ge=0)
+    talk: float | None = Field(default=None, ge=0)
+    presses: tuple[Press, ...] = ()
     error_code: int = Field(default=13224, ge=0)
     message: str | None = None
     machine_end: AnsweredBy = AnsweredBy.MACHINE_END_BEEP
+
+    @model_validator(mode="after")
+    def _somebody_presses(self) -> Ending:
+        if self.presses and not self.outcome.is_answered:
+            raise ValueError(
+                f"presses: nobody presses keys in a call with the outcome {self.outcome.value!r}"
+            )
+        return self
 
     @property
     def ring_seconds(self) -> float:
@@ -144,6 +157,10 @@ NUMBERS: dict[str, tuple[Ending, ...]] = {
     "+15005551302": as_endings("failed:32205"),
     "+15005551303": as_endings("failed:21215"),
     "+15005551304": as_endings("failed:0"),
+    "+15005551400": as_endings({"outcome": "human", "presses": ["1"]}),
+    "+15005551401": as_endings({"outcome": "human", "presses": ["2"]}),
+    "+15005551402": as_endings({"outcome": "human", "presses": ["9", "1"]}),
+    "+15005551403": as_endings({"outcome": "human", "presses": ["", "1"]}),
 }
 
 ANY_NUMBER = "*"

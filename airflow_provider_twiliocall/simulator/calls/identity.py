@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
+
+E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
 def derived(prefix: str, purpose: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 
+from airflow_provider_twiliocall.simulator.calls.conversation import Conversation
 from airflow_provider_twiliocall.simulator.calls.endings import Ending
 from airflow_provider_twiliocall.twilio.call import AnsweredBy, CallStatus
 
@@ -25,6 +26,7 @@ class Notification:
     error_code: int
     message: str
     is_error: bool = True
+    url: str = ""
 
 
 @dataclass
@@ -82,6 +84,7 @@ class SimulatedCall:
     notifications: list[Notification] = field(default_factory=list)
     exchanges: list[WebhookExchange] = field(default_factory=list)
     callbacks_sent: int = 0
+    conversation: Conversation = field(default_factory=Conversation)
     changes: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -103,6 +106,26 @@ class SimulatedCall:
         self.history.append((instant, status))
         self.updated_at = instant
 
+    def be_answered(self, instant: float) -> None:
+        """Somebody picks up; a recording begins if one was asked for."""
+        self.enter(CallStatus.IN_PROGRESS, instant)
+        self.answered_at = instant
+        if self.is_recorded():
+            self.recording = Recording(new_sid("RE"), instant)
+
+    def be_over(self, status: CallStatus, instant: float, duration: int) -> None:
+        """The call ends, and nothing comes of what was planned for it."""
+        self.plan += 1
+        self.conversation.asking = None
+        self.enter(status, instant)
+        self.ended_at = instant
+        self.duration = duration
+        if self.recording is not None:
+            self.recording.ended_at = instant
+        if status is CallStatus.FAILED and self.ending.error_code:
+            failure = Notification(new_sid("NO"), instant, self.ending.error_code, self.ending.failure)
+            self.notifications.append(failure)
+
     def get(self, name: str, default: str = "") -> str:
         """What the call was asked for, or changed to since, under one parameter's name."""
         changed = self.changes.get(name)
@@ -123,6 +146,11 @@ class SimulatedCall:
     def detects_machines(self) -> bool:
         """Whether Twilio listens for a machine; with digits to send it does not."""
         return bool(self.get("MachineDetection")) and not self.get("SendDigits")
+
+    @property
+    def waits_for_detection(self) -> bool:
+        """Whether its TwiML begins only when detection knows who has answered."""
+        return self.detects_machines and self.get("AsyncAmd") != "true"
 
     def is_recorded(self) -> bool:
         """Whether the call is recorded from its start."""

@@ -134,7 +134,7 @@ def notification_body(call: SimulatedCall, notification: Notification, clock: Cl
         "message_text": notification.message,
         "more_info": f"https://www.twilio.com/docs/errors/{notification.error_code}",
         "request_method": call.get("Method", "POST"),
-        "request_url": call.get("Url"),
+        "request_url": notification.url or call.get("Url"),
         "uri": f"{call_uri(call)}/Notifications/{notification.sid}.json",
     }
 

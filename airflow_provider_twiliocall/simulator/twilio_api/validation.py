@@ -7,7 +7,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from airflow_provider_twiliocall.simulator.calls.account import E164, Account
+from airflow_provider_twiliocall.simulator.calls.account import Account
+from airflow_provider_twiliocall.simulator.calls.identity import E164
 from airflow_provider_twiliocall.simulator.calls.simulated_call import Form
 from airflow_provider_twiliocall.simulator.problem import Problem
 from airflow_provider_twiliocall.simulator.twilio_api.form import check_names

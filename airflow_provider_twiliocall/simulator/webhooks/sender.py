@@ -26,13 +26,14 @@ _SHORTEST_NAP = 0.005
 class Webhooks:
     """While entered, sends the webhooks of a call when something happens to it.
 
-    The webhooks of one call are sent one after the other, those of different calls side by side.
+    The callbacks of one call are sent one after the other, those of different calls side by side. Requests for
+    TwiML do not wait for callbacks.
     """
 
     def __init__(self, account: Account) -> None:
         self._account = account
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="twilio-simulator-webhook")
-        self._last_of: dict[str, asyncio.Task[None]] = {}
+        self._last_of: dict[tuple[str, bool], asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Webhooks:
         self._loop = asyncio.get_running_loop()
@@ -75,22 +76,24 @@ class Webhooks:
                 continue
 
     def _send_after_the_last(self, hook: Webhook) -> None:
-        sid = hook.call.sid
-        before = self._last_of.get(sid)
+        row = hook.call.sid, hook.asking is not None
+        before = self._last_of.get(row)
 
         async def send() -> None:
             if before is not None:
                 await asyncio.wait([before])
             exchange = await self._loop.run_in_executor(self._threads, self._exchange, hook)
             hook.call.exchanges.append(exchange)
+            if hook.asking is not None:
+                self._account.take_answer(hook.call, hook.asking, exchange)
 
         task = self._loop.create_task(send())
-        self._last_of[sid] = task
-        task.add_done_callback(lambda done: self._forget(sid, done))
+        self._last_of[row] = task
+        task.add_done_callback(lambda done: self._forget(row, done))
 
-    def _forget(self, sid: str, done: asyncio.Task[None]) -> None:
-        if self._last_of.get(sid) is done:
-            del self._last_of[sid]
+    def _forget(self, row: tuple[str, bool], done: asyncio.Task[None]) -> None:
+        if self._last_of.get(row) is done:
+            del self._last_of[row]
 
     def _exchange(self, hook: Webhook) -> WebhookExchange:
         """Send one webhook, or note why not."""

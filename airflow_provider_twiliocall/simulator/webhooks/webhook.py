@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from airflow_provider_twiliocall.simulator.calls.account import CallEvent
+from airflow_provider_twiliocall.simulator.calls.call_event import CallEvent
 from airflow_provider_twiliocall.simulator.calls.clock import Clock
-from airflow_provider_twiliocall.simulator.calls.simulated_call import Form, SimulatedCall
+from airflow_provider_twiliocall.simulator.calls.conversation import Asking
+from airflow_provider_twiliocall.simulator.calls.simulated_call import Form, SimulatedCall, new_sid
 from airflow_provider_twiliocall.simulator.twilio_api.resources import API_VERSION, call_uri
 from airflow_provider_twiliocall.twilio.call import CallStatus
 
@@ -29,6 +30,7 @@ class Webhook:
     method: str
     url: str
     params: Form
+    asking: Asking | None = None
 
 
 def webhooks_for(event: CallEvent, clock: Clock) -> list[Webhook]:
@@ -37,11 +39,11 @@ def webhooks_for(event: CallEvent, clock: Clock) -> list[Webhook]:
     found: list[Webhook] = []
     if _wants_status(call, event.name):
         found.append(_webhook(call, "StatusCallback", "StatusCallbackMethod", _status_params(event, clock)))
-    # If detection is not asynchronous, Twilio asks for instructions after it.
-    waits = call.detects_machines and call.get("AsyncAmd") != "true"
-    if event.name == ("detected" if waits else "answered") and call.get("Url"):
-        found.append(_webhook(call, "Url", "Method", _parties(call, "in-progress")))
-    if event.name == "detected" and not waits and call.get("AsyncAmdStatusCallback"):
+    if event.asking is not None:
+        ask = event.asking.ask
+        params = _parties(call, "in-progress") + _recorded(call, ask.params)
+        found.append(Webhook(call, ask.method, ask.url, params, event.asking))
+    if event.name == "detected" and not call.waits_for_detection and call.get("AsyncAmdStatusCallback"):
         found.append(
             _webhook(
                 call,
@@ -141,7 +143,19 @@ def _recording_params(call: SimulatedCall, status: str, clock: Clock) -> Form:
     return tuple(params)
 
 
+def _recorded(call: SimulatedCall, params: Form) -> Form:
+    """The parameters of a request, with a recording where a ``<Record>`` has made one."""
+    if "RecordingDuration" not in dict(params):
+        return params
+    sid = new_sid("RE")
+    return (("RecordingSid", sid), ("RecordingUrl", _url_of_recording(call, sid)), *params)
+
+
 def _recording_url(call: SimulatedCall) -> str:
     assert call.recording is not None
+    return _url_of_recording(call, call.recording.sid)
+
+
+def _url_of_recording(call: SimulatedCall, sid: str) -> str:
     account = call_uri(call).partition("/Calls/")[0]
-    return f"https://api.twilio.com{account}/Recordings/{call.recording.sid}"
+    return f"https://api.twilio.com{account}/Recordings/{sid}"

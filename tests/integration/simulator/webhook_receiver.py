@@ -27,6 +27,17 @@ class WebhookReceiver:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.arrived: queue.Queue[Received] = queue.Queue()
+        self._answers: dict[str, list[tuple[int, str, str]]] = {}
+
+    def serve(self, path: str, *bodies: object, status: int = 200, kind: str = "text/xml") -> str:
+        """Answer requests for a path with one body after the other, the last one ever again; return its URL."""
+        self._answers[path] = [(status, kind, str(body)) for body in bodies]
+        return self.url + path
+
+    def answer_to(self, path: str) -> tuple[int, str, str]:
+        """Status, content type and body of the next answer."""
+        answers = self._answers.get(path.partition("?")[0], [(200, "text/plain", "thanks")])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
 
     def take(self, count: int) -> list[Received]:
         """The next callbacks in the order of their arrival; each is waited for."""
@@ -44,10 +55,11 @@ def webhook_receiver() -> Iterator[WebhookReceiver]:
             receiver.arrived.put(
                 Received(self.command, receiver.url + self.path, dict(parse_qsl(body)), signature)
             )
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain")
+            status, kind, body = receiver.answer_to(self.path)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
             self.end_headers()
-            self.wfile.write(b"thanks")
+            self.wfile.write(body.encode())
 
         do_GET = do_POST = answer
 
