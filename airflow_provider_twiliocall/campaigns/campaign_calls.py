@@ -80,6 +80,8 @@ class CampaignCalls:
             name: None if name in SAYS_WHAT else value for name, value in self._common.items()
         }
         mask_secrets(asked)
+        for row in rows:
+            mask_secrets(_Secrets(row.arguments))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -164,7 +166,6 @@ class CampaignCalls:
             return unknown
         if "to" not in own:
             return ["it has no `to`: give a number such as +15551234567"]
-        mask_secrets(_Secrets(own))
         try:
             params = self.params(index)
         except CallParamsError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.arguments.checks import read_seconds
 from airflow_provider_twiliocall.callees.rules import read_do_not_call
+from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.campaigns.deferral import defer_campaign
 from airflow_provider_twiliocall.campaigns.going_on import CallsGoingOn, CampaignCall
 from airflow_provider_twiliocall.campaigns.kill import cancel_queued_calls
@@ -30,7 +31,6 @@ from airflow_provider_twiliocall.journal.reason import Reason
 
 if TYPE_CHECKING:
     from airflow_provider_twiliocall.callees.do_not_call import DoNotCallList
-    from airflow_provider_twiliocall.calls.outcome import CallOutcome
     from airflow_provider_twiliocall.campaigns.campaign_task import CampaignTask
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class CampaignRun:
     """What one process of a campaign does, once it is open.
 
     :param task: the operator, rendered
+    :param event: of :class:`.CallCampaignTrigger`, where the task was deferred
     :param threads: those of :func:`threads_for_polls`
     :param is_stopped: whether the task was told to stop
     """
@@ -59,6 +60,7 @@ class CampaignRun:
         self,
         task: CampaignTask,
         opened: OpenCampaign,
+        event: Mapping[str, Any],
         threads: Executor,
         *,
         is_stopped: Callable[[], bool],
@@ -67,7 +69,10 @@ class CampaignRun:
         self._calls = opened.calls
         self._journal = opened.journal
         self._is_stopped = is_stopped
-        self._canceled: list[str] = []
+        # Calls of earlier processes, which may have canceled them without a word in the journal.
+        self._taken_up: frozenset[str] = frozenset()
+        # Calls whose end nobody will see.
+        self._given_up: list[str] = []
         self._ledger = CampaignLedger(len(self._calls))
         self._files = (
             ResultFiles(task.results_path, self._calls, self._ledger.results) if task.results_path else None
@@ -82,7 +87,7 @@ class CampaignRun:
         )
         self._placing = self._new_placing(is_stopped)
         self._progress = Progress(self._placing, self._going_on, self._ledger.results, pace=task.pace)
-        self._take_up(opened)
+        self._take_up(opened, event)
 
     def _new_placing(self, is_stopped: Callable[[], bool]) -> CampaignPlacing:
         task = self._task
@@ -94,7 +99,7 @@ class CampaignRun:
             do_not_call=self._do_not_call,
         )
         return CampaignPlacing(
-            how, task.hook, self._calls, self._journal, self._ledger, self._going_on, is_stopped=is_stopped
+            how, self._calls, self._journal, self._ledger, self._going_on, is_stopped=is_stopped
         )
 
     def to_the_end(self) -> dict[str, Any]:
@@ -117,15 +122,20 @@ class CampaignRun:
         """Cancel what is still in Twilio's queue; runs in a signal handler."""
         if self._task.when_killed == "cancel":
             queued = [call.watch.call_sid for call in self._going_on.queued]
-            self._canceled += cancel_queued_calls(self._task.hook, queued)
+            cancel_queued_calls(self._going_on.hook, queued)
 
     # What earlier processes have left ---------------------------------------------------------------------
 
-    def _take_up(self, opened: OpenCampaign) -> None:
-        canceled = frozenset() if opened.is_new else self._journal.canceled
-        latest = self._ledger.take_up(opened.dials, canceled=canceled, duplicates=opened.duplicates)
+    def _take_up(self, opened: OpenCampaign, event: Mapping[str, Any]) -> None:
+        latest = self._ledger.take_up(opened.dials, duplicates=opened.duplicates)
+        given_up, not_found_since = event.get("given_up") or (), event.get("not_found_since") or {}
+        self._taken_up = frozenset(latest.values())
         for row, call_sid in latest.items():
-            self._wait_for(row, call_sid)
+            if call_sid in given_up:
+                self._given_up.append(call_sid)
+                self._ledger.ended(row, CallOutcome(Reason.UNKNOWN, call_sid=call_sid), again_at=None)
+            else:
+                self._wait_for(row, call_sid, not_found_since.get(call_sid))
         if not opened.is_new:
             logger.info(
                 "The campaign goes on: %d of %d rows were called before, %d are to be called.",
@@ -134,13 +144,15 @@ class CampaignRun:
                 len(self._ledger.queue),
             )
 
-    def _wait_for(self, row: int, call_sid: str) -> None:
+    def _wait_for(self, row: int, call_sid: str, not_found_since: float | None) -> None:
         params, rules = None, None
         # What is said may have changed since; the call goes on all the same.
         with suppress(ValueError):
             params = self._calls.params(row)
             rules = self._calls.rules(row, params.to)
-        self._going_on.add(row, call_sid, call=None, params=params, rules=rules)
+        self._going_on.add(
+            row, call_sid, call=None, params=params, rules=rules, not_found_since=not_found_since
+        )
 
     # Step by step -----------------------------------------------------------------------------------------
 
@@ -168,7 +180,8 @@ class CampaignRun:
         row = call.row
         outcome = judged(outcome, self._calls, row, queue_timeout=self._task.queue_timeout_s)
         now = clock.time()
-        if outcome.reason is Reason.WINDOW_CLOSED and not self._ledger.is_given_up(row):
+        was_canceled = outcome.reason is Reason.WINDOW_CLOSED or self._was_canceled_by_a_kill(outcome)
+        if was_canceled and not self._ledger.is_given_up(row):
             # It has not rung: the rules of its next turn say what comes of that.
             self._ledger.has_not_rung(row, due=now)
             return
@@ -179,6 +192,17 @@ class CampaignRun:
             ended_at = ended.timestamp() - self._task.hook.clock_offset if ended else now
             again_at = ended_at + redial.after_s
         self._ledger.ended(row, outcome, again_at=again_at)
+
+    def _was_canceled_by_a_kill(self, outcome: CallOutcome) -> bool:
+        """Whether an earlier process has canceled the call in Twilio's queue when it was killed, by all one can see."""
+        call = outcome.call
+        return (
+            self._task.when_killed == "cancel"
+            and outcome.reason is Reason.CANCELED_ELSEWHERE
+            and call is not None
+            and call.start_time is None
+            and call.sid in self._taken_up
+        )
 
     def _do_not_call(self) -> DoNotCallList:
         is_lost = self._task.do_not_call is None and self._task.has_do_not_call
@@ -209,7 +233,7 @@ class CampaignRun:
             until = now + max(pause, SHORTEST_PAUSE_TO_DEFER_S)
         self._placing.close_block()
         self._journal.release()
-        defer_campaign(self._task, self._going_on, until=until)
+        defer_campaign(self._task, self._going_on, until=until, given_up=self._given_up)
 
     def _leave(self, error: BaseException) -> None:
         """Write down what is known, so that the next try has less to find out."""
@@ -217,7 +241,7 @@ class CampaignRun:
             return
         try:
             self._placing.leave()
-            self._journal.release(self._canceled)
+            self._journal.release()
         except Exception as problem:
             logger.warning("The journal of the campaign could not be written at the end: %s", problem)
         logger.warning("The campaign stops here, for now: %s", self._ledger.results.summary())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,10 +23,13 @@ logger = logging.getLogger(__name__)
 _SLACK_S = 120.0
 
 
-def defer_campaign(task: CampaignTask, going_on: CallsGoingOn, *, until: float) -> NoReturn:
+def defer_campaign(
+    task: CampaignTask, going_on: CallsGoingOn, *, until: float, given_up: Sequence[str]
+) -> NoReturn:
     """Defer until all calls that are going on are over, or something is to be dialled; ``execute_complete`` goes on.
 
     :param until: Unix time at which something is to be dialled; infinite for never
+    :param given_up: calls whose end nobody will see, which the trigger hands on
     """
     watches = [call.watch for call in going_on]
     deadline = max((watch.deadline or 0.0 for watch in watches), default=0.0)
@@ -50,6 +54,10 @@ def defer_campaign(task: CampaignTask, going_on: CallsGoingOn, *, until: float) 
                 if watch.queue_deadline and watch.may_be_queued
             },
             when_killed=task.when_killed,
+            given_up=given_up,
+            not_found_since={
+                watch.call_sid: watch.unknown_since for watch in watches if watch.unknown_since is not None
+            },
             account_sid=task.hook.account_sid,
         ),
         method_name="execute_complete",

@@ -64,7 +64,8 @@ class CallsGoingOn:
         queue_timeout: float,
         threads: Executor,
     ) -> None:
-        self._hook = hook
+        self.hook = hook
+        """The hook, with the credentials fetched last."""
         self._new_hook = new_hook
         self._poll_interval = poll_interval
         self._shortest_pause = min(max(queue_pause, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S, poll_interval)
@@ -76,6 +77,8 @@ class CallsGoingOn:
         self._maybe_queued: list[CampaignCall] = []
         self._poll: Future[GroupPoll[CampaignCall]] | None = None
         self._are_credentials_fresh = False
+        # Calls of earlier processes, until Twilio has shown when they were created.
+        self._undated: dict[CampaignCall, tuple[CreateCallParams | None, DialRules | None]] = {}
         # Unix times: before the one nobody asks anything, at the other the first call is due.
         self._quiet_until = 0.0
         self._soonest_due = math.inf
@@ -95,40 +98,63 @@ class CallsGoingOn:
         call: Call | None,
         params: CreateCallParams | None,
         rules: DialRules | None,
+        not_found_since: float | None = None,
     ) -> None:
         """Wait for the call of a row.
 
         :param call: as Twilio has shown it; None where that is not known
         :param params: those of the call, where today's arguments give any
         :param rules: those of its row, likewise
+        :param not_found_since: Unix time since which Twilio does not know it
         """
-        now, offset = clock.time(), self._hook.clock_offset
-        queue_deadline = QueueDeadline.of(
-            call,
-            now=now,
-            queue_timeout=self._queue_timeout,
-            latest_ring=rules.latest_ring(now) if rules else math.inf,
-            clock_offset=offset,
-        )
-        watch = CallWatch(
-            call_sid,
-            poll_interval=self._poll_interval,
-            deadline=deadline_of_call(
-                queue_deadline,
-                clock_offset=offset,
-                ring_timeout=params.timeout if params else None,
-                time_limit=params.time_limit if params else None,
-            ),
-            queue_deadline=queue_deadline,
-            # Three lines for each of thousands of calls would hide the others.
-            log_level=logging.DEBUG,
-        )
+        now = clock.time()
+        # Three lines for each of thousands of calls would hide the others.
+        watch = CallWatch(call_sid, poll_interval=self._poll_interval, log_level=logging.DEBUG)
+        watch.unknown_since = not_found_since
         waited = CampaignCall(row, watch, due=now + self._poll_interval if call else now)
+        self._set_deadlines(watch, call, now, params, rules)
         if call and call.date_created:
             waited.created_at = call.date_created.timestamp()
+        else:
+            self._undated[waited] = (params, rules)
         self._calls.add(waited)
         self._maybe_queued.append(waited)
         self._soonest_due = min(self._soonest_due, waited.due)
+
+    def _set_deadlines(
+        self,
+        watch: CallWatch,
+        call: Call | None,
+        placed_at: float,
+        params: CreateCallParams | None,
+        rules: DialRules | None,
+    ) -> None:
+        offset = self.hook.clock_offset
+        queue_deadline = QueueDeadline.of(
+            call,
+            now=placed_at,
+            queue_timeout=self._queue_timeout,
+            latest_ring=rules.latest_ring(placed_at) if rules else math.inf,
+            clock_offset=offset,
+        )
+        watch.deadline = deadline_of_call(
+            queue_deadline,
+            clock_offset=offset,
+            ring_timeout=params.timeout if params else None,
+            time_limit=params.time_limit if params else None,
+        )
+        watch.queue_deadline = queue_deadline if watch.may_be_queued else None
+
+    def _date(self, call: CampaignCall) -> None:
+        """Reckon from its creation how long a call may take, now that Twilio has shown it.
+
+        Every process that goes on with a campaign would give it all that time again.
+        """
+        if call.created_at is not None and (known := self._undated.pop(call, None)):
+            self._set_deadlines(call.watch, None, call.created_at - self.hook.clock_offset, *known)
+            deadlines = [call.watch.deadline, call.watch.queue_deadline and call.watch.queue_deadline.at]
+            if any(deadline and deadline <= clock.time() for deadline in deadlines):
+                call.due = clock.time()
 
     @property
     def queued(self) -> list[CampaignCall]:
@@ -155,8 +181,8 @@ class CallsGoingOn:
 
     @property
     def is_looking(self) -> bool:
-        """Whether a poll is under way, or has ended and not been asked for."""
-        return self._poll is not None
+        """Whether a poll is due or under way, or has ended and not been asked for."""
+        return self._poll is not None or self._soonest_due <= clock.time()
 
     def next_look(self, *, is_held_up: bool) -> float:
         """Return when the next poll is due, as Unix time; infinite while one is under way, or nothing is to be seen."""
@@ -173,7 +199,7 @@ class CallsGoingOn:
 
     def _run(self, due: list[CampaignCall], waiting: tuple[CampaignCall, ...]) -> GroupPoll[CampaignCall]:
         poll = GroupPoll(
-            self._hook.watcher,
+            self.hook.watcher,
             due,
             waiting,
             reads_list=self._list_tries.is_due,
@@ -192,9 +218,11 @@ class CallsGoingOn:
         for call, answer in poll.answers.items():
             if isinstance(answer, LookAgain):
                 call.due = answer.at
+                self._date(call)
             elif isinstance(answer, CallOutcome):
                 over.append((call, answer))
                 self._calls.discard(call)
+                self._undated.pop(call, None)
             else:
                 logger.error("Call %s could not be looked at.", call.watch.call_sid, exc_info=answer)
                 call.due = now + self._poll_interval
@@ -208,10 +236,14 @@ class CallsGoingOn:
         self._learn_from(poll, now)
         return over
 
+    def renew_hook(self) -> None:
+        """Fetch the connection again: Twilio has refused its credentials."""
+        self.hook.close()
+        self.hook = self._new_hook()
+
     def _learn_from(self, poll: GroupPoll[CampaignCall], now: float) -> None:
         if poll.needs_credentials:
-            self._hook.close()
-            self._hook = self._new_hook()
+            self.renew_hook()
         self._are_credentials_fresh = poll.needs_credentials
         if isinstance(poll.stopped_by, TwilioThrottledError):
             looks = [answer.at for answer in poll.answers.values() if isinstance(answer, LookAgain)]

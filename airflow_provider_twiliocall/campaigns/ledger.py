@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall.calls.outcome import CallOutcome
@@ -30,13 +30,10 @@ class CampaignLedger:
         # Rows whose last turn came to no further call: what became of the call before is their result.
         self._given_up: set[int] = set()
 
-    def take_up(
-        self, dials: Iterable[Dial], *, canceled: Collection[str], duplicates: Iterable[int]
-    ) -> dict[int, str]:
+    def take_up(self, dials: Iterable[Dial], *, duplicates: Iterable[int]) -> dict[int, str]:
         """Take up what earlier processes have left; all other rows wait for their turn.
 
         :param dials: what came of each turn, in order
-        :param canceled: calls that were canceled because the task was killed: their rows have another turn
         :param duplicates: rows that are not dialled, because an earlier one has the same callee
         :return: the latest call of each row that has one
         """
@@ -51,11 +48,8 @@ class CampaignLedger:
                     self._settle(dial.row, Reason(dial.said))
                 continue
             self.call_sids.add(dial.said)
-            if dial.said in canceled:
-                latest.pop(dial.row, None)
-            else:
-                latest[dial.row] = dial.said
-                self._dials[dial.row] += 1
+            latest[dial.row] = dial.said
+            self._dials[dial.row] += 1
         for row in range(len(self._dials)):
             if row not in latest and row not in self.results:
                 self.queue.add_fresh(row)
@@ -90,7 +84,7 @@ class CampaignLedger:
             self._settle(row, reason, to)
 
     def has_not_rung(self, row: int, *, due: float) -> None:
-        """Take note that a row's call was canceled in Twilio's queue because its window closed: it has another turn.
+        """Take note that a row's call was canceled in Twilio's queue: the row has another turn.
 
         :param due: Unix time
         """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.campaigns.campaign_calls import CampaignCalls
+from airflow_provider_twiliocall.campaigns.kill import cancel_queued_calls
 from airflow_provider_twiliocall.campaigns.result_files import check_writable
 from airflow_provider_twiliocall.campaigns.rows import RowsError, read_rows
 from airflow_provider_twiliocall.campaigns.unconfirmed import UnconfirmedRows, longest_request
@@ -16,7 +17,6 @@ from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 from airflow_provider_twiliocall.journal import entry
 from airflow_provider_twiliocall.journal.campaign_journal import CampaignJournal, Dial
 from airflow_provider_twiliocall.twilio.call import is_call_sid
-from airflow_provider_twiliocall.twilio.ending import cancel_queued_call
 from airflow_provider_twiliocall.twilio.errors import TwilioError, TwilioRejectedError
 from airflow_provider_twiliocall.twilio.recent_calls import twilio_time
 
@@ -74,7 +74,7 @@ class OpenCampaign:
             next(self._hook.client.list_calls(page_size=1), None)
         except TwilioRejectedError as error:
             if error.code is not None:
-                raise TwilioCallRefusedError(f"Nobody else was dialled: {error}") from None
+                raise TwilioCallRefusedError(f"Nobody was dialled just now: {error}") from None
             logger.warning("Twilio's list of calls cannot be read for now: %s", error)
         except TwilioError as error:
             logger.warning("Twilio's list of calls cannot be read for now: %s", error)
@@ -145,11 +145,4 @@ class OpenCampaign:
     def _cancel_queued(self, dials: list[Dial]) -> None:
         """Cancel what is still in Twilio's queue of the campaign that is forgotten now."""
         sids = [dial.said for dial in dials if is_call_sid(dial.said)]
-        for call_sid in sids[-self._task.max_queued :]:
-            try:
-                ending = cancel_queued_call(self._hook.watcher, self._hook.watcher.get_call(call_sid))
-            except TwilioError as error:
-                logger.warning("Call %s of the campaign before may still ring: %s", call_sid, error)
-            else:
-                if ending.by_us:
-                    logger.info("%s", ending)
+        cancel_queued_calls(self._hook, sids[-self._task.max_queued :])

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall import clock
-from airflow_provider_twiliocall.calls.look_up import Window
 from airflow_provider_twiliocall.campaigns.pace import Pace
 from airflow_provider_twiliocall.campaigns.unconfirmed import UnconfirmedRows, longest_request
 from airflow_provider_twiliocall.exceptions import (
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.campaigns.campaign_calls import CampaignCalls
     from airflow_provider_twiliocall.campaigns.going_on import CallsGoingOn
     from airflow_provider_twiliocall.campaigns.ledger import CampaignLedger
-    from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
     from airflow_provider_twiliocall.journal.campaign_journal import CampaignJournal
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -47,7 +45,8 @@ _MOST_ROWS_OF_A_BLOCK = 100
 _MOST_REQUESTS = 3
 
 # What Twilio refuses for a reason that all rows share: the account, its credentials, the number to call from.
-_ABOUT_ALL = frozenset({10001, 20003, 20005, 20008})
+_WRONG_CREDENTIALS = 20003
+_ABOUT_ALL = frozenset({10001, _WRONG_CREDENTIALS, 20005, 20008})
 _ABOUT_THE_CALLER = frozenset({21210, 21212, 21213})
 
 
@@ -83,7 +82,6 @@ class CampaignPlacing:
     def __init__(
         self,
         how: HowToPlace,
-        hook: TwilioCallHook,
         calls: CampaignCalls,
         journal: CampaignJournal,
         ledger: CampaignLedger,
@@ -92,7 +90,6 @@ class CampaignPlacing:
         is_stopped: Callable[[], bool],
     ) -> None:
         self._how = how
-        self._hook = hook
         self._calls = calls
         self._journal = journal
         self._ledger = ledger
@@ -105,6 +102,7 @@ class CampaignPlacing:
         # After what is no call, the rest of the block must not be looked for behind it.
         self._is_to_be_told = False
         self._is_under_way = False
+        self._is_secret_fresh = False
         self._pace = Pace(how.pace)
         self._requests = 0
         self.placed = 0
@@ -146,9 +144,12 @@ class CampaignPlacing:
         if not self._block:
             self._begin_block()
         said = self._turn(self._block[len(self._said)])
+        if said is not None:
+            self._said.append(said)
+        # Not before: what breaks in between, such as a time-out, leaves the row in doubt.
+        self._is_under_way = False
         if said is None:
             return
-        self._said.append(said)
         self._is_to_be_told |= not is_call_sid(said)
         self._requests = 0
         if len(self._said) == len(self._block):
@@ -157,10 +158,10 @@ class CampaignPlacing:
 
     def _begin_block(self) -> None:
         self._listed = self._how.do_not_call()
-        self._block = self._queue.take(self._how.rows_of_a_block, clock.time())
-        self._said = []
+        block = self._queue.take(self._how.rows_of_a_block, clock.time())
+        self._journal.begin(block)
+        self._block, self._said = block, []
         self._is_to_be_told = False
-        self._journal.begin(self._block)
 
     def close_block(self) -> None:
         """Put back the rows of the block that had no turn: none will come for a while."""
@@ -217,18 +218,19 @@ class CampaignPlacing:
         if self._is_stopped():
             raise TwilioCallInterruptedError("The task was told to stop. A retry goes on with the next row")
         self._pace.count()
-        sent = twilio_time(self._hook.client)
+        hook = self._going_on.hook
+        sent = twilio_time(hook.client)
         self._is_under_way = True
         try:
-            call = self._hook.create_call(params)
+            call = hook.create_call(params)
         except TwilioAmbiguousError as error:
             logger.warning("Nobody can say yet whether a call was placed: %s", error)
             return self._find(row, params, rules, sent)
         except TwilioError as error:
             self._is_under_way = False
             return self._not_placed(row, params, error)
-        self._is_under_way = False
         self._pace.took_it()
+        self._is_secret_fresh = False
         self._wait_for(row, call.sid, call, params, rules)
         return call.sid
 
@@ -236,6 +238,11 @@ class CampaignPlacing:
         # Without a code it is not Twilio's word, but that of something on the way.
         if isinstance(error, (TwilioThrottledError, TwilioUnreachableError)) or error.code is None:
             self._pace.wait(error)
+            return None
+        if error.code == _WRONG_CREDENTIALS and not self._is_secret_fresh:
+            # They may have been replaced since the task began.
+            self._is_secret_fresh = True
+            self._going_on.renew_hook()
             return None
         own_caller = "from_" in self._calls.row(row).arguments
         if error.code in _ABOUT_ALL or (error.code in _ABOUT_THE_CALLER and not own_caller):
@@ -249,9 +256,10 @@ class CampaignPlacing:
 
     def _find(self, row: int, params: CreateCallParams, rules: DialRules, sent: float) -> str | None:
         self._requests += 1
-        window = UnconfirmedRows.window(since=sent, until=sent + longest_request(self._hook))
-        said = self._look_up(row, window)
-        self._is_under_way = False
+        hook = self._going_on.hook
+        window = UnconfirmedRows.window(since=sent, until=sent + longest_request(hook))
+        unconfirmed = UnconfirmedRows(hook, [row], self._calls.params, window, taken=self._ledger.call_sids)
+        [said] = unconfirmed.look_until_certain(self._how.delivery)
         if is_call_sid(said):
             self._pace.took_it()
             self._wait_for(row, said, None, params, rules)
@@ -260,12 +268,6 @@ class CampaignPlacing:
         else:
             said = self._drop(row, Reason.UNKNOWN, params.to)
         return said
-
-    def _look_up(self, row: int, window: Window) -> str:
-        unconfirmed = UnconfirmedRows(
-            self._hook, [row], lambda index: self._calls.params(index), window, taken=self._ledger.call_sids
-        )
-        return unconfirmed.look_until_certain(self._how.delivery)[0]
 
     def _wait_for(
         self, row: int, call_sid: str, call: Call | None, params: CreateCallParams, rules: DialRules

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from airflow_provider_twiliocall.arguments.templated import is_blank
 from airflow_provider_twiliocall.twilio.list_text import literal_in
+from airflow_provider_twiliocall.twilio.phone_number import redact_phone_numbers_in
 
 # A bound on memory, and on what a typing error may cost.
 MOST_ROWS = 100_000
@@ -124,7 +125,11 @@ def _opened(path: str) -> Iterator[Iterable[Any]]:
     elif path.lower().endswith(_JSON_LINES):
         read = _json_entries
     else:
-        raise RowsError([f"calls={path!r:.200} is not a path that ends with .csv, .jsonl or .ndjson"])
+        raise RowsError(
+            [
+                f"calls={redact_phone_numbers_in(repr(path)):.200} is not a path that ends with .csv, .jsonl or .ndjson"
+            ]
+        )
     from airflow.sdk import ObjectStoragePath
 
     try:
@@ -142,11 +147,11 @@ def _csv_entries(file: IO[str]) -> Iterator[Any]:
     reader = csv.reader(file, strict=True)
     header = [name.strip() for name in next(reader, [])]
     if "to" not in header:
-        columns = ", ".join(header) or "none"
+        # Not the cells themselves: in a file without a header they are the first callee.
         raise RowsError(
             [
-                "the first line of the CSV file must name its columns, with commas between them, `to` among them. It "
-                f"has: {columns}"
+                "the first line of the CSV file must name its columns, with commas between them, and none of its "
+                f"{len(header)} cells is `to`: add a line such as `id,to` at the top, or rename the column of numbers"
             ]
         )
     if twice := {name for name in header if header.count(name) > 1}:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -76,12 +76,15 @@ class _Head:
     in_page: int = 0
     rows: tuple[int, ...] = ()
     said: tuple[str, ...] = ()
-    canceled: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        # Airflow refuses a tuple.
+        return asdict(self) | {"rows": list(self.rows), "said": list(self.said)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> _Head:
         known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
-        return cls(**known | {name: tuple(known.get(name, ())) for name in ("rows", "said", "canceled")})
+        return cls(**known | {name: tuple(known.get(name, ())) for name in ("rows", "said")})
 
 
 class CampaignJournal:
@@ -134,11 +137,6 @@ class CampaignJournal:
     def is_cleared(self) -> bool:
         """Whether a person has cleared the task since."""
         return self._known.max_tries != self._max_tries
-
-    @property
-    def canceled(self) -> frozenset[str]:
-        """The calls that the task canceled in Twilio's queue when it was killed: their rows are dialled again."""
-        return frozenset(self._known.canceled)
 
     @property
     def doubt(self) -> Doubt | None:
@@ -253,25 +251,22 @@ class CampaignJournal:
         """
         self.finish([*self._known.said, *said])
 
-    def release(self, canceled: Iterable[str] = ()) -> None:
-        """Write down that this process dials nothing any more, so that the next one need not wait.
-
-        :param canceled: calls that this task has canceled in Twilio's queue
-        """
+    def release(self) -> None:
+        """Write down that this process dials nothing any more, so that the next one need not wait."""
         head = self._known
         if self._store is None:
             return
         # A request that is in doubt may still be under way.
         until = head.until if self.doubt else 0.0
-        left = replace(head, until=until, canceled=(*head.canceled, *canceled), max_tries=self._max_tries)
-        self._put(KEY, asdict(left))
+        left = replace(head, until=until, max_tries=self._max_tries)
+        self._put(KEY, left.to_json())
         self._head = left
 
     def _write_head(self, **changes: Any) -> None:
         now = self.now()
         lease = {"since": now, "until": now + LEASE_S, "max_tries": self._max_tries}
         head = replace(self._known, **{**lease, **changes})
-        self._put(KEY, asdict(head))
+        self._put(KEY, head.to_json())
         self._head = head
 
     def _put(self, key: str, value: dict[str, Any]) -> None:

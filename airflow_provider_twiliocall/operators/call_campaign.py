@@ -5,7 +5,7 @@ Longer than 300 lines because its own arguments are spelled out: for readers, ed
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -262,12 +262,15 @@ class CallCampaignOperator(RendersText, BaseOperator, CallAttributes):
         :raises TwilioCallRefusedError: nothing can be dialled as it is, not to be retried
         :raises TwilioCallEndedForGoodError: too few people were reached, by ``fail_when``
         """
+        return self._go_on(context, {})
+
+    def _go_on(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         from airflow_provider_twiliocall.campaigns.campaign_run import CampaignRun, threads_for_polls
         from airflow_provider_twiliocall.campaigns.opening import OpenCampaign
 
         opened = OpenCampaign(self, context)
         with threads_for_polls() as threads:
-            self._run = CampaignRun(self, opened, threads, is_stopped=lambda: self._is_killed)
+            self._run = CampaignRun(self, opened, event, threads, is_stopped=lambda: self._is_killed)
             summary = self._run.to_the_end()
         context["ti"].xcom_push(key=SUMMARY, value=summary)
         self._fail_if_too_few_were_reached(summary)
@@ -275,7 +278,7 @@ class CallCampaignOperator(RendersText, BaseOperator, CallAttributes):
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Go on after a pause, or see how the calls ended that the trigger has waited for."""
-        return self.execute(context)
+        return self._go_on(context, event or {})
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume as Airflow does; a wait that broke off is no reason to stop."""

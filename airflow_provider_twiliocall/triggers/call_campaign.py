@@ -13,16 +13,23 @@ from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.calls.watch import CallWatch
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
+from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.triggers.killed_task import end_call_of_killed_task
 from airflow_provider_twiliocall.triggers.shared_poller import SharedPoller, poller_for
 from airflow_provider_twiliocall.triggers.twilio_call import SHORTEST_DEFERRAL_S
+
+logger = logging.getLogger(__name__)
+
+# The end of a wait that is not the end of a call, as far as anybody can see.
+_NOBODY_KNOWS = frozenset({Reason.UNKNOWN, Reason.OVERDUE, Reason.TIMED_OUT})
 
 
 class CallCampaignTrigger(BaseTrigger):
     """Wait until all calls are over, or for a moment, whichever comes first; fire once.
 
-    The worker asks Twilio again how each call has ended, so the event need not say it: its payload is
-    ``{"phase": "campaign", "going_on": …}``, the number of calls that are not over.
+    The worker asks Twilio again how each call has ended, so the event need not say it. Its payload is
+    ``{"phase": "campaign", "going_on": …, "given_up": […], "not_found_since": {…}}``: the number of calls that are not
+    over; the SIDs of those whose end nobody will see; and since when, as Unix time, a call is not found, by SID.
 
     Its arguments are kept in Airflow's database as plain text: they hold the connection's id and SIDs, never a secret
     or a phone number.
@@ -33,8 +40,10 @@ class CallCampaignTrigger(BaseTrigger):
     :param deadline: Unix time at which to give up on a call; None waits for ever
     :param poll_interval: seconds between two looks at the calls
     :param queue_deadlines: when a call still in Twilio's queue is canceled, by SID: a :class:`.QueueDeadline` as JSON
-    :param when_killed: ``cancel`` ends the calls that have a queue deadline, unless somebody is on the line, where the
-        task is killed while it is deferred; ``leave`` does not touch them
+    :param when_killed: ``cancel`` takes the calls that have a queue deadline out of Twilio's queue where the task is
+        killed while it is deferred; ``leave`` does not touch them
+    :param given_up: calls that an earlier trigger of the campaign has given up; they go into the event
+    :param not_found_since: Unix time since which a call is not found, by SID
     :param account_sid: the account whose calls they are, where it is not the connection's
     """
 
@@ -48,6 +57,8 @@ class CallCampaignTrigger(BaseTrigger):
         poll_interval: float = 5,
         queue_deadlines: Mapping[str, dict[str, Any]] | None = None,
         when_killed: Literal["cancel", "leave"] = "leave",
+        given_up: Sequence[str] = (),
+        not_found_since: Mapping[str, float] | None = None,
         account_sid: str | None = None,
     ) -> None:
         super().__init__()
@@ -58,6 +69,8 @@ class CallCampaignTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.queue_deadlines = dict(queue_deadlines or {})
         self.when_killed = when_killed
+        self.given_up = list(given_up)
+        self.not_found_since = dict(not_found_since or {})
         self.account_sid = account_sid
         self._poller: SharedPoller | None = None
 
@@ -73,6 +86,8 @@ class CallCampaignTrigger(BaseTrigger):
                 "poll_interval": self.poll_interval,
                 "queue_deadlines": self.queue_deadlines,
                 "when_killed": self.when_killed,
+                "given_up": self.given_up,
+                "not_found_since": self.not_found_since,
                 "account_sid": self.account_sid,
             },
         )
@@ -82,17 +97,24 @@ class CallCampaignTrigger(BaseTrigger):
         earliest = clock.monotonic() + SHORTEST_DEFERRAL_S
         going_on = await self._wait()
         await asyncio.sleep(max(0.0, earliest - clock.monotonic()))
-        yield TriggerEvent({"phase": "campaign", "going_on": going_on})
+        yield TriggerEvent(
+            {
+                "phase": "campaign",
+                "going_on": going_on,
+                "given_up": self.given_up,
+                "not_found_since": self.not_found_since,
+            }
+        )
 
     async def on_kill(self) -> None:
-        """End the calls that may be in Twilio's queue, where the task was killed in earnest."""
+        """Cancel the calls that are in Twilio's queue, where the task was killed in earnest."""
         if self.when_killed == "leave" or not self.queue_deadlines:
             return
         hook = self._poller.hook if self._poller else None
         hook = hook or TwilioCallHook(self.twilio_conn_id, account_sid=self.account_sid)
         await asyncio.gather(
             *(
-                end_call_of_killed_task(hook, call_sid, "cancel", self.task_instance)
+                end_call_of_killed_task(hook, call_sid, "cancel_queued", self.task_instance)
                 for call_sid in self.queue_deadlines
             )
         )
@@ -109,6 +131,8 @@ class CallCampaignTrigger(BaseTrigger):
         finally:
             for wait in waits:
                 wait.cancel()
+            # What they leave behind is in the event.
+            await asyncio.gather(*waits, return_exceptions=True)
 
     async def _wait_for(self, call_sid: str) -> None:
         watch = CallWatch(
@@ -118,5 +142,14 @@ class CallCampaignTrigger(BaseTrigger):
             queue_deadline=QueueDeadline.from_json(self.queue_deadlines.get(call_sid)),
             log_level=logging.DEBUG,
         )
+        watch.unknown_since = self.not_found_since.pop(call_sid, None)
         self._poller = poller_for(self.twilio_conn_id, self.account_sid)
-        await self._poller.wait(watch)
+        try:
+            outcome = await self._poller.wait(watch)
+            if outcome.reason in _NOBODY_KNOWS:
+                self.given_up.append(call_sid)
+        except Exception:
+            logger.exception("Call %s could not be looked at.", call_sid)
+        finally:
+            if watch.unknown_since is not None:
+                self.not_found_since[call_sid] = watch.unknown_since

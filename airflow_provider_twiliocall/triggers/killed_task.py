@@ -7,7 +7,7 @@ import contextvars
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
@@ -16,6 +16,7 @@ from airflow_provider_twiliocall.twilio.ending import (
     PATIENCE_ON_KILL_S,
     Ending,
     HowToEnd,
+    cancel_if_queued,
     end_call,
     retry_until,
 )
@@ -27,12 +28,15 @@ PATIENCE_TO_FETCH_S = 5.0
 
 _MOST_ENDINGS_AT_ONCE = 16
 
+How = HowToEnd | Literal["cancel_queued"]
+"""How to end the call; ``cancel_queued`` lets a phone that rings go on."""
+
 # An event loop holds its tasks by a weak reference only.
 _endings: set[asyncio.Future[None]] = set()
 _threads: ThreadPoolExecutor | None = None
 
 
-async def end_call_of_killed_task(hook: TwilioCallHook, call_sid: str, how: HowToEnd, ti: Any) -> None:
+async def end_call_of_killed_task(hook: TwilioCallHook, call_sid: str, how: How, ti: Any) -> None:
     """End a call, unless its task still waits for it.
 
     The triggerer cancels a trigger that takes its time once more every second, and that lands in here: what was begun
@@ -59,7 +63,7 @@ def _ended(ending: asyncio.Future[None]) -> None:
 
 
 async def _end_if_killed(
-    hook: TwilioCallHook, call_sid: str, how: HowToEnd, ti: Any, threads: ThreadPoolExecutor
+    hook: TwilioCallHook, call_sid: str, how: How, ti: Any, threads: ThreadPoolExecutor
 ) -> None:
     try:
         if "connection" not in hook.__dict__:
@@ -75,10 +79,12 @@ async def _end_if_killed(
         logger.error("The task was killed, and call %s was left alone: %s", call_sid, error)
 
 
-def _end(hook: TwilioCallHook, call_sid: str, how: HowToEnd) -> Ending:
-    end = partial(end_call, hook.watcher, call_sid, how)
+def _end(hook: TwilioCallHook, call_sid: str, how: How) -> Ending:
+    until = clock.time() + PATIENCE_ON_KILL_S
     try:
-        return retry_until(end, call_sid, how=how, until=clock.time() + PATIENCE_ON_KILL_S)
+        if how == "cancel_queued":
+            return retry_until(partial(cancel_if_queued, hook.watcher, call_sid), call_sid, until=until)
+        return retry_until(partial(end_call, hook.watcher, call_sid, how), call_sid, how=how, until=until)
     finally:
         hook.close()
 

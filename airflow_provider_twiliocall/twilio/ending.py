@@ -118,6 +118,11 @@ def cancel_queued_call(twilio: CallApi, call: Call) -> Ending:
         return Ending(_as_it_stands(twilio, call.sid, may_be=_TOO_LATE_TO_CANCEL), by_us=False)
 
 
+def cancel_if_queued(twilio: CallApi, call_sid: str) -> Ending:
+    """Take a call out of Twilio's queue if it is there; one that rings goes on."""
+    return cancel_queued_call(twilio, twilio.get_call(call_sid))
+
+
 def _cancel(twilio: CallApi, call_sid: str) -> Ending:
     """Cancel a call, and see what came of it: Twilio may agree, and answer with the call as it was a moment ago.
 

@@ -55,7 +55,7 @@ class MortalStore(StateStore):
         self.is_dead = self.writes == self.dies_at
         if self.is_dead and not self.dies_after:
             raise Killed
-        super().set(key, json.loads(json.dumps(value)))
+        super().set(key, value)
         if self.is_dead:
             raise Killed
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import JsonValue, TypeAdapter
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -52,6 +54,9 @@ class StateStoreError(Exception):
         self.error = SimpleNamespace(detail={"status_code": status_code})
 
 
+_JSON: TypeAdapter[Any] = TypeAdapter(JsonValue)
+
+
 @dataclass
 class StateStore:
     """A task state store in memory, which can be away, and counts its round trips.
@@ -69,7 +74,8 @@ class StateStore:
 
     def set(self, key: str, value: Any) -> None:
         self._travel()
-        self.values[key] = copy.deepcopy(value)
+        # As strict as Airflow, which takes no tuple.
+        self.values[key] = copy.deepcopy(_JSON.validate_python(value, strict=True))
 
     def _travel(self) -> None:
         self.round_trips += 1
