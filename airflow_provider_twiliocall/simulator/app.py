@@ -16,6 +16,8 @@ from airflow_provider_twiliocall.simulator.twilio_api import api
 from airflow_provider_twiliocall.simulator.twilio_api.exchange import App, Exchange
 from airflow_provider_twiliocall.simulator.webhooks.sender import Webhooks
 
+_CONTROL = "/simulator"
+
 
 def create_app(twilio: Twilio) -> App:
     """The application around one simulated Twilio; while it runs, webhooks are sent."""
@@ -43,6 +45,8 @@ def create_app(twilio: Twilio) -> App:
 
 async def _answer_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    if request.url.path.startswith(_CONTROL):
+        return JSONResponse({"detail": error.message}, status_code=error.status)
     request.state.code = error.code
     if not error.understood:
         request.state.refused = error.message
@@ -53,7 +57,7 @@ async def _answer_problem(request: Request, error: Exception) -> Response:
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
     """What has no route, or not with that method."""
     assert isinstance(error, HTTPException)
-    if request.url.path.startswith("/simulator"):
+    if request.url.path.startswith(_CONTROL):
         return JSONResponse({"detail": error.detail}, status_code=error.status_code, headers=error.headers)
     if error.status_code == 405:
         return await _answer_problem(request, Problem(20004, understood=False))

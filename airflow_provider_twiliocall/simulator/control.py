@@ -12,7 +12,6 @@ from airflow_provider_twiliocall.simulator.calls.endings import Ending, as_endin
 from airflow_provider_twiliocall.simulator.calls.simulated_call import SimulatedCall
 from airflow_provider_twiliocall.simulator.fault import Fault
 from airflow_provider_twiliocall.simulator.operation import Operation
-from airflow_provider_twiliocall.simulator.problem import Problem
 from airflow_provider_twiliocall.simulator.transcript import summary_of, transcript_of
 from airflow_provider_twiliocall.simulator.twilio import Twilio
 from airflow_provider_twiliocall.simulator.twilio_api.resources import call_body
@@ -166,30 +165,21 @@ async def show_calls(twilio: TwilioHere) -> list[dict[str, Any]]:
 @router.post("/calls/{sid}/end")
 async def end_call(twilio: TwilioHere, sid: str, body: EndBody) -> dict[str, Any]:
     """End a call as somebody else would: canceled or completed."""
-    try:
-        call = twilio.account.end(sid, body.status)
-    except Problem as problem:
-        raise HTTPException(problem.status, problem.message) from problem
+    call = twilio.account.end(sid, body.status)
     return call_body(call, twilio.account.clock)
 
 
 @router.post("/calls/{sid}/press")
 async def press_keys(twilio: TwilioHere, sid: str, body: PressBody) -> dict[str, Any]:
     """Press keys on the callee's phone, now."""
-    try:
-        call = twilio.account.press(sid, body.keys)
-    except Problem as problem:
-        raise HTTPException(problem.status, problem.message) from problem
+    call = twilio.account.press(sid, body.keys)
     return shown(call, twilio.account.clock)
 
 
 @router.get("/calls/{sid}/transcript")
 async def show_transcript(twilio: TwilioHere, sid: str) -> list[dict[str, Any]]:
     """What was said, played, pressed and asked in a call, in order."""
-    try:
-        call = twilio.account.find(sid)
-    except Problem as problem:
-        raise HTTPException(problem.status, problem.message) from problem
+    call = twilio.account.find(sid)
     return transcript_of(call, twilio.account.clock)
 
 

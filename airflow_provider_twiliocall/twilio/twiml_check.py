@@ -68,9 +68,14 @@ def unknown_verbs(twiml: str) -> list[str]:
 
     :param twiml: a document that :func:`check_twiml` has let pass
     """
+    return unknown_verbs_in(ElementTree.fromstring(twiml))
+
+
+def unknown_verbs_in(root: ElementTree.Element) -> list[str]:
+    """As :func:`unknown_verbs`, for a document that is read already."""
     found = {
         (parent.tag, child.tag)
-        for parent in ElementTree.fromstring(twiml).iter()
+        for parent in root.iter()
         if parent.tag in KNOWN_IN
         for child in parent
         if child.tag not in KNOWN_IN[parent.tag]

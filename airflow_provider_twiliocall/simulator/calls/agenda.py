@@ -72,7 +72,4 @@ class Agenda:
 
     def _time_of(self, call: SimulatedCall, now: float) -> float:
         asking = call.conversation.asking
-        if asking is None:
-            return now
-        waited = int(self._clock.read() - asking.since)
-        return min(now, self._clock.after(asking.at, waited))
+        return now if asking is None else asking.time_of_call(self._clock, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from airflow_provider_twiliocall.simulator.calls.clock import Clock
 from airflow_provider_twiliocall.simulator.calls.twiml.run import Ask, Run
 
 
@@ -47,6 +48,10 @@ class Asking:
     at: float
     since: float
     is_fallback: bool = False
+
+    def time_of_call(self, clock: Clock, now: float) -> float:
+        """The instant that the call has reached: that of the request, plus the whole seconds the server has taken."""
+        return min(now, clock.after(self.at, int(clock.read() - self.since)))
 
 
 @dataclass

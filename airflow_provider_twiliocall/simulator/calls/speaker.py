@@ -99,15 +99,11 @@ class Speaker:
             self._plan_key(call, at)
 
     def answered(self, call: SimulatedCall, asking: Asking, exchange: WebhookExchange) -> None:
-        """A web server has answered, or has not. What comes too late changes nothing.
-
-        The call goes on from the moment of the request, plus the whole seconds that the server has taken.
-        """
+        """A web server has answered, or has not. What comes too late changes nothing."""
         talk = call.conversation
         if talk.asking is not asking:
             return
-        clock = self._line.clock
-        at = min(clock.now(), clock.after(asking.at, int(clock.read() - asking.since)))
+        at = asking.time_of_call(self._line.clock, self._line.clock.now())
         body = exchange.note if exchange.status is None else exchange.body
         try:
             document = read_answer(exchange.status, exchange.content_type, body)

@@ -29,7 +29,7 @@ from airflow_provider_twiliocall.simulator.calls.twiml.verbs import (
     seconds_of_tones,
     seconds_to_say,
 )
-from airflow_provider_twiliocall.twilio.twiml_check import KNOWN_IN, unknown_verbs
+from airflow_provider_twiliocall.twilio.twiml_check import KNOWN_IN, unknown_verbs_in
 
 LARGEST_BODY = 64 * 1024
 """Bytes of TwiML that Twilio reads from a web server (error 11750)."""
@@ -62,7 +62,7 @@ def read_twiml(text: str) -> Document:
         raise UnreadableError(12100, f"Document parse failure: {error}") from error
     if root.tag != "Response":
         raise UnreadableError(12102, f"The root element must be Response, not {root.tag}")
-    flaws = [Flaw(12200, message) for message in unknown_verbs(text)]
+    flaws = [Flaw(12200, message) for message in unknown_verbs_in(root)]
     Attributes("Response", root.attrib, flaws)
     verbs: list[Verb] = []
     passed_over = []

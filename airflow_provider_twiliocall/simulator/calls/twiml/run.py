@@ -205,13 +205,11 @@ def _ask(run: Run, url: str, method: str, params: Params = ()) -> Turn:
     except ValueError:
         address, absolute = url, False
     if not absolute:
-        about = f"{url!r} is not absolute, and TwiML that came with the call has no URL of its own"
-        flaw = (
-            Flaw(11100, f"Invalid URL format: {address!r}")
-            if run.url
-            else Flaw(15004, f"Invalid URL: {about}")
-        )
-        return run, Fail(replace(flaw, is_error=True))
+        code, message = 11100, f"Invalid URL format: {address!r}"
+        if not run.url:
+            code = 15004
+            message = f"Invalid URL: {url!r} is not absolute, and TwiML that came with the call has no URL of its own"
+        return run, Fail(Flaw(code, message, is_error=True))
     if run.requests >= MOST_REQUESTS_IN_A_ROW:
         return run, Fail(Flaw(11215, "Too many redirects without a word in between", is_error=True))
     return replace(run, requests=run.requests + 1), Ask(address, method, params)

@@ -126,7 +126,7 @@ def test_what_is_gathered(attributes: str, events: str, last: str | None) -> Non
         ("..12", ["one 0.2", "Pause 2", "two 0.2", "5", "5"]),
     ],
 )
-def test_a_key_stops_all_that_is_nested_and_each_key_starts_the_timeout_anew(
+def test_a_key_stops_all_that_is_nested_and_each_key_starts_the_timeout_again(
     events: str, steps: list[str]
 ) -> None:
     gather = '<Gather action="keys"><Say>one</Say><Pause length="2"/><Say>two</Say></Gather><Say>after</Say>'
