@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_twiliocall.campaigns import campaign_run
 from airflow_provider_twiliocall.journal import entry
 from airflow_provider_twiliocall.notifications.this_process import forget_this_process
 from airflow_provider_twiliocall.simulator import TwilioSimulator
+from tests.integration.campaign_stage import CampaignStage, InLine
 from tests.integration.pauses import PausingRun
 from tests.integration.ring_task import VARIABLE
+from tests.support.replaced_sleep import replace_sleep
 from tests.support.task_context import StateStore
 from tests.support.virtual_time import VirtualTime
 
@@ -51,3 +54,13 @@ def any_store(request: pytest.FixtureRequest) -> StateStore | None:
 @pytest.fixture
 def run(clock: VirtualTime, any_store: StateStore | None) -> PausingRun:
     return PausingRun(clock, store=any_store)
+
+
+@pytest.fixture
+def stage(
+    twilio_simulator: TwilioSimulator, clock: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> CampaignStage:
+    """A campaign's task instance."""
+    monkeypatch.setattr(campaign_run, "threads_for_polls", InLine)
+    replace_sleep(monkeypatch, clock.sleep)
+    return CampaignStage(twilio_simulator, clock)

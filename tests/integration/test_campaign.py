@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_twiliocall.campaigns import campaign_run
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallEndedForGoodError,
     TwilioCallInterruptedError,
@@ -21,26 +20,15 @@ from airflow_provider_twiliocall.exceptions import (
     TwilioCallSupersededError,
 )
 from airflow_provider_twiliocall.operators.call_campaign import CallCampaignOperator
-from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
-from tests.integration.campaign_stage import CLEARED, CampaignStage, InLine, MortalStore, number, rows
+from airflow_provider_twiliocall.simulator import Fault
+from tests.integration.campaign_stage import CLEARED, CampaignStage, MortalStore, number, rows
 from tests.integration.ring_task import BUSY, FAILS, NO_ANSWER, STAYS_QUEUED, VOICEMAIL, on, posts
 from tests.support.interruption import SUPERSEDED, Killed
-from tests.support.replaced_sleep import replace_sleep
 from tests.support.task_context import StateStore
-from tests.support.virtual_time import VirtualTime
 
 pytestmark = pytest.mark.usefixtures("connection", "real_pace")
 
 LOST = {"kind": "drop", "after": True}
-
-
-@pytest.fixture
-def stage(
-    twilio_simulator: TwilioSimulator, clock: VirtualTime, monkeypatch: pytest.MonkeyPatch
-) -> CampaignStage:
-    monkeypatch.setattr(campaign_run, "threads_for_polls", InLine)
-    replace_sleep(monkeypatch, clock.sleep)
-    return CampaignStage(twilio_simulator, clock)
 
 
 # What is told

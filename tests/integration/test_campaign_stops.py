@@ -14,29 +14,17 @@ from airflow_provider_twiliocall.campaigns import campaign_run, kill
 from airflow_provider_twiliocall.campaigns.going_on import CallsGoingOn
 from airflow_provider_twiliocall.compat import AirflowTaskTimeout
 from airflow_provider_twiliocall.exceptions import TwilioCallInterruptedError, TwilioCallJournalError
-from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.triggers import killed_task
 from airflow_provider_twiliocall.twilio.client import TwilioClient
 from airflow_provider_twiliocall.twilio.errors import TwilioNotFoundError, TwilioRejectedError
 from tests.integration.campaign_stage import CLEARED, CampaignStage, InLine, number, rows
 from tests.integration.ring_task import posts
 from tests.support.interruption import SUPERSEDED
-from tests.support.replaced_sleep import replace_sleep
 from tests.support.task_context import StateStore
-from tests.support.virtual_time import VirtualTime
 
 pytestmark = pytest.mark.usefixtures("connection", "real_pace")
 
 STUCK_ONCE = [{"outcome": "queued"}, {"outcome": "human"}]
-
-
-@pytest.fixture
-def stage(
-    twilio_simulator: TwilioSimulator, clock: VirtualTime, monkeypatch: pytest.MonkeyPatch
-) -> CampaignStage:
-    monkeypatch.setattr(campaign_run, "threads_for_polls", InLine)
-    replace_sleep(monkeypatch, clock.sleep)
-    return CampaignStage(twilio_simulator, clock)
 
 
 @pytest.fixture
