@@ -206,7 +206,7 @@ class CampaignCalls:
     def digest(self, salt: str, rounds: int) -> str:
         """Return a digest of whom the rows are about, in their order: a next try must dial no other list.
 
-        Slow and salted, so that who reads it cannot try numbers. What is said may be rendered anew by a retry.
+        Slow and salted, so that who reads it cannot try numbers. A retry may render the message differently.
         """
         listed = hashlib.sha256()
         for line in self._identities():

@@ -72,7 +72,7 @@ class CampaignRun:
         # Calls of earlier processes, which may have canceled them without a word in the journal.
         self._taken_up: frozenset[str] = frozenset()
         # Calls whose end nobody will see.
-        self._given_up: list[str] = []
+        self._lost_calls: list[str] = []
         self._ledger = CampaignLedger(len(self._calls))
         self._files = (
             ResultFiles(task.results_path, self._calls, self._ledger.results) if task.results_path else None
@@ -128,11 +128,11 @@ class CampaignRun:
 
     def _take_up(self, opened: OpenCampaign, event: Mapping[str, Any]) -> None:
         latest = self._ledger.take_up(opened.dials, duplicates=opened.duplicates)
-        given_up, not_found_since = event.get("given_up") or (), event.get("not_found_since") or {}
+        lost, not_found_since = frozenset(event.get("given_up") or ()), event.get("not_found_since") or {}
         self._taken_up = frozenset(latest.values())
         for row, call_sid in latest.items():
-            if call_sid in given_up:
-                self._given_up.append(call_sid)
+            if call_sid in lost:
+                self._lost_calls.append(call_sid)
                 self._ledger.ended(row, CallOutcome(Reason.UNKNOWN, call_sid=call_sid), again_at=None)
             else:
                 self._wait_for(row, call_sid, not_found_since.get(call_sid))
@@ -233,7 +233,7 @@ class CampaignRun:
             until = now + max(pause, SHORTEST_PAUSE_TO_DEFER_S)
         self._placing.close_block()
         self._journal.release()
-        defer_campaign(self._task, self._going_on, until=until, given_up=self._given_up)
+        defer_campaign(self._task, self._going_on, until=until, given_up=self._lost_calls)
 
     def _leave(self, error: BaseException) -> None:
         """Write down what is known, so that the next try has less to find out."""

@@ -145,16 +145,17 @@ class CallsGoingOn:
         )
         watch.queue_deadline = queue_deadline if watch.may_be_queued else None
 
-    def _date(self, call: CampaignCall) -> None:
+    def _reckon_from_creation(self, call: CampaignCall) -> None:
         """Reckon from its creation how long a call may take, now that Twilio has shown it.
 
         Every process that goes on with a campaign would give it all that time again.
         """
         if call.created_at is not None and (known := self._undated.pop(call, None)):
-            self._set_deadlines(call.watch, None, call.created_at - self.hook.clock_offset, *known)
-            deadlines = [call.watch.deadline, call.watch.queue_deadline and call.watch.queue_deadline.at]
-            if any(deadline and deadline <= clock.time() for deadline in deadlines):
-                call.due = clock.time()
+            watch, offset = call.watch, self.hook.clock_offset
+            self._set_deadlines(watch, None, call.created_at - offset, *known)
+            moments = (watch.deadline, watch.queue_deadline and watch.queue_deadline.at - offset)
+            # Its time may be up already, and then it is due at once.
+            call.due = min([call.due, *(moment for moment in moments if moment)])
 
     @property
     def queued(self) -> list[CampaignCall]:
@@ -218,7 +219,7 @@ class CallsGoingOn:
         for call, answer in poll.answers.items():
             if isinstance(answer, LookAgain):
                 call.due = answer.at
-                self._date(call)
+                self._reckon_from_creation(call)
             elif isinstance(answer, CallOutcome):
                 over.append((call, answer))
                 self._calls.discard(call)

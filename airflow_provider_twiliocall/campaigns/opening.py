@@ -74,7 +74,7 @@ class OpenCampaign:
             next(self._hook.client.list_calls(page_size=1), None)
         except TwilioRejectedError as error:
             if error.code is not None:
-                raise TwilioCallRefusedError(f"Nobody was dialled just now: {error}") from None
+                raise TwilioCallRefusedError(f"This try has dialled nobody: {error}") from None
             logger.warning("Twilio's list of calls cannot be read for now: %s", error)
         except TwilioError as error:
             logger.warning("Twilio's list of calls cannot be read for now: %s", error)
