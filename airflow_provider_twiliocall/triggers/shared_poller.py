@@ -16,7 +16,8 @@ import logging
 import math
 import random
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for_futures
 from functools import partial
 
 from airflow_provider_twiliocall import clock
@@ -96,6 +97,7 @@ class SharedPoller:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._threads: ThreadPoolExecutor | None = None
+        self._looking: Future[GroupPoll[_Waiter]] | None = None
         self._shortest_interval = LONGEST_TO_NEXT_LOOK_S
         self._last_poll = -math.inf
         self._quiet_until = 0.0
@@ -224,9 +226,12 @@ class SharedPoller:
             problem = f"The connection {self._key[0]!r} could not be fetched ({error})"
             return {waiter: waiter.miss(TwilioConnectionNotFoundError(problem)) for waiter in due}
         # The set of those who wait may change while a thread looks.
-        look = partial(self._look, hook, due, tuple(self._waiters), are_credentials_fresh=is_new)
+        look = partial(
+            self._look, hook, due, tuple(self._waiters), self._looking, are_credentials_fresh=is_new
+        )
         self._threads = self._threads or ThreadPoolExecutor(_MOST_LOOKS_AT_ONCE + 1, "twilio-call-poll")
-        poll = await asyncio.get_running_loop().run_in_executor(self._threads, look)
+        self._looking = self._threads.submit(look)
+        poll = await asyncio.wrap_future(self._looking)
         self._learn_from(poll, due)
         return poll.answers
 
@@ -241,10 +246,14 @@ class SharedPoller:
         hook: TwilioCallHook,
         due: list[_Waiter],
         waiting: tuple[_Waiter, ...],
+        before: Future[GroupPoll[_Waiter]] | None,
         *,
         are_credentials_fresh: bool,
     ) -> GroupPoll[_Waiter]:
         assert self._threads is not None
+        if before is not None:
+            # That of a poller that has died goes on in its thread, and two must not take news of the same call.
+            wait_for_futures([before])
         poll = GroupPoll(
             # Built in this thread too: a TLS context takes a while.
             hook.watcher,

@@ -272,6 +272,37 @@ def test_a_poller_that_dies_is_replaced(twilio_simulator: TwilioSimulator) -> No
     assert asyncio.run(wait()) == ["canceled elsewhere"] * 5
 
 
+def test_what_a_dead_poller_has_begun_is_over_before_its_replacement_looks(
+    twilio_simulator: TwilioSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sids = placed(5, STAYS_QUEUED)
+    run, begun, second = GroupPoll.run, threading.Event(), threading.Event()
+    has_overtaken: list[bool] = []
+
+    def watched(self: GroupPoll[Any], threads: Any) -> None:
+        if begun.is_set():
+            second.set()
+        else:
+            begun.set()
+            has_overtaken.append(second.wait(timeout=1.0))
+        run(self, threads)
+
+    monkeypatch.setattr(GroupPoll, "run", watched)
+
+    async def wait() -> list[str]:
+        waiting = asyncio.ensure_future(all_of(sids, poll_interval=0.05))
+        await until(begun.is_set)
+        [first] = pollers()
+        first.cancel()
+        await until(second.is_set)
+        for sid in sids:
+            twilio_simulator.end(sid)
+        return await waiting
+
+    assert asyncio.run(wait()) == ["canceled elsewhere"] * 5
+    assert has_overtaken == [False]
+
+
 # Each for itself -----------------------------------------------------------------------------------------------
 
 
