@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -25,9 +26,6 @@ ROWS_AT_ONCE = 12
 LIMIT_S = 240.0
 
 HTTP_TIMEOUT_S = 10
-
-# Tasks look at their call once a second.
-SEVERAL_LOOKS_S = 6.0
 
 QUICK = {"outcome": "human", "ring": 1, "talk": 2}
 TALKS = {"outcome": "human", "ring": 1, "talk": 14_000}
@@ -157,26 +155,35 @@ class Stage:
         )
 
     def looks_at(self, number: str) -> list[Any]:
-        """The requests that looked at the calls to a number."""
-        sids = {call["sid"] for call in self.calls_to(number)}
+        """The requests that looked at the calls to a number: at one alone, or at the list that shows it.
+
+        A poller reads the list of all calls where several tasks wait, and one call alone where one does.
+        """
+        calls = {call["sid"]: self.created_at(call) for call in self.calls_to(number)}
+        first = min(calls.values(), default=math.inf)
         return [
             request
             for request in self.twilio.requests
-            if request.operation == "get" and request.call_sid in sids
+            if (request.operation == "get" and request.call_sid in calls)
+            or (
+                request.operation == "list"
+                and request.received_at > first
+                and "To" not in dict(request.query)
+            )
         ]
 
     def wait_for_looks(self, number: str, count: int) -> None:
         """Return once the calls to a number were looked at so often: their tasks wait, a look a second."""
         wait_until(lambda: len(self.looks_at(number)) >= count, f"look {count} at {number}", LIMIT_S)
 
-    def wait_until_nobody_looks(self, number: str) -> None:
-        """Return once no one waits for the calls to a number any more."""
+    def wait_for_trigger(self, run: Run, task_id: str = "ring") -> None:
+        """Return once a deferred task's trigger runs: Airflow calls ``on_kill`` of no other."""
+        run.wait_for_task(task_id, "deferred", LIMIT_S)
+        self.wait_for_words(run, ") starting", 1, task_id)
 
-        def is_quiet() -> bool:
-            last = max(request.received_at for request in self.looks_at(number))
-            return self.twilio.clock.now() - last > SEVERAL_LOOKS_S
-
-        wait_until(is_quiet, f"the last look at {number}", LIMIT_S)
+    def wait_for_end_of_trigger(self, run: Run, task_id: str = "ring") -> None:
+        """Return once a deferred task's trigger has ended, and ``on_kill`` with it."""
+        self.wait_for_words(run, "trigger completed", 1, task_id)
 
     def created_at(self, call: dict[str, Any]) -> float:
         """When Twilio was asked for a call."""

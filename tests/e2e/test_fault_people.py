@@ -27,12 +27,9 @@ def ringing(stage: Stage, dag_id: str, number: str) -> Run:
 
 
 def ringing_deferred(stage: Stage, dag_id: str, number: str) -> Run:
-    """The same, once the trigger has looked at the call."""
+    """The same, once the trigger waits for it."""
     run = ringing(stage, dag_id, number)
-    run.wait_for_task("ring", "deferred", LIMIT_S)
-    run.wait_for_triggerer("ring", LIMIT_S)
-    seen = len(stage.looks_at(number))
-    stage.wait_for_looks(number, seen + 2)
+    stage.wait_for_trigger(run)
     return run
 
 
@@ -100,7 +97,7 @@ def marked_failed_while_deferred_with_leave_the_call_is_left_alone(stage: Stage)
     run = ringing_deferred(stage, "ring_deferred_leave", number)
     run.mark_failed("ring")
     assert run.wait(LIMIT_S).state == "failed"
-    stage.wait_until_nobody_looks(number)
+    stage.wait_for_end_of_trigger(run)
     assert status_of(stage, number) == "ringing"
 
 

@@ -16,7 +16,8 @@ RING: dict[str, Any] = {
     "message": "hello",
     "wait_for_completion": True,
     "poll_interval": 1,
-    # A row may wait for longer than a short message's own limit.
+    # A row may take longer than a phone rings, and than a short message's own limit.
+    "timeout": 600,
     "time_limit": 14_400,
     "retries": 2,
     "retry_delay": timedelta(seconds=1),
