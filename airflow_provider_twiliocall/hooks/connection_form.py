@@ -38,6 +38,16 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "description": "Where requests enter Twilio's network, such as dublin. Without a region: us1.",
         "schema": {"type": ["string", "null"]},
     },
+    "webhook_url": {
+        "label": "Webhook URL",
+        "description": "Where Twilio reaches Airflow's API server, such as https://airflow.example.com. Needed for keys.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "auth_token": {
+        "label": "Auth token for signatures",
+        "description": "The account's auth token, where the login is an API key: Twilio signs webhooks with it.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
     "http_timeout": {
         "label": "HTTP timeout (seconds)",
         "description": "How long to wait for Twilio's answer to one request. Empty: 15.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_twiliocall.exceptions import TwilioConnectionError
 from airflow_provider_twiliocall.hooks.connection_form import CONN_FIELDS
 from airflow_provider_twiliocall.hooks.connection_host import read_base_url
+from airflow_provider_twiliocall.hooks.webhook_settings import WebhookSettings, read_webhook
 from airflow_provider_twiliocall.twilio.client import DEFAULT_CONNECT_TIMEOUT_S, DEFAULT_READ_TIMEOUT_S
 from airflow_provider_twiliocall.twilio.number_reading import country_code
 
@@ -30,6 +31,7 @@ class ConnectionSettings:
     :param connect_timeout: seconds to wait for a connection
     :param default_from: the caller ID for calls that name none
     :param default_country: of numbers without country code, by ISO 3166; None: such numbers are refused
+    :param webhook: where Twilio reaches this Airflow; None where it does not
     :param warnings: likely mistakes, each with its fix, worded to follow "The connection"
     """
 
@@ -41,6 +43,7 @@ class ConnectionSettings:
     connect_timeout: float
     default_from: str | None
     default_country: str | None = None
+    webhook: WebhookSettings | None = None
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -69,6 +72,7 @@ class ConnectionSettings:
         read_timeout = _seconds(given.get("http_timeout", DEFAULT_READ_TIMEOUT_S), problems)
         base_url = read_base_url(connection.host, connection.port, given, problems, warnings)
         country = _default_country(given.get("default_country"), problems)
+        webhook = read_webhook(given, login=login, password=password, warnings=warnings)
         if problems:
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise TwilioConnectionError(
@@ -84,6 +88,7 @@ class ConnectionSettings:
             connect_timeout=min(DEFAULT_CONNECT_TIMEOUT_S, read_timeout),
             default_from=str(given["from"]).strip() if "from" in given else None,
             default_country=country,
+            webhook=webhook,
             warnings=tuple(warnings),
         )
 

@@ -105,6 +105,8 @@ class TwilioCallHook(BaseHook):
         """The checked settings of the connection. From here on, logs mask its secret."""
         settings = ConnectionSettings.of(self.connection)
         mask_secret(settings.password)
+        if settings.webhook:
+            mask_secret(settings.webhook.auth_token)
         if self.connection.conn_type != self.conn_type:
             self.log.warning(
                 "The connection %r is of type %r, not %r.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twilio.request_validator import RequestValidator
 
-from airflow_provider_twiliocall.simulator.signature import sign
+from airflow_provider_twiliocall.twilio.signature import is_signed, sign
 
 URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
 PARAMS = (
@@ -43,3 +43,14 @@ def test_another_token_gives_another_signature() -> None:
 
 def test_a_get_is_signed_by_its_url_alone() -> None:
     assert RequestValidator("secret").validate(URL, {}, sign("secret", URL))
+
+
+def test_what_the_sdk_signs_is_believed_and_nothing_else() -> None:
+    signature = RequestValidator("secret").compute_signature(URL, dict(PARAMS))
+
+    assert is_signed("secret", URL, PARAMS, signature)
+    assert not is_signed("other", URL, PARAMS, signature)
+    assert not is_signed("secret", URL + "x", PARAMS, signature)
+    assert not is_signed("secret", URL, PARAMS[1:], signature)
+    assert not is_signed("secret", URL, PARAMS, "")
+    assert not is_signed("secret", URL, PARAMS, "ü\ud800")
