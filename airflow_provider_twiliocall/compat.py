@@ -6,7 +6,11 @@ for (``hooks/connection_form.py``), and a context without a task state store has
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 try:
     from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError, TaskDeferralTimeout
@@ -19,10 +23,13 @@ except ImportError:  # Airflow 3.1
 
 __all__ = [
     "AirflowTaskTimeout",
+    "StateStoreOfTask",
     "TaskDeferralError",
     "TaskDeferralTimeout",
     "comms_for_threads",
     "runs_triggers_in_line",
+    "set_xcom_on_server",
+    "state_store_on_server",
 ]
 
 
@@ -48,3 +55,56 @@ def comms_for_threads() -> Any:
 
     comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
     return comms if isinstance(comms, CommsDecoder) and not __version__.startswith("3.1.") else None
+
+
+class StateStoreOfTask(Protocol):
+    """One task's state, as the API server reads and writes it."""
+
+    def get(self, key: str) -> Any:
+        """Return the value, or None."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Write the value."""
+
+
+def state_store_on_server(session: Session, **task: Any) -> StateStoreOfTask | None:
+    """Return what tasks know as ``context["task_state_store"]``, in the API server; None before Airflow 3.3.
+
+    :param task: ``dag_id``, ``run_id``, ``task_id`` and ``map_index``
+    """
+    try:
+        from airflow._shared.state import TaskScope
+        from airflow.state import get_state_backend
+    except ImportError:
+        return None
+    from airflow._shared.timezones import timezone
+    from airflow.configuration import conf
+    from pendulum import duration
+
+    scope, backend = TaskScope(**task), get_state_backend()
+
+    class Store:
+        def get(self, key: str) -> Any:
+            kept = backend.get(scope, key, session=session)
+            return None if kept is None else json.loads(kept)
+
+        def set(self, key: str, value: Any) -> None:
+            # As long as what a task writes itself.
+            days = conf.getint("state_store", "default_retention_days")
+            expires_at = timezone.utcnow() + duration(days=days) if days else None
+            backend.set(scope, key, json.dumps(value), expires_at=expires_at, session=session)
+
+    return Store()
+
+
+def set_xcom_on_server(session: Session, key: str, value: Any, **task: Any) -> None:
+    """Set an XCom of a task as the task itself would, in the API server.
+
+    :param task: ``dag_id``, ``run_id``, ``task_id`` and ``map_index``
+    """
+    from airflow.models.xcom import XComModel
+
+    try:
+        XComModel.set(key, value, serialize=False, session=session, **task)
+    except TypeError:  # Airflow 3.1 writes JSON as text, and a task reads the text.
+        XComModel.set(key, value, session=session, **task)

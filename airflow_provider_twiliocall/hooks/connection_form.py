@@ -40,7 +40,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     },
     "webhook_url": {
         "label": "Webhook URL",
-        "description": "Where Twilio reaches Airflow's API server, such as https://airflow.example.com. Needed for keys.",
+        "description": "Where Twilio reaches Airflow's API server, such as https://airflow.example.com. For keys.",
         "schema": {"type": ["string", "null"]},
     },
     "auth_token": {

@@ -14,8 +14,8 @@ import requests
 
 from airflow_provider_twiliocall.simulator.calls.account import Account
 from airflow_provider_twiliocall.simulator.calls.simulated_call import Form, SimulatedCall, WebhookExchange
-from airflow_provider_twiliocall.twilio.signature import sign
 from airflow_provider_twiliocall.simulator.webhooks.webhook import Webhook, webhooks_for
+from airflow_provider_twiliocall.twilio.signature import sign
 
 # Twilio waits 15 s for an answer to a webhook; real seconds, as they are the receiver's.
 TIMEOUT = 15.0

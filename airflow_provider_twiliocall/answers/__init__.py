@@ -1,0 +1,1 @@
+"""What a callee answers with keys: what is asked, where Twilio sends the answer, and where it is kept."""

@@ -1,0 +1,1 @@
+"""What runs in Airflow's API server: the receiver of what Twilio sends."""
