@@ -82,6 +82,7 @@ class Placement:
     :param others: gives the calls that other tasks of the run are known to have placed
     :param claim: makes a call that was found known to them
     :param is_stopped: whether the task was told to stop
+    :param is_called_back: whether the parameters have Twilio tell the receiver when the call is over
     """
 
     hook: TwilioCallHook
@@ -95,6 +96,7 @@ class Placement:
     others: Callable[[], Collection[str]] = frozenset
     claim: Callable[[str], None] = lambda call_sid: None
     is_stopped: Callable[[], bool] = lambda: False
+    is_called_back: bool = False
 
     def __post_init__(self) -> None:
         self._callee = redact_phone_number(self.params.to)
@@ -214,6 +216,7 @@ class Placement:
                 account_sid=self.params.account_sid or client.account_sid,
                 step=self.step,
                 clock_offset=client.clock_offset,
+                is_called_back=self.is_called_back,
             )
             if self.is_stopped():
                 self._write_down_not_placed()

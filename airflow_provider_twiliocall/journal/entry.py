@@ -48,6 +48,8 @@ class Entry:
     :param attempts: the calls that this run has seen to their end before
     :param account_sid: the account that the request was for; None in what an earlier version has written
     :param callee: a salted digest of whom the call is to; None in what an earlier version has written
+    :param token: what the receiver knows this run of the task by; None where Twilio was not told of one
+    :param is_called_back: whether Twilio tells the receiver when the call is over
     """
 
     state: State
@@ -64,6 +66,8 @@ class Entry:
     attempts: tuple[CallAttempt, ...] = ()
     account_sid: str | None = None
     callee: str | None = None
+    token: str | None = None
+    is_called_back: bool = False
 
     def is_for(self, params: CreateCallParams, account_sid: str | None = None) -> bool:
         """Whether it is about a call between the two that these parameters are about.
@@ -101,6 +105,8 @@ class Entry:
         earlier_sids: tuple[str, ...],
         step: int,
         attempts: tuple[CallAttempt, ...],
+        token: str | None = None,
+        is_called_back: bool = False,
     ) -> Entry:
         """Make the entry for a request that is about to go out."""
         salt = secrets.token_hex(8)
@@ -116,6 +122,8 @@ class Entry:
             attempts=attempts[-MOST_ATTEMPTS:],
             account_sid=account_sid,
             callee=_digest(params.to, salt),
+            token=token,
+            is_called_back=is_called_back,
         )
 
     @classmethod

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.calls.outcome import CallOutcome
     from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.journal.entry import Entry
+    from airflow_provider_twiliocall.operators.call_callbacks import CallCallbacks
     from airflow_provider_twiliocall.operators.call_task import CallTask
     from airflow_provider_twiliocall.operators.step import Step
 
@@ -25,15 +26,23 @@ _WAS_ENDED = "The call before was ended by this task, and no other is placed"
 class CallDial:
     """Has one call of a try placed after the other, and knows what may ring by that.
 
+    :param callbacks: what Twilio is asked to tell the receiver of the calls
     :param is_stopped: whether the task was told to stop
     """
 
     def __init__(
-        self, task: CallTask, context: Context, journal: CallJournal, *, is_stopped: Callable[[], bool]
+        self,
+        task: CallTask,
+        context: Context,
+        journal: CallJournal,
+        callbacks: CallCallbacks,
+        *,
+        is_stopped: Callable[[], bool],
     ) -> None:
         self._task = task
         self._context = context
         self._journal = journal
+        self._callbacks = callbacks
         self._is_stopped = is_stopped
         self._takeover: Takeover | None = None
         self._placement: Placement | None = None
@@ -92,9 +101,10 @@ class CallDial:
     def _placement_of(self, step: Step) -> Placement:
         task = self._task
         claims = CallClaims(self._context["ti"], task.tasks_that_place_calls())
+        params = self._callbacks.asked_for(step.params)
         return Placement(
             task.hook,
-            step.params,
+            params,
             self._journal,
             step=step.number,
             latest_ring=step.latest_ring,
@@ -104,4 +114,5 @@ class CallDial:
             others=claims.of_others,
             claim=claims.claim,
             is_stopped=self._is_stopped,
+            is_called_back=params.status_callback != step.params.status_callback,
         )

@@ -21,6 +21,7 @@ from airflow_provider_twiliocall.journal.attempt import CallAttempt
 from airflow_provider_twiliocall.journal.entry import State
 from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.journal.xcom import CALL_SID
+from airflow_provider_twiliocall.operators.call_callbacks import CallCallbacks
 from airflow_provider_twiliocall.operators.call_dial import CallDial
 from airflow_provider_twiliocall.operators.call_wait import CallWait
 from airflow_provider_twiliocall.operators.call_xcoms import CallXComs
@@ -63,7 +64,8 @@ class CallRun:
         self.is_new_try = is_new_try
         self._xcoms = CallXComs(context)
         self._wait = CallWait(task, journal, self._xcoms)
-        self._dial = CallDial(task, context, journal, is_stopped=lambda: self._wait.is_stopped)
+        callbacks = CallCallbacks(task, context, journal)
+        self._dial = CallDial(task, context, journal, callbacks, is_stopped=lambda: self._wait.is_stopped)
 
     # As the operator is called ----------------------------------------------------------------------------
 
@@ -74,9 +76,19 @@ class CallRun:
     def go_on_after_wait(self, event: dict[str, Any], account_sid: str | None) -> Any:
         """Go on after the trigger that waited for a call has fired.
 
+        :param event: that of the trigger; or that of the receiver, which says to look at the call
         :param account_sid: whose call it is, where that is not what the arguments say
         """
+        if event.get("look"):
+            return self._to_the_end(lambda: self._dial_after(self._look_at(event["call_sid"])))
         return self._to_the_end(lambda: self._dial_after(self._wait.conclude(event, account_sid)))
+
+    def _look_at(self, call_sid: str) -> CallOutcome:
+        """Look at a call that Twilio says is over, and wait on if it is not."""
+        with no_redial_of(call_sid, self.journal):
+            self.journal.read()
+        step, _ = self._begun_step(self.journal.step)
+        return self._wait.wait_again(call_sid, step, is_prompted=True)
 
     def wait_again(self, *, out_of_time: bool) -> Any:
         """Go on after a deferral that broke off.

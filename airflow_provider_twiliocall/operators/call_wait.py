@@ -13,6 +13,7 @@ from airflow_provider_twiliocall.calls.placement import Placed
 from airflow_provider_twiliocall.compat import runs_triggers_in_line
 from airflow_provider_twiliocall.journal.queue_deadline import QueueDeadline
 from airflow_provider_twiliocall.journal.reason import Reason
+from airflow_provider_twiliocall.operators.call_callbacks import INTERVAL_WHEN_TOLD_S
 from airflow_provider_twiliocall.operators.deferral import defer_until_over
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class CallWait:
         self._monitor: CallMonitor | None = None
         # Whether a signal is to end the call.
         self._minds_signals = False
+        self._is_prompted = False
         self.call_sid: str | None = None
         """The call that is waited for, or was last."""
         self.is_stopped = False
@@ -64,9 +66,13 @@ class CallWait:
             monitor = self._monitor_of(event["call_sid"], account_sid=account_sid)
             return monitor.conclude(CallOutcome.from_event(event))
 
-    def wait_again(self, call_sid: str, step: Step | None) -> CallOutcome:
-        """Wait on for a call after a deferral that broke off."""
+    def wait_again(self, call_sid: str, step: Step | None, *, is_prompted: bool = False) -> CallOutcome:
+        """Wait on for a call after a deferral that broke off.
+
+        :param is_prompted: whether Twilio has said that the call is over, and will not say so again
+        """
         self.call_sid = call_sid
+        self._is_prompted = is_prompted
         with no_redial_of(call_sid, self._journal):
             return self._wait(self._monitor_of(call_sid), Placed(call_sid, None), step)
 
@@ -125,7 +131,14 @@ class CallWait:
             return monitor.conclude(decision)
         if self._task.deferrable and not runs_triggers_in_line():
             self._detach(monitor)
-            defer_until_over(self._task, poll.watch, self._journal, account_sid=monitor.account_sid)
+            is_told = self._journal.is_called_back(placed.call_sid) and not self._is_prompted
+            defer_until_over(
+                self._task,
+                poll.watch,
+                self._journal,
+                account_sid=monitor.account_sid,
+                poll_interval=max(self._task.poll_interval, INTERVAL_WHEN_TOLD_S if is_told else 0.0),
+            )
         return monitor.conclude(monitor.poll_until_complete(poll))
 
     def _queue_deadline(self, placed: Placed, step: Step | None) -> QueueDeadline | None:

@@ -21,11 +21,17 @@ DEFERRAL_SLACK_S = 120.0
 
 
 def defer_until_over(
-    task: CallTask, watch: CallWatch, journal: CallJournal, *, account_sid: str | None
+    task: CallTask,
+    watch: CallWatch,
+    journal: CallJournal,
+    *,
+    account_sid: str | None,
+    poll_interval: float,
 ) -> NoReturn:
     """Defer until the call is over, or has left Twilio's queue; ``execute_complete`` goes on then.
 
     :param account_sid: whose call it is, where it is not the connection's
+    :param poll_interval: seconds between two looks at it
     """
     ends = min(moment for moment in (watch.deadline, watch.timeout_at) if moment)
     carried = {
@@ -36,7 +42,7 @@ def defer_until_over(
         trigger=TwilioCallTrigger(
             task.twilio_conn_id,
             watch.call_sid,
-            poll_interval=task.poll_interval,
+            poll_interval=poll_interval,
             deadline=watch.deadline,
             when_killed=task.when_killed,
             queue_deadline=watch.queue_deadline.to_json() if watch.queue_deadline else None,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
-from airflow_provider_twiliocall.journal.xcom import CALL_SID
+from airflow_provider_twiliocall.journal.xcom import CALL_SID, CALL_WOKEN
 from airflow_provider_twiliocall.twilio.ending import (
     PATIENCE_ON_KILL_S,
     Ending,
@@ -68,6 +68,9 @@ async def _end_if_killed(
     try:
         if "connection" not in hook.__dict__:
             await hook.fetch_connection(patience=PATIENCE_TO_FETCH_S)
+        if await _has_woken_task(call_sid, ti):
+            logger.info("Call %s is over, as Twilio has said: its task was woken.", call_sid)
+            return
         if await _is_still_waited_for(call_sid, ti):
             logger.info("Call %s is left alone: another triggerer goes on waiting for it.", call_sid)
             return
@@ -89,6 +92,17 @@ def _end(hook: TwilioCallHook, call_sid: str, how: How) -> Ending:
         hook.close()
 
 
+async def _has_woken_task(call_sid: str, ti: Any) -> bool:
+    """Whether the call's end has woken the task: Airflow calls ``on_kill`` then too."""
+    from airflow.sdk.execution_time.xcom import XCom
+
+    return call_sid == await asyncio.to_thread(XCom.get_one, key=CALL_WOKEN, **_whose(ti))
+
+
+def _whose(ti: Any) -> dict[str, Any]:
+    return {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
+
+
 async def _is_still_waited_for(call_sid: str, ti: Any) -> bool:
     """Whether the task still waits for this very call: Airflow calls ``on_kill`` on a handover too.
 
@@ -98,13 +112,12 @@ async def _is_still_waited_for(call_sid: str, ti: Any) -> bool:
     from airflow.sdk.execution_time.comms import GetTaskStates
     from airflow.sdk.execution_time.xcom import XCom
 
-    whose = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
     answer: Any = await task_runner.SUPERVISOR_COMMS.asend(
         GetTaskStates(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index)
     )
     name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
     if answer.task_states[ti.run_id][name] != "deferred":
         return False
-    waited_for = await asyncio.to_thread(XCom.get_one, key=CALL_SID, **whose)
+    waited_for = await asyncio.to_thread(XCom.get_one, key=CALL_SID, **_whose(ti))
     # Nothing there is no proof of another try.
     return waited_for in (None, call_sid)

@@ -1,0 +1,48 @@
+"""What Twilio is asked to tell the receiver of the calls of one try."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_twiliocall.answers.call_address import CallAddress
+from airflow_provider_twiliocall.compat import runs_triggers_in_line
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_twiliocall.journal.call_journal import CallJournal
+    from airflow_provider_twiliocall.operators.call_task import CallTask
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
+
+INTERVAL_WHEN_TOLD_S = 60.0
+"""Seconds between two looks at a call whose end Twilio tells the receiver: only for what is lost on the way."""
+
+
+class CallCallbacks:
+    """Adds the receiver's addresses to the calls that a try places."""
+
+    def __init__(self, task: CallTask, context: Context, journal: CallJournal) -> None:
+        self._task = task
+        self._context = context
+        self._journal = journal
+
+    def asked_for(self, params: CreateCallParams) -> CreateCallParams:
+        """Return the parameters with which Twilio tells the receiver when the call is over, if that is of use."""
+        webhook = self._task.hook.settings.webhook
+        # Who waits on the worker looks often, and nobody could wake a trigger that runs in this process.
+        waits_deferred = self._task.wait_for_completion and self._task.deferrable
+        if webhook is None or not waits_deferred or runs_triggers_in_line() or params.application_sid:
+            return params
+        if params.status_callback:
+            self._task.log.info(
+                "The task has a status_callback of its own, so its call is looked at every %g s.",
+                self._task.poll_interval,
+            )
+            return params
+        return params.replace(
+            status_callback=self._address().status_url(webhook.receiver_url), status_callback_method="POST"
+        )
+
+    def _address(self) -> CallAddress:
+        task_instance_id = str(self._context["ti"].id)
+        return CallAddress(self._task.twilio_conn_id, task_instance_id, self._journal.make_token())
