@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -14,8 +15,10 @@ from airflow_provider_twiliocall.twilio.signature import is_signed
 
 logger = logging.getLogger(__name__)
 
-# A rotated auth token is believed after this time at the latest, and at once where the old one does not fit.
+# A connection is fetched again after this time; where a signature does not fit, after that one: it may have another
+# auth token by then.
 _KNOWN_FOR_S = 60.0
+_TRUSTED_FOR_S = 1.0
 _MOST_KNOWN = 100
 
 # Requests that nobody has signed cost a look at a connection at most; more than these are turned away unread.
@@ -95,14 +98,19 @@ class Gate:
             return not self._refusals.take()
 
     def _webhook_of(self, conn_id: str, *, anew: bool = False) -> tuple[WebhookSettings | None, bool]:
-        """Return a connection's receiver, and whether it was fetched for this request."""
+        """Return a connection's receiver, and whether it was fetched for this request, or just before."""
         with self._lock:
             known = self._known.get(conn_id)
-            is_old = known is None or clock.monotonic() - known.at > _KNOWN_FOR_S
-            if known is not None and not is_old and not anew:
-                return known.webhook, False
-            if not self._looks.take():
-                return (known.webhook if known else None), True
+            age = clock.monotonic() - known.at if known else math.inf
+            if known and age <= (_TRUSTED_FOR_S if anew else _KNOWN_FOR_S):
+                return known.webhook, age <= _TRUSTED_FOR_S
+            # A connection that has a receiver is always looked at: nobody shall keep a new token from being believed.
+            has_receiver = known is not None and known.webhook is not None
+            if not has_receiver and not self._looks.take():
+                return None, True
+            if known:
+                # Others need not look at the same time.
+                known.at = clock.monotonic()
         webhook = self._look_up(conn_id)
         with self._lock:
             self._known[conn_id] = _Known(webhook, clock.monotonic())

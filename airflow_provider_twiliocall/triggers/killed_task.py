@@ -68,11 +68,11 @@ async def _end_if_killed(
     try:
         if "connection" not in hook.__dict__:
             await hook.fetch_connection(patience=PATIENCE_TO_FETCH_S)
-        if await _has_woken_task(call_sid, ti):
-            logger.info("Call %s is over, as Twilio has said: its task was woken.", call_sid)
-            return
         if await _is_still_waited_for(call_sid, ti):
             logger.info("Call %s is left alone: another triggerer goes on waiting for it.", call_sid)
+            return
+        if await _has_woken_task(call_sid, ti):
+            logger.info("Call %s is over, as Twilio has said: its task was woken.", call_sid)
             return
         # A thread of ours has no context of its own, and the triggerer finds a line's task log by it.
         end = partial(contextvars.copy_context().run, _end, hook, call_sid, how)

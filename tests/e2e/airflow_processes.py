@@ -20,8 +20,8 @@ from typing import Any
 import psutil
 
 from tests.e2e.airflow_rest import AirflowRest, Run
-from tests.e2e.waiting import free_ports, wait_until
 from tests.e2e.worker import Worker, find_worker
+from tests.support.waiting import free_ports, wait_until
 
 __all__ = ["QUICK_TO_NOTICE", "Airflow", "Run", "wait_until"]
 

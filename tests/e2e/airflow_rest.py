@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from tests.e2e.waiting import wait_until
+from tests.support.waiting import wait_until
 
 DAG_LIMIT_S = 180.0
 DATABASE_LIMIT_S = 60.0

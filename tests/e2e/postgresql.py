@@ -17,8 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import psycopg2
 
-from tests.e2e.waiting import free_ports, wait_until
 from tests.support.debian import installed, one_installation_at_a_time
+from tests.support.waiting import free_ports, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

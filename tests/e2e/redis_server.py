@@ -10,8 +10,8 @@ from types import TracebackType
 
 import redis
 
-from tests.e2e.waiting import free_ports, wait_until
 from tests.support.debian import installed, one_installation_at_a_time
+from tests.support.waiting import free_ports, wait_until
 
 START_LIMIT_S = 60.0
 

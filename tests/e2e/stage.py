@@ -16,8 +16,8 @@ import requests
 from airflow_provider_twiliocall.simulator import Fault, TwilioSimulator
 from airflow_provider_twiliocall.simulator.calls.endings import EndingLike
 from tests.e2e.airflow_processes import QUICK_TO_NOTICE, Airflow, Run
-from tests.e2e.waiting import wait_until
 from tests.support.gate import Gate, Hold
+from tests.support.waiting import wait_until
 
 # Two cores start some three tasks at once; the rest of a row is waiting.
 ROWS_AT_ONCE = 12

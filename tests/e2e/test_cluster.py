@@ -18,8 +18,8 @@ from tests.e2e.airflow_processes import Run
 from tests.e2e.cluster import WORKERS, Cluster
 from tests.e2e.postgresql import PostgreSQL
 from tests.e2e.redis_server import RedisServer
-from tests.e2e.waiting import wait_until
 from tests.support.debian import CannotInstallError
+from tests.support.waiting import wait_until
 
 CALLS = int(os.environ.get("CALLS", "60"))
 LIMIT_S = 120.0 + 10.0 * CALLS

@@ -138,7 +138,7 @@ class Stage(VirtualTime):
         self.install(monkeypatch)
         replace_sleep(monkeypatch, self._sleep_in_triggerer)
         monkeypatch.setattr(TwilioClient, "send", self._sending(TwilioClient.send))
-        monkeypatch.setattr(XCom, "get_one", lambda **_: self._task.xcoms.get("call_sid"))
+        monkeypatch.setattr(XCom, "get_one", lambda **whose: self._task.xcoms.get(whose["key"]))
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", self, raising=False)
         monkeypatch.setenv("AIRFLOW_CONN_TWILIO_DEFAULT", simulator.airflow_connection)
 

@@ -43,13 +43,18 @@ Answers = Callable[..., None]
 def airflow_says(monkeypatch: pytest.MonkeyPatch) -> Answers:
     """Set what Airflow answers about the task: its state, and the call in its XCom."""
 
-    def says(state: str | Exception, call_sid: str | Exception | None = None, name: str = "ring") -> None:
+    def says(
+        state: str | Exception,
+        call_sid: str | Exception | None = None,
+        name: str = "ring",
+        *,
+        woken_by: str | Exception | None = None,
+    ) -> None:
         async def asend(message: Any) -> Any:
             return SimpleNamespace(task_states={message.run_ids[0]: {name: raise_or_return(state)}})
 
         def get_one(**whose: Any) -> Any:
-            assert whose["key"] == "call_sid"
-            return raise_or_return(call_sid)
+            return raise_or_return({"call_sid": call_sid, "call_woken": woken_by}[whose["key"]])
 
         comms = SimpleNamespace(asend=asend)
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", comms, raising=False)
@@ -200,6 +205,28 @@ def test_any_doubt_leaves_the_call_alone(
     airflow_says(state, call_sid, name)
     kill(twilio_simulator, trigger(sid))
     assert statuses(twilio_simulator) == ["ringing"]
+
+
+@pytest.mark.parametrize("state", ["scheduled", "queued", "running", "success"])
+def test_a_task_that_its_call_has_woken_was_not_killed(
+    twilio_simulator: TwilioSimulator, airflow_says: Answers, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sid = placed(twilio_simulator, RINGING)
+    airflow_says(state, sid, woken_by=sid)
+    kill(twilio_simulator, trigger(sid))
+    assert statuses(twilio_simulator) == ["ringing"]
+    assert "its task was woken" in caplog.text
+
+
+@pytest.mark.parametrize("woken_by", [ConnectionError("away"), "CA" + "0" * 32])
+def test_a_task_that_another_call_has_woken_may_have_been_killed(
+    twilio_simulator: TwilioSimulator, airflow_says: Answers, woken_by: Any
+) -> None:
+    sid = placed(twilio_simulator, RINGING)
+    airflow_says("failed", sid, woken_by=woken_by)
+    kill(twilio_simulator, trigger(sid))
+    doubtful = isinstance(woken_by, Exception)
+    assert statuses(twilio_simulator) == ["ringing" if doubtful else "canceled"]
 
 
 def test_without_an_airflow_that_can_be_asked_the_call_is_left_alone(
