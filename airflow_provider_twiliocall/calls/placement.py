@@ -82,6 +82,7 @@ class Placement:
     :param others: gives the calls that other tasks of the run are known to have placed
     :param claim: makes a call that was found known to them
     :param is_stopped: whether the task was told to stop
+    :param token: what the receiver knows this run of the task by, where Twilio is told of one
     :param is_called_back: whether the parameters have Twilio tell the receiver when the call is over
     """
 
@@ -96,6 +97,7 @@ class Placement:
     others: Callable[[], Collection[str]] = frozenset
     claim: Callable[[str], None] = lambda call_sid: None
     is_stopped: Callable[[], bool] = lambda: False
+    token: str | None = None
     is_called_back: bool = False
 
     def __post_init__(self) -> None:
@@ -216,6 +218,7 @@ class Placement:
                 account_sid=self.params.account_sid or client.account_sid,
                 step=self.step,
                 clock_offset=client.clock_offset,
+                token=self.token,
                 is_called_back=self.is_called_back,
             )
             if self.is_stopped():

@@ -6,7 +6,6 @@ Where Airflow keeps nothing for a task (:mod:`.store`), the journal is blank at 
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -51,7 +50,6 @@ class CallJournal:
         self._entry = Entry.from_json(carried) if carried and store is None else None
         # Seen to their end since the entry was written.
         self._ended: tuple[CallAttempt, ...] = ()
-        self._token: str | None = None
 
     @classmethod
     def of(cls, context: Mapping[str, Any], carried: Mapping[str, Any] | None = None) -> CallJournal:
@@ -90,12 +88,7 @@ class CallJournal:
     @property
     def token(self) -> str | None:
         """What the receiver knows this run of the task by; None where it was not asked for."""
-        return (self._entry.token if self._entry and self.is_begun else None) or self._token
-
-    def make_token(self) -> str:
-        """Return :attr:`token`, made up where there is none yet; it is written down with the next call."""
-        self._token = self.token or secrets.token_urlsafe(16)
-        return self._token
+        return self._entry.token if self._entry and self.is_begun else None
 
     def is_called_back(self, call_sid: str) -> bool:
         """Whether Twilio tells the receiver when this call is over, as far as it is known without asking."""
@@ -152,14 +145,12 @@ class CallJournal:
         account_sid: str | None = None,
         step: int = 0,
         clock_offset: float | None = None,
+        token: str | None = None,
         is_called_back: bool = False,
     ) -> Entry:
         """Write down that a request is about to go out. To be called before every single one.
 
-        :param account_sid: the account that it is for
-        :param step: which of the task's steps the call is for
-        :param clock_offset: see :class:`Entry`
-        :param is_called_back: the same
+        :param account_sid: the account that it is for; for this and the others see :class:`Entry`
         :raises TwilioCallSupersededError: another process runs this task by now: don't dial
         :raises TwilioCallJournalError: it could not be written: don't dial
         """
@@ -171,7 +162,7 @@ class CallJournal:
             earlier_sids=self._sids_so_far(),
             step=step,
             attempts=self.attempts,
-            token=self.token,
+            token=token,
             is_called_back=is_called_back,
         )
         try:

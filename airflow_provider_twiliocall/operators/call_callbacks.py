@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall.answers.call_address import CallAddress
@@ -25,6 +26,12 @@ class CallCallbacks:
         self._task = task
         self._context = context
         self._journal = journal
+        self._made_token: str | None = None
+
+    @property
+    def token(self) -> str | None:
+        """What the receiver knows this run of the task by; None where Twilio was not told of one."""
+        return self._journal.token or self._made_token
 
     def asked_for(self, params: CreateCallParams) -> CreateCallParams:
         """Return the parameters with which Twilio tells the receiver when the call is over, if that is of use."""
@@ -45,4 +52,5 @@ class CallCallbacks:
 
     def _address(self) -> CallAddress:
         task_instance_id = str(self._context["ti"].id)
-        return CallAddress(self._task.twilio_conn_id, task_instance_id, self._journal.make_token())
+        self._made_token = self.token or secrets.token_urlsafe(16)
+        return CallAddress(self._task.twilio_conn_id, task_instance_id, self._made_token)

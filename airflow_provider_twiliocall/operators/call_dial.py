@@ -114,5 +114,6 @@ class CallDial:
             others=claims.of_others,
             claim=claims.claim,
             is_stopped=self._is_stopped,
+            token=self._callbacks.token,
             is_called_back=params.status_callback != step.params.status_callback,
         )

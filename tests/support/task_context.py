@@ -22,6 +22,7 @@ class RecordingTaskInstance:
     """
 
     task_id: str = "ring"
+    id: str = "01990000-0000-7000-8000-000000000001"
     map_index: int = -1
     rendered_map_index: str | None = None
     max_tries: int = 0
