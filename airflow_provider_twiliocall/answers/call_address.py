@@ -43,4 +43,5 @@ class CallAddress:
         :raises ValueError: it is none of ours
         """
         padded = conn_id + "=" * (-len(conn_id) % 4)
-        return cls(base64.urlsafe_b64decode(padded.encode("ascii")).decode(), task_instance_id, token)
+        decoded = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True)
+        return cls(decoded.decode(), task_instance_id, token)

@@ -40,6 +40,7 @@ RUN_ONCE = (
     "waits_for_its_window",
     "closes_while_queued",
     "operator_deferred",
+    "called_back",
     "sensor_poke",
     "sensor_reschedule",
     "sensor_deferred",
@@ -108,6 +109,8 @@ def simulator() -> Iterator[TwilioSimulator]:
             for line, ending in ENDINGS.items():
                 simulator.script(exchange + line, ending)
         simulator.script("+15005552202", "busy")
+        # Long enough for the scheduler to see that the task has deferred.
+        simulator.script("+15005552501", {"outcome": "human", "ring": 50, "talk": 80})
         simulator.script("+15005552402", "queued")
         simulator.script("+15005552203", {"outcome": "human", "talk": 14_000})
         # At this speed the queue is faster than any notifier. Twilio's lets one call go in a second, so that a
@@ -125,7 +128,11 @@ def airflow(simulator: TwilioSimulator) -> Iterator[Airflow]:
         "AIRFLOW_CONN_TWILIO_WRONG": json.dumps(wrong),
         "AIRFLOW_VAR_LATE_ON_THE_EXECUTOR": "+15005552307",
     }
-    with Airflow(DAG_FILES, connections, parallelism=PARALLELISM) as airflow:
+    airflow = Airflow(DAG_FILES, connections, parallelism=PARALLELISM)
+    told = json.loads(simulator.airflow_connection)
+    told["extra"]["webhook_url"] = airflow.url
+    airflow.environment["AIRFLOW_CONN_TWILIO_CALLED_BACK"] = json.dumps(told)
+    with airflow:
         oncall = {"connection_id": "late_in_the_triggerer", "conn_type": "generic"}
         airflow.rest.call("POST", "connections", json={**oncall, "extra": json.dumps({"to": "+15005552306"})})
         yield airflow

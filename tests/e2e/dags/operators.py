@@ -9,6 +9,18 @@ from airflow.sdk import DAG
 
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 
+# Airflow is told when the call is over, and looks once a minute: a task that ends before that was woken.
+with DAG(dag_id="called_back", schedule=None):
+    CreateCallOperator(
+        task_id="ring",
+        to="+15005552501",
+        message="hello",
+        twilio_conn_id="twilio_called_back",
+        wait_for_completion=True,
+        deferrable=True,
+        poll_interval=1,
+    )
+
 for mode, exchange in (("sync", "+150055520"), ("deferred", "+150055521")):
     again: dict[str, Any] = {"retries": 1, "retry_delay": timedelta(seconds=1)}
     common: dict[str, Any] = {

@@ -25,8 +25,8 @@ def test_loading_it_loads_nothing_else_of_this_package() -> None:
         "import airflow_provider_twiliocall.plugins.receiver\n"
         "print(json.dumps(sorted(set(sys.modules) - before)))\n"
     )
-    assert json.loads(run(program).splitlines()[-1]) == [
+    assert set(json.loads(run(program).splitlines()[-1])) <= {
         "airflow_provider_twiliocall",
         "airflow_provider_twiliocall.plugins",
         "airflow_provider_twiliocall.plugins.receiver",
-    ]
+    }
