@@ -16,7 +16,7 @@ LONGEST_QUEUE_TIMEOUT_S = 86_400.0
 MOST_MAX_DIALS = 50
 
 # How a call may end so that dialling again may help.
-REDIAL_ENDINGS = ("busy", "no-answer", "failed", "voicemail")
+REDIAL_ENDINGS = ("busy", "no-answer", "failed", "voicemail", "no-key")
 
 
 def check_conn_id(conn_id: Any) -> None:
@@ -101,12 +101,16 @@ def read_redial_on(redial_on: Any) -> list[str]:
     return sorted(words)
 
 
-def check_redial_on(redial_on: Any, accept_answered_by: Any) -> None:
+def check_redial_on(redial_on: Any, accept_answered_by: Any, *, asks: bool = False) -> None:
     """Refuse what is not a set of endings, or has an impossible one.
 
-    :raises ValueError: as :func:`read_redial_on` does, or a voicemail counts as an answer
+    :param asks: whether the callee is asked for a key
+    :raises ValueError: as :func:`read_redial_on` does, or a voicemail counts as an answer, or nobody presses keys
     """
-    if "voicemail" in read_redial_on(redial_on) and accept_answered_by is None:
+    endings = read_redial_on(redial_on)
+    if "no-key" in endings and not asks:
+        raise ValueError("redial_on has no-key, and no key is asked for: give options, or leave no-key out")
+    if "voicemail" in endings and accept_answered_by is None:
         raise ValueError(
             "redial_on has voicemail, and anybody's answer counts: say who has to answer, such as "
             "accept_answered_by={'human', 'unknown'}"

@@ -16,6 +16,8 @@ class Reason(str, Enum):
     """It was answered, by somebody who counts as far as that was asked."""
     VOICEMAIL = "voicemail"
     """It was answered, but by nobody who counts."""
+    NO_KEY = "no-key"
+    """It was answered, but nobody pressed one of the keys that were asked for."""
     TOO_SHORT = "too short"
     """It was answered by somebody who counts, but did not last."""
     BUSY = "busy"

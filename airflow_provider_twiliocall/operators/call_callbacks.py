@@ -6,11 +6,14 @@ import secrets
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall.answers.call_address import CallAddress
+from airflow_provider_twiliocall.answers.mailbox import Mailbox
 from airflow_provider_twiliocall.compat import runs_triggers_in_line
+from airflow_provider_twiliocall.exceptions import TwilioCallJournalError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_twiliocall.hooks.webhook_settings import WebhookSettings
     from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.operators.call_task import CallTask
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
@@ -26,6 +29,7 @@ class CallCallbacks:
         self._task = task
         self._context = context
         self._journal = journal
+        self._mailbox = Mailbox(context)
         self._made_token: str | None = None
 
     @property
@@ -34,8 +38,28 @@ class CallCallbacks:
         return self._journal.token or self._made_token
 
     def asked_for(self, params: CreateCallParams) -> CreateCallParams:
-        """Return the parameters with which Twilio tells the receiver when the call is over, if that is of use."""
+        """Return the parameters with which Twilio tells the receiver of the call, as far as that is of use.
+
+        :raises TwilioCallJournalError: what is asked cannot be left for the receiver: don't dial
+        """
         webhook = self._task.hook.settings.webhook
+        if self._task.asks and webhook:
+            params = self._with_question(params, webhook)
+        return self._with_status(params, webhook)
+
+    def _with_question(self, params: CreateCallParams, webhook: WebhookSettings) -> CreateCallParams:
+        address = self._address()
+        question = self._task.question(params, address.token)
+        try:
+            self._mailbox.ask(question)
+        except Exception as error:
+            raise TwilioCallJournalError(
+                f"The question cannot be kept by Airflow now ({error}), so nothing was dialled: nobody would "
+                "know what a key means. A retry tries again"
+            ) from error
+        return params.replace(twiml=question.twiml(address.answer_url(webhook.receiver_url, 1)))
+
+    def _with_status(self, params: CreateCallParams, webhook: WebhookSettings | None) -> CreateCallParams:
         # Who waits on the worker looks often, and nobody could wake a trigger that runs in this process.
         waits_deferred = self._task.wait_for_completion and self._task.deferrable
         if webhook is None or not waits_deferred or runs_triggers_in_line() or params.application_sid:

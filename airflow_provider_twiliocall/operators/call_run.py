@@ -21,6 +21,7 @@ from airflow_provider_twiliocall.journal.attempt import CallAttempt
 from airflow_provider_twiliocall.journal.entry import State
 from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.journal.xcom import CALL_SID
+from airflow_provider_twiliocall.operators.call_answers import CallAnswers
 from airflow_provider_twiliocall.operators.call_callbacks import CallCallbacks
 from airflow_provider_twiliocall.operators.call_dial import CallDial
 from airflow_provider_twiliocall.operators.call_wait import CallWait
@@ -63,7 +64,8 @@ class CallRun:
         self.due_step = due_step
         self.is_new_try = is_new_try
         self._xcoms = CallXComs(context)
-        self._wait = CallWait(task, journal, self._xcoms)
+        self._answers = CallAnswers(task, context, journal, self._xcoms)
+        self._wait = CallWait(task, journal, self._xcoms, self._answers.judge)
         callbacks = CallCallbacks(task, context, journal)
         self._dial = CallDial(task, context, journal, callbacks, is_stopped=lambda: self._wait.is_stopped)
 
@@ -159,6 +161,8 @@ class CallRun:
         while outcome is None or self._is_followed_by_a_dial(outcome, is_earlier=is_earlier):
             if outcome is not None:
                 self._remember(outcome)
+            if answered := self._answers.earlier_answer():
+                return answered
             step = self._next_step()
             dialled = self._dial.dial(step)
             outcome = self._wait.wait_for(dialled, step) if isinstance(dialled, Placed) else dialled

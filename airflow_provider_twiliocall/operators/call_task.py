@@ -16,12 +16,15 @@ from airflow_provider_twiliocall.arguments.templated import RendersText, given
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_twiliocall.answers.answer import Answer
+    from airflow_provider_twiliocall.answers.question import Question
     from airflow_provider_twiliocall.arguments.literals import Delivery
     from airflow_provider_twiliocall.calls.outcome import CallOutcome
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
     from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.operators.step import Next, Step
     from airflow_provider_twiliocall.twilio.call import Call
+    from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 # A call that has not left Twilio's queue by then is canceled: it would ring at a time nobody meant.
 DEFAULT_QUEUE_TIMEOUT_S = 3600.0
@@ -84,6 +87,23 @@ class CallTask(RendersText, BaseOperator):
     def label(self) -> str | None:
         """What tells this task from its siblings where it is mapped, without a whole number."""
         return None
+
+    @property
+    def asks(self) -> bool:
+        """Whether the callee is asked for a key."""
+        return False
+
+    def question(self, params: CreateCallParams, token: str) -> Question:
+        """Return the question of a task that asks.
+
+        :param params: of the call, with the TwiML of what is said before it
+        :param token: of the run of the task
+        """
+        raise NotImplementedError
+
+    def judge_answer(self, outcome: CallOutcome, answer: Answer | None) -> CallOutcome:
+        """Say what an outcome means once it is known whether somebody has answered."""
+        raise NotImplementedError
 
     @property
     @abstractmethod

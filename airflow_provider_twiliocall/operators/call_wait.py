@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_twiliocall import clock
@@ -21,18 +22,27 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.operators.call_task import CallTask
     from airflow_provider_twiliocall.operators.call_xcoms import CallXComs
     from airflow_provider_twiliocall.operators.step import Step
+    from airflow_provider_twiliocall.twilio.call import Call
 
 
 class CallWait:
     """Waits for one call of a try after the other, and knows which it is about.
 
     :param xcoms: where people see what is known of the call
+    :param judge: says what the end of a call means for the task
     """
 
-    def __init__(self, task: CallTask, journal: CallJournal, xcoms: CallXComs) -> None:
+    def __init__(
+        self,
+        task: CallTask,
+        journal: CallJournal,
+        xcoms: CallXComs,
+        judge: Callable[[Call], CallOutcome],
+    ) -> None:
         self._task = task
         self._journal = journal
         self._xcoms = xcoms
+        self._judge = judge
         self._started = clock.time()
         self._monitor: CallMonitor | None = None
         # Whether a signal is to end the call.
@@ -111,7 +121,7 @@ class CallWait:
             poll_interval=task.poll_interval,
             queue_timeout=task.queue_timeout_s,
             awaits="end" if task.wait_for_completion else "ring",
-            judge=task.judge,
+            judge=self._judge,
             publish=self._xcoms.show,
         )
         self._minds_signals = True

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_twiliocall.journal.xcom import CALL, CALL_SID, DIALS
+from airflow_provider_twiliocall.journal.xcom import ANSWER, CALL, CALL_SID, DIALS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_twiliocall.answers.answer import Answer
     from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.twilio.call import Call
 
@@ -31,6 +32,10 @@ class CallXComs:
         """Show the call as it is now."""
         self.last_shown = call
         self._push(CALL, call.to_dict())
+
+    def show_answer(self, answer: Answer | None) -> None:
+        """Show what the callee has answered; None where nobody pressed a key."""
+        self._push(ANSWER, answer.to_xcom() if answer else None)
 
     def show_dials(self, journal: CallJournal) -> None:
         """Show the calls that this run has seen to their end."""

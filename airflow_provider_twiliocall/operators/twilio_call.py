@@ -6,7 +6,7 @@ Longer than 300 lines because its own arguments are spelled out: for readers, ed
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -46,12 +46,15 @@ from airflow_provider_twiliocall.arguments.literals import (
     problems_of_do_not_call,
     refuse,
 )
+from airflow_provider_twiliocall.arguments.options import check_ask_times, check_options
 from airflow_provider_twiliocall.operators.base import CallOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from typing_extensions import Unpack
 
+    from airflow_provider_twiliocall.answers.answer import Answer
+    from airflow_provider_twiliocall.answers.question import Question
     from airflow_provider_twiliocall.arguments.literals import Delivery
     from airflow_provider_twiliocall.callees.call_window import CallWindow
     from airflow_provider_twiliocall.callees.rules import DialRules
@@ -96,6 +99,10 @@ class CreateCallArguments(CallArguments, total=False):
     max_dials: int
     redial_after: float | timedelta | None
     redial_on: Collection[str] | str | None
+    options: Mapping[str, str] | str | None
+    ask_times: int
+    answer_required: bool
+    answer_words: Mapping[str, str] | str | None
     delivery: Delivery
     when_killed: Literal["cancel", "hang_up", "leave"]
 
@@ -117,9 +124,13 @@ class CreateCallOperator(CallOperator, CallAttributes):
     With ``max_dials`` the task dials again by itself. ``call_window``, ``expires_after`` and ``do_not_call`` say when
     and whom not to call.
 
+    With ``options`` the callee is asked for a key, which Twilio sends to Airflow: the connection needs its extra
+    ``webhook_url``.
+
     XCom: ``return_value`` and ``call_sid`` are the call's SID; ``call`` is the call as a dict (``status``,
     ``answered_by``, ``duration`` in seconds, ``price``, which may still be null, …), phone numbers cut to their
-    last four digits. With ``max_dials`` also ``dials``: all calls of this run, each as a dict.
+    last four digits. With ``max_dials`` also ``dials``: all calls of this run, each as a dict. With ``options`` also
+    ``answer``: ``key``, ``option`` and the moment ``at``, or None where nobody pressed one.
 
     :param to: whom to call: E.164 (``+15551234567``), ``client:name`` or ``sip:user@host``. Blanks, dashes and a trunk
         zero, as in ``+44 (0)20 …``, are dropped; a number without + needs the extra ``default_country`` of the
@@ -148,7 +159,17 @@ class CreateCallOperator(CallOperator, CallAttributes):
     :param redial_after: seconds, or a timedelta, between the end of a call and the next dial, while the task is
         deferred. A pause lasts at least six seconds; 0 dials at once. Default: 2 minutes
     :param redial_on: after which endings it dials again, of ``busy``, ``no-answer``, ``failed`` and ``voicemail``
-        (somebody answered who is not in ``accept_answered_by``). Default: ``busy`` and ``no-answer``
+        (somebody answered who is not in ``accept_answered_by``) and ``no-key`` (nobody pressed one of the ``options``).
+        Default: ``busy`` and ``no-answer``, with ``options`` also ``no-key``
+    :param options: keys the callee may press and what each means, such as ``{"1": "confirm", "2": "call me later"}``:
+        up to ten of ``0`` to ``9`` and ``*``. They are said after the message. Only when waiting; default: no key is
+        asked for
+    :param ask_times: how often message and question are said to a callee who presses none of the keys, 1 to 10;
+        default 3. Only with ``options``
+    :param answer_required: whether a call in which nobody pressed one of the keys counts as unanswered; default: yes.
+        Only with ``options``
+    :param answer_words: what is said beside the message, as a dict: ``prompt`` after it, ``thanks`` and ``goodbye``.
+        Default: English words; needed with another ``language``. Only with ``options``
     :param delivery: what to do when Twilio's answer is lost and the call cannot be found:
         ``"at_most_once"`` (default) fails for good and says how to resolve it, ``"at_least_once"`` dials again
     :param when_killed: what happens to the call when the task is killed, evicted or out of time: ``"cancel"``
@@ -162,6 +183,8 @@ class CreateCallOperator(CallOperator, CallAttributes):
         "accept_answered_by",
         "call_window",
         "do_not_call",
+        "options",
+        "answer_words",
         "twilio_conn_id",
     )
     template_fields_renderers = {"twiml": "xml"}  # noqa: RUF012 (Airflow's own way of saying it)
@@ -194,6 +217,10 @@ class CreateCallOperator(CallOperator, CallAttributes):
         max_dials: int = 1,
         redial_after: float | timedelta | None = None,
         redial_on: Collection[str] | str | None = None,
+        options: Mapping[str, str] | str | None = None,
+        ask_times: int = 3,
+        answer_required: bool = True,
+        answer_words: Mapping[str, str] | str | None = None,
         delivery: Delivery = "at_most_once",
         when_killed: Literal["cancel", "hang_up", "leave"] = "cancel",
         **arguments: Any,
@@ -216,7 +243,10 @@ class CreateCallOperator(CallOperator, CallAttributes):
         self.do_not_call = in_order(do_not_call)
         self.max_dials = max_dials
         self.redial_after = DEFAULT_REDIAL_AFTER if redial_after is None else redial_after
-        self.redial_on = DEFAULT_REDIAL_ON if redial_on is None else redial_on
+        endings = DEFAULT_REDIAL_ON if options is None else (*DEFAULT_REDIAL_ON, "no-key")
+        self.redial_on = endings if redial_on is None else redial_on
+        self.options, self.answer_words = options, answer_words
+        self.ask_times, self.answer_required = ask_times, answer_required
         self.delivery = delivery
         self.when_killed = when_killed
         asked = {
@@ -250,7 +280,10 @@ class CreateCallOperator(CallOperator, CallAttributes):
             lambda: check_duration("expires_after", 1 if self.expires_after is None else self.expires_after),
             lambda: check_max_dials(self.max_dials, waits=self.wait_for_completion),
             lambda: check_duration("redial_after", self.redial_after, or_zero=True),
-            lambda: check_redial_on(self.redial_on, self.accept_answered_by),
+            lambda: check_redial_on(self.redial_on, self.accept_answered_by, asks=self.asks),
+            lambda: check_options(self),
+            lambda: check_ask_times(self.ask_times),
+            lambda: check_flag("answer_required", self.answer_required),
         )
 
     def _meaningless(self, own: Collection[str]) -> list[str]:
@@ -287,6 +320,30 @@ class CreateCallOperator(CallOperator, CallAttributes):
         """Whether this task dials again by itself, so that its retries need not."""
         return self.max_dials > 1
 
+    @property
+    def asks(self) -> bool:
+        """Whether the callee is asked for a key."""
+        return self.options is not None
+
+    def question(self, params: CreateCallParams, token: str) -> Question:
+        """Return the question that a call asks."""
+        from airflow_provider_twiliocall.operators.asked_question import question_of
+
+        return question_of(self, params, token)
+
+    def judge_answer(self, outcome: CallOutcome, answer: Answer | None) -> CallOutcome:
+        """A key counts, whatever ended the call; without one, a call that was answered may have been in vain."""
+        from airflow_provider_twiliocall.journal.reason import Reason
+
+        sid = outcome.call.sid if outcome.call else outcome.call_sid
+        if answer is not None:
+            why = f"Call {sid} was answered with key {answer.key} ({answer.option})."
+            return replace(outcome, reason=Reason.COMPLETED, why=why)
+        if outcome.reason is Reason.COMPLETED and self.answer_required:
+            why = f"Call {sid} was completed, but nobody pressed one of the keys {', '.join(self.options or ())}."
+            return replace(outcome, reason=Reason.NO_KEY, why=why)
+        return outcome
+
     def judge(self, call: Call) -> CallOutcome:
         """Say what the end of a call means for the task."""
         from airflow_provider_twiliocall.calls.outcome import judge_with_reasons
@@ -321,7 +378,9 @@ class CreateCallOperator(CallOperator, CallAttributes):
                 return Next.DIAL
             case Reason.QUEUE_TIMEOUT | Reason.ENDED_BY_US | Reason.NOT_PLACED | Reason.MAYBE_PLACED:
                 return Next.RETRY
-            case Reason.BUSY | Reason.NO_ANSWER | Reason.FAILED | Reason.VOICEMAIL if not outcome.is_hopeless:
+            case Reason.BUSY | Reason.NO_ANSWER | Reason.FAILED | Reason.VOICEMAIL | Reason.NO_KEY if (
+                not outcome.is_hopeless
+            ):
                 return Next.DIAL if self.redials else Next.RETRY
             case _:
                 return Next.GIVE_UP
@@ -423,7 +482,12 @@ class CreateCallOperator(CallOperator, CallAttributes):
         mask_secrets(self)
         if problem := problem_of_several(self.to):
             raise CallParamsError([Problem(("to",), problem)])
-        return checked_params(self, self.to, self.hook, accept_answered_by=self.accept_answered_by)
+        params = checked_params(self, self.to, self.hook, accept_answered_by=self.accept_answered_by)
+        if not self.asks:
+            return params
+        from airflow_provider_twiliocall.operators.asked_question import params_that_ask
+
+        return params_that_ask(self, params)
 
 
 def check_call_window(call_window: Any) -> None:

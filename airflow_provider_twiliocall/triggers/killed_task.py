@@ -68,11 +68,7 @@ async def _end_if_killed(
     try:
         if "connection" not in hook.__dict__:
             await hook.fetch_connection(patience=PATIENCE_TO_FETCH_S)
-        if await _is_still_waited_for(call_sid, ti):
-            logger.info("Call %s is left alone: another triggerer goes on waiting for it.", call_sid)
-            return
-        if await _has_woken_task(call_sid, ti):
-            logger.info("Call %s is over, as Twilio has said: its task was woken.", call_sid)
+        if not await _was_killed(call_sid, ti):
             return
         # A thread of ours has no context of its own, and the triggerer finds a line's task log by it.
         end = partial(contextvars.copy_context().run, _end, hook, call_sid, how)
@@ -92,32 +88,28 @@ def _end(hook: TwilioCallHook, call_sid: str, how: How) -> Ending:
         hook.close()
 
 
-async def _has_woken_task(call_sid: str, ti: Any) -> bool:
-    """Whether the call's end has woken the task: Airflow calls ``on_kill`` then too."""
-    from airflow.sdk.execution_time.xcom import XCom
+async def _was_killed(call_sid: str, ti: Any) -> bool:
+    """Whether the task does not wait for this very call any more, and not because the call has woken it.
 
-    return call_sid == await asyncio.to_thread(XCom.get_one, key=CALL_WOKEN, **_whose(ti))
-
-
-def _whose(ti: Any) -> dict[str, Any]:
-    return {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
-
-
-async def _is_still_waited_for(call_sid: str, ti: Any) -> bool:
-    """Whether the task still waits for this very call: Airflow calls ``on_kill`` on a handover too.
-
+    Airflow calls ``on_kill`` on a handover to another triggerer too, and when an event from elsewhere wakes the task.
     The task's state alone misleads: after a Clear its next try may be deferred by now, for another call.
     """
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import GetTaskStates
     from airflow.sdk.execution_time.xcom import XCom
 
+    whose = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id, "map_index": ti.map_index}
     answer: Any = await task_runner.SUPERVISOR_COMMS.asend(
         GetTaskStates(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index)
     )
     name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
-    if answer.task_states[ti.run_id][name] != "deferred":
+    if answer.task_states[ti.run_id][name] == "deferred":
+        waited_for = await asyncio.to_thread(XCom.get_one, key=CALL_SID, **whose)
+        # Nothing there is no proof of another try.
+        if waited_for in (None, call_sid):
+            logger.info("Call %s is left alone: another triggerer goes on waiting for it.", call_sid)
+            return False
+    if await asyncio.to_thread(XCom.get_one, key=CALL_WOKEN, **whose) == call_sid:
+        logger.info("Call %s is over, as Twilio has said: its task was woken.", call_sid)
         return False
-    waited_for = await asyncio.to_thread(XCom.get_one, key=CALL_SID, **_whose(ti))
-    # Nothing there is no proof of another try.
-    return waited_for in (None, call_sid)
+    return True

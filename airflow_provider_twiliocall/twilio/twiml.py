@@ -108,6 +108,11 @@ def audio_to_twiml(audio_url: str, *, repeat: int | str = 1) -> str:
     return twiml
 
 
+def verbs_of(twiml: str) -> str:
+    """Return what stands in the root of a TwiML document of ours."""
+    return "".join(ElementTree.tostring(verb, encoding="unicode") for verb in ElementTree.fromstring(twiml))
+
+
 def _carried_by_xml(text: str) -> str:
     return _NOT_XML.sub(" ", text)
 

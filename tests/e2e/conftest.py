@@ -110,6 +110,8 @@ def simulator() -> Iterator[TwilioSimulator]:
                 simulator.script(exchange + line, ending)
         simulator.script("+15005552202", "busy")
         # Long enough for the scheduler to see that the task has deferred.
+        simulator.script("+15005552502", {"outcome": "human", "presses": ("9", "2")})
+        simulator.script("+15005552503", {"outcome": "human", "ring": 50, "presses": ("1",)})
         simulator.script("+15005552501", {"outcome": "human", "ring": 50, "talk": 80})
         simulator.script("+15005552402", "queued")
         simulator.script("+15005552203", {"outcome": "human", "talk": 14_000})

@@ -1,6 +1,8 @@
-"""Callbacks in Airflow's own processes: the plugin is mounted, and wakes a task whose call is over."""
+"""Callbacks in Airflow's own processes: the plugin is mounted, wakes a task whose call is over, and takes keys."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import requests
 
@@ -32,6 +34,16 @@ def test_twilio_is_asked_next_to_nothing(runs: dict[str, Run], simulator: Twilio
     looks = [each for each in simulator.requests if each.operation == "get" and each.call_sid == call["sid"]]
     # Before it defers, in the triggerer, and when it was woken.
     assert len(looks) <= 3
+
+
+def test_a_pressed_key_is_the_answer_of_the_task(runs: dict[str, Run], dialled: Callable[[str], int]) -> None:
+    run = runs["called_back"]
+    answers = {waits: run.xcom(f"ask_{waits}", "answer") for waits in ("on_a_worker", "deferred")}
+    assert {waits: (answer["key"], answer["option"]) for waits, answer in answers.items()} == {
+        "on_a_worker": ("2", "call me later"),
+        "deferred": ("1", "confirm"),
+    }
+    assert dialled("+15005552502") == dialled("+15005552503") == 1
 
 
 def test_what_nobody_has_signed_is_refused(airflow: Airflow) -> None:

@@ -103,10 +103,10 @@ def test_what_a_task_that_is_cleared_while_it_runs_cancels_is_called_by_the_next
 def test_a_task_killed_while_it_is_deferred_cancels_the_queue_and_lets_ring_what_rings(
     stage: CampaignStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def is_still_waited_for(*_: Any) -> bool:
-        return False
+    async def was_killed(*_: Any) -> bool:
+        return True
 
-    monkeypatch.setattr(killed_task, "_is_still_waited_for", is_still_waited_for)
+    monkeypatch.setattr(killed_task, "_was_killed", was_killed)
     stage.simulator.script(number(0), {"outcome": "human", "ring": 900})
     stage.simulator.script(number(1), STUCK_ONCE)
     with pytest.raises(TaskDeferred) as deferred:

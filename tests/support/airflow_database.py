@@ -49,14 +49,15 @@ class TaskRow:
     def __init__(self, *, map_index: int = -1) -> None:
         from airflow.models.dagrun import DagRun
         from airflow.models.taskinstance import TaskInstance
+        from airflow.models.xcom import XComModel
 
         self.map_index = map_index
         self._model = TaskInstance
         self.id = str(uuid.uuid4())
         now = datetime.now(timezone.utc)
         with session_of() as session:
-            session.execute(delete(TaskInstance))
-            session.execute(delete(DagRun))
+            for model in (XComModel, TaskInstance, *_state_models(), DagRun):
+                session.execute(delete(model))
             session.execute(
                 insert(DagRun).values(
                     id=1,
@@ -101,20 +102,29 @@ class TaskRow:
         with session_of() as session:
             session.execute(
                 insert(TaskInstanceHistory).values(
-                    task_instance_id=self._as_id(self.id, TaskInstanceHistory.task_instance_id),
+                    task_instance_id=self._as_id(str(self.now["id"]), TaskInstanceHistory.task_instance_id),
                     dag_id=DAG_ID,
                     run_id=RUN_ID,
                     task_id=TASK_ID,
                     map_index=self.map_index,
-                    try_number=1,
+                    try_number=self.now["try_number"],
                     pool="default_pool",
                     pool_slots=1,
                     span_status="not_started",
                 )
             )
         new = str(uuid.uuid4())
-        self.change(id=self._as_id(new), try_number=2, state="running", next_method=None)
+        self.change(
+            id=self._as_id(new), try_number=self.now["try_number"] + 1, state="running", next_method=None
+        )
         return new
+
+    def clear_xcoms(self) -> None:
+        """Airflow clears them before every try."""
+        from airflow.models.xcom import XComModel
+
+        with session_of() as session:
+            session.execute(delete(XComModel))
 
     def change(self, **values: Any) -> None:
         """Change columns."""
@@ -130,3 +140,20 @@ class TaskRow:
     def _as_id(self, given: str, column: Any = None) -> Any:
         column = self._model.id if column is None else column
         return uuid.UUID(given) if isinstance(column.type, Uuid) else given
+
+
+def _state_models() -> list[Any]:
+    if not keeps_state():
+        return []
+    from airflow.models.task_state_store import TaskStateStoreModel
+
+    return [TaskStateStoreModel]
+
+
+def keeps_state() -> bool:
+    """Whether this Airflow keeps a task's state: 3.3 and later."""
+    try:
+        import airflow.models.task_state_store  # noqa: F401
+    except ImportError:
+        return False
+    return True

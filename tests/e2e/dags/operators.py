@@ -20,6 +20,17 @@ with DAG(dag_id="called_back", schedule=None):
         deferrable=True,
         poll_interval=1,
     )
+    for waits, line in (("on_a_worker", "+15005552502"), ("deferred", "+15005552503")):
+        CreateCallOperator(
+            task_id=f"ask_{waits}",
+            to=line,
+            message="Your appointment is tomorrow at ten.",
+            options={"1": "confirm", "2": "call me later"},
+            twilio_conn_id="twilio_called_back",
+            wait_for_completion=True,
+            deferrable=waits == "deferred",
+            poll_interval=1,
+        )
 
 for mode, exchange in (("sync", "+150055520"), ("deferred", "+150055521")):
     again: dict[str, Any] = {"retries": 1, "retry_delay": timedelta(seconds=1)}

@@ -68,6 +68,10 @@ def test_every_field_of_a_call_is_a_keyword_argument_of_its_own() -> None:
         "max_dials",
         "redial_after",
         "redial_on",
+        "options",
+        "ask_times",
+        "answer_required",
+        "answer_words",
         "delivery",
         "when_killed",
     }
@@ -83,7 +87,7 @@ def test_every_argument_is_documented_once() -> None:
 
 
 def test_every_field_of_a_call_is_templated() -> None:
-    more = {"accept_answered_by", "call_window", "do_not_call", "twilio_conn_id"}
+    more = {"accept_answered_by", "call_window", "do_not_call", "options", "answer_words", "twilio_conn_id"}
     assert {*CREATE_CALL_FIELDS, *SPEECH_FIELDS, *more} == set(CreateCallOperator.template_fields)
 
 
@@ -333,7 +337,8 @@ def test_a_dag_with_calls_survives_serialization() -> None:
 @pytest.mark.parametrize("name", CreateCallOperator.template_fields)
 def test_each_template_is_rendered_by_airflow(name: str) -> None:
     with DAG("templates", schedule=None):
-        task = operator(**{"wait_for_completion": True, name: "{{ word }}"})
+        needed = {"options": {"1": "yes"}} if name == "answer_words" else {}
+        task = operator(**{"wait_for_completion": True, **needed, name: "{{ word }}"})
     task.render_template_fields({"word": "rendered"})
     assert getattr(task, name) == "rendered"
 
