@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 from xml.etree import ElementTree
 
@@ -22,6 +22,7 @@ class Question:
     :param words: TwiML without its root: what is heard while keys are taken
     :param thanks: the same, after one of the keys
     :param goodbye: the same, when nobody has pressed one of them
+    :param thanks_by_key: instead of ``thanks``, by key
     :param ask_times: how often it is asked, the first time included
     """
 
@@ -31,6 +32,7 @@ class Question:
     thanks: str
     goodbye: str
     ask_times: int = 3
+    thanks_by_key: Mapping[str, str] = field(default_factory=dict)
 
     def twiml(self, action: str) -> str:
         """Return the TwiML that asks.
@@ -48,9 +50,9 @@ class Question:
         gather.extend(ElementTree.fromstring(f"<Response>{self.words}</Response>"))
         return _document([gather])
 
-    def thanks_twiml(self) -> str:
-        """Return the TwiML for who has answered."""
-        return response(self.thanks)
+    def thanks_twiml(self, key: str) -> str:
+        """Return the TwiML for who has answered with a key."""
+        return response(self.thanks_by_key.get(key, self.thanks))
 
     def goodbye_twiml(self) -> str:
         """Return the TwiML for who has not answered."""
@@ -58,7 +60,7 @@ class Question:
 
     def to_json(self) -> dict[str, Any]:
         """Return it for Airflow to keep."""
-        return {**asdict(self), "options": dict(self.options)}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Question:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_twiliocall.arguments.templated import is_blank, is_literal
@@ -16,21 +15,15 @@ MOST_ASK_TIMES = 10
 # They decide themselves what is heard, or press keys of their own.
 _EXCLUDED = ("url", "twiml", "application_sid", "send_digits")
 
-WORDS = ("prompt", "thanks", "goodbye")
-
-
-@dataclass(frozen=True)
-class AnswerWords:
-    """What is said beside the message.
-
-    :param prompt: after the message: which key means what
-    :param thanks: to who has pressed one of them
-    :param goodbye: to who has not
-    """
-
-    prompt: str
-    thanks: str
-    goodbye: str
+ACKNOWLEDGE = "1"
+PASS_ON = "2"
+ACKNOWLEDGE_OPTIONS = {ACKNOWLEDGE: "taken", PASS_ON: "passed on"}
+ACKNOWLEDGE_WORDS = {
+    "prompt": "To take it, press 1. To pass it on to the next contact, press 2.",
+    "thanks": "Thank you. You have taken it. Goodbye.",
+    "passed": "It is passed on. Goodbye.",
+    "goodbye": "No key was pressed. Goodbye.",
+}
 
 
 def read_options(options: Any) -> dict[str, str]:
@@ -82,7 +75,28 @@ def check_options(task: Any) -> None:
             "says a message, or plays an audio_url, and takes the key"
         )
     if all(value is None or is_literal(value) for value in (task.language, task.answer_words)):
-        read_answer_words(task.answer_words, {"1": "x"}, language=task.language)
+        read_answer_words(task.answer_words, words_of_options({}), language=task.language)
+
+
+def check_acknowledge(task: Any) -> None:
+    """Refuse an acknowledgement that cannot be asked for, as far as it is known when a DAG is parsed.
+
+    :raises ValueError: says what to change
+    """
+    if not task.acknowledge:
+        if task.answer_words is not None:
+            raise ValueError(
+                "answer_words has no effect without acknowledge=True: add it, or leave answer_words out"
+            )
+        return
+    excluded = [name for name in _EXCLUDED if getattr(task, name) is not None]
+    if excluded:
+        raise ValueError(
+            f"acknowledge and {' and '.join(excluded)} exclude one another: to take a key, the task says a message, or "
+            "plays an audio_url, itself"
+        )
+    if all(value is None or is_literal(value) for value in (task.language, task.answer_words)):
+        read_answer_words(task.answer_words, ACKNOWLEDGE_WORDS, language=task.language)
 
 
 def check_ask_times(ask_times: Any) -> None:
@@ -95,34 +109,35 @@ def check_ask_times(ask_times: Any) -> None:
         raise ValueError(f"ask_times={ask_times!r} is not a number of times: give 1 to {MOST_ASK_TIMES}")
 
 
-def read_answer_words(answer_words: Any, options: Mapping[str, str], *, language: str | None) -> AnswerWords:
+def words_of_options(options: Mapping[str, str]) -> dict[str, str]:
+    """Return what is said in English beside a message with these options: before the key, after it, and without one."""
+    prompt = " ".join(f"For {meaning}, press {_spoken(key)}." for key, meaning in options.items())
+    return {"prompt": prompt, "thanks": "Thank you. Goodbye.", "goodbye": "No key was pressed. Goodbye."}
+
+
+def read_answer_words(
+    answer_words: Any, english: Mapping[str, str], *, language: str | None
+) -> dict[str, str]:
     """Return what is said beside the message: the author's words, or English ones.
 
+    :param english: what is said where the author gives nothing
     :raises ValueError: they are no words, or needed in another language
     """
     given = {} if answer_words is None else _mapping_in(answer_words)
-    if not isinstance(given, Mapping) or not set(given) <= set(WORDS):
+    if not isinstance(given, Mapping) or not set(given) <= set(english):
         raise ValueError(
-            f"answer_words={answer_words!r:.80} is not a dict of words: give some of {', '.join(WORDS)}"
+            f"answer_words={answer_words!r:.80} is not a dict of words: give some of {', '.join(english)}"
         )
     for name, words in given.items():
         if not isinstance(words, str) or is_blank(words):
             raise ValueError(f"answer_words[{name!r}]={words!r:.80} is not text: give the words to say")
-    missing = [name for name in WORDS if name not in given]
+    missing = [name for name in english if name not in given]
     if missing and language is not None and not language.lower().startswith("en"):
         raise ValueError(
             f"the words beside the message are English, and language={language!r}: give answer_words with "
             f"{' and '.join(missing)} in that language"
         )
-    prompt = " ".join(f"For {meaning}, press {_spoken(key)}." for key, meaning in options.items())
-    return AnswerWords(
-        **{
-            "prompt": prompt,
-            "thanks": "Thank you. Goodbye.",
-            "goodbye": "No key was pressed. Goodbye.",
-            **given,
-        }
-    )
+    return {**english, **given}
 
 
 def _mapping_in(value: Any) -> Any:

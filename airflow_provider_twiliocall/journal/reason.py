@@ -18,6 +18,8 @@ class Reason(str, Enum):
     """It was answered, but by nobody who counts."""
     NO_KEY = "no-key"
     """It was answered, but nobody pressed one of the keys that were asked for."""
+    PASSED_ON = "passed on"
+    """It was answered by somebody who passed it on to the next contact by a key."""
     TOO_SHORT = "too short"
     """It was answered by somebody who counts, but did not last."""
     BUSY = "busy"

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 
 class CallAnswers:
-    """Knows whether somebody has answered, for a task that asks."""
+    """Knows whether somebody has answered, for a task that asks.
+
+    :ivar latest: what was answered last, as far as it was looked at
+    """
 
     def __init__(self, task: CallTask, context: Context, journal: CallJournal, xcoms: CallXComs) -> None:
         self._task = task
         self._journal = journal
         self._xcoms = xcoms
         self._mailbox = Mailbox(context)
+        self.latest: Answer | None = None
 
     def judge(self, call: Call) -> CallOutcome:
         """Say what the end of a call means for the task, its answer included.
@@ -48,16 +52,19 @@ class CallAnswers:
         answer = self._find() if self._task.asks else None
         if answer is None:
             return None
+        outcome = self._task.judge_answer(CallOutcome(Reason.NO_KEY, call_sid=answer.call_sid), answer)
+        if outcome.reason is not Reason.COMPLETED:
+            return None
         self._xcoms.show_answer(answer)
-        why = f"Call {answer.call_sid} was answered with key {answer.key} ({answer.option}) before."
-        return CallOutcome(Reason.COMPLETED, why=why, call_sid=answer.call_sid)
+        return outcome
 
     def _find(self) -> Answer | None:
         try:
             if not self._journal.is_begun:
                 # A process that has only waited has not read it yet.
                 self._journal.read()
-            return self._mailbox.answer(self._journal.token)
+            self.latest = self._mailbox.answer(self._journal.token)
+            return self.latest
         except Exception as error:
             raise TwilioCallInterruptedError(
                 f"Whether a key was pressed cannot be read from Airflow now ({error}). A retry looks again"

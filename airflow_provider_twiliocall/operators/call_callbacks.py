@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.hooks.webhook_settings import WebhookSettings
     from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.operators.call_task import CallTask
+    from airflow_provider_twiliocall.operators.step import Step
     from airflow_provider_twiliocall.twilio.params import CreateCallParams
 
 INTERVAL_WHEN_TOLD_S = 60.0
@@ -30,19 +31,18 @@ class CallCallbacks:
         self._context = context
         self._journal = journal
         self._mailbox = Mailbox(context)
-        self._made_token: str | None = None
+        self.token: str | None = None
+        """What the receiver knows the latest step by; None where Twilio was not told of one."""
 
-    @property
-    def token(self) -> str | None:
-        """What the receiver knows this run of the task by; None where Twilio was not told of one."""
-        return self._journal.token or self._made_token
-
-    def asked_for(self, params: CreateCallParams) -> CreateCallParams:
-        """Return the parameters with which Twilio tells the receiver of the call, as far as that is of use.
+    def asked_for(self, step: Step) -> CreateCallParams:
+        """Return the parameters with which Twilio tells the receiver of a step's call, as far as that is of use.
 
         :raises TwilioCallJournalError: what is asked cannot be left for the receiver: don't dial
         """
-        webhook = self._task.hook.settings.webhook
+        params, webhook = step.params, self._task.hook.settings.webhook
+        # A step that was begun keeps its token: what was answered to an earlier request for it counts.
+        is_begun = self._journal.is_begun and self._journal.step == step.number
+        self.token = self._journal.token if is_begun else None
         if self._task.asks and webhook:
             params = self._with_question(params, webhook)
         return self._with_status(params, webhook)
@@ -76,5 +76,5 @@ class CallCallbacks:
 
     def _address(self) -> CallAddress:
         task_instance_id = str(self._context["ti"].id)
-        self._made_token = self.token or secrets.token_urlsafe(16)
-        return CallAddress(self._task.twilio_conn_id, task_instance_id, self._made_token)
+        self.token = self.token or secrets.token_urlsafe(16)
+        return CallAddress(self._task.twilio_conn_id, task_instance_id, self.token)

@@ -101,7 +101,7 @@ class CallDial:
     def _placement_of(self, step: Step) -> Placement:
         task = self._task
         claims = CallClaims(self._context["ti"], task.tasks_that_place_calls())
-        params = self._callbacks.asked_for(step.params)
+        params = self._callbacks.asked_for(step)
         return Placement(
             task.hook,
             params,

@@ -33,6 +33,7 @@ from airflow_provider_twiliocall.twilio.params import CallParamsError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_twiliocall.answers.answer import Answer
     from airflow_provider_twiliocall.journal.call_journal import CallJournal
     from airflow_provider_twiliocall.operators.call_task import CallTask
 
@@ -255,6 +256,11 @@ class CallRun:
         if call_sid is None or self._wait.is_out_of_time:
             raise
         return self._wait.time_out(call_sid, "the task's execution_timeout is over")
+
+    @property
+    def answer(self) -> Answer | None:
+        """What the callee has answered with a key; None where that was not asked for."""
+        return self._answers.latest
 
     # What people see --------------------------------------------------------------------------------------
 

@@ -38,6 +38,10 @@ class Try(Protocol):
     due_step: int | None
     is_new_try: bool
 
+    @property
+    def answer(self) -> Answer | None:
+        """What the callee has answered with a key."""
+
     def nothing_dialled(self) -> str:
         """Say that nothing, or nothing more, was dialled."""
 

@@ -6,7 +6,8 @@ Longer than 300 lines because its own arguments are spelled out: for readers, ed
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -25,6 +26,7 @@ from airflow_provider_twiliocall.arguments.call_arguments import (
 from airflow_provider_twiliocall.arguments.checks import (
     check_detection_stays_on,
     check_duration,
+    check_flag,
     check_poll_interval,
     check_queue_timeout,
     check_rounds,
@@ -39,6 +41,13 @@ from airflow_provider_twiliocall.arguments.literals import (
     problems_of,
     refuse,
 )
+from airflow_provider_twiliocall.arguments.options import (
+    ACKNOWLEDGE,
+    ACKNOWLEDGE_OPTIONS,
+    ACKNOWLEDGE_WORDS,
+    check_acknowledge,
+    check_ask_times,
+)
 from airflow_provider_twiliocall.arguments.templated import is_literal, is_template
 from airflow_provider_twiliocall.callees.contact import Contact, contacts_in
 from airflow_provider_twiliocall.operators.base import CallOperator
@@ -48,6 +57,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from typing_extensions import Unpack
 
+    from airflow_provider_twiliocall.answers.answer import Answer
+    from airflow_provider_twiliocall.answers.question import Question
     from airflow_provider_twiliocall.arguments.literals import Delivery
     from airflow_provider_twiliocall.calls.outcome import CallOutcome
     from airflow_provider_twiliocall.operators.call_task import Try
@@ -93,6 +104,9 @@ class EscalationArguments(CallArguments, total=False):
     rounds: int
     round_after: float | timedelta
     min_duration: float | timedelta
+    acknowledge: bool
+    ask_times: int
+    answer_words: Mapping[str, str] | str | None
     twilio_conn_id: str
     poll_interval: float | timedelta
     queue_timeout: float | timedelta | None
@@ -111,6 +125,10 @@ class EscalateCallOperator(CallOperator, CallAttributes):
     one that Twilio refuses, no connection to Twilio for the moment. A contact outside its call window is passed over
     in that round.
 
+    With ``acknowledge`` only a key counts: 1 takes it, 2 passes it on to the next contact at once, whatever detection
+    says. Twilio sends the key to Airflow, so the connection needs its extra ``webhook_url``. Where it has none, the
+    phones ring all the same, without a question, and the log says so.
+
     The task is deferred while a phone rings and between rounds. It keeps its place: a retry after a crash goes on with
     the call that rings, or with the next contact (Airflow 3.3 and later; before, a retry begins again). Where nobody
     was reached, it fails for good, since retries would ring everybody again; only where no phone is known to have rung
@@ -119,8 +137,9 @@ class EscalateCallOperator(CallOperator, CallAttributes):
     XCom: ``return_value`` is a dict: ``who`` was reached (the contact's name, or the number cut to its last four
     digits), ``to`` (the number, cut), ``when`` (ISO 8601 in UTC: when the call was answered, which is its end minus its
     duration; where Twilio does not say both, when it ended, or else when it was dialled), ``calls`` (how many were
-    placed, this one included), ``call_sid``, ``answered_by``, ``duration`` in seconds. ``dials`` lists all turns, also
-    those that came to no call, with the ``problem``. ``call_sid`` and ``call`` are those of the last call.
+    placed, this one included), ``call_sid``, ``answered_by``, ``duration`` in seconds; with ``acknowledge`` also
+    ``key``, and ``when`` is when it was pressed. ``dials`` lists all turns, also those that came to no call, with the
+    ``problem``. ``call_sid`` and ``call`` are those of the last call.
 
     Every argument of :class:`.CreateCallOperator` that says something of the call itself can be given, is templated,
     and holds for all of the calls: ``from_``, ``message``, ``audio_url``, ``url``, ``twiml``, ``timeout``, … One of
@@ -134,6 +153,11 @@ class EscalateCallOperator(CallOperator, CallAttributes):
     :param min_duration: seconds, or a timedelta, that somebody has to stay on the line, from the answer on;
         default 6 s. In the first 5 s nothing is heard: detection takes some 4 s, and a message begins with a second of
         silence
+    :param acknowledge: whether somebody has to press 1 to count as reached; default: no
+    :param ask_times: how often message and question are said to who presses neither key, 1 to 10; default 3. Only with
+        ``acknowledge``
+    :param answer_words: what is said beside the message, as a dict: ``prompt`` after it, ``thanks`` for 1, ``passed``
+        for 2, ``goodbye``. Default: English words; needed with another ``language``. Only with ``acknowledge``
     :param twilio_conn_id: the connection, of type ``twilio``; default ``twilio_default``
     :param poll_interval: seconds, or a timedelta, between two looks at a call; default 5
     :param queue_timeout: seconds, or a timedelta, that a call may stay in Twilio's queue before it is canceled, and the
@@ -145,7 +169,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         ``"cancel"`` ends the call unless somebody is on the line, ``"hang_up"`` ends it in any state
     """
 
-    template_fields: Sequence[str] = ("contacts", *CALL_ARGUMENTS, "twilio_conn_id")
+    template_fields: Sequence[str] = ("contacts", *CALL_ARGUMENTS, "answer_words", "twilio_conn_id")
     template_fields_renderers = {"twiml": "xml"}  # noqa: RUF012 (Airflow's own way of saying it)
     ui_color = "#f7d8dc"
 
@@ -168,6 +192,9 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         rounds: int = 2,
         round_after: float | timedelta = timedelta(minutes=1),
         min_duration: float | timedelta = DEFAULT_MIN_DURATION_S,
+        acknowledge: bool = False,
+        ask_times: int = 3,
+        answer_words: Mapping[str, str] | str | None = None,
         twilio_conn_id: str = "twilio_default",
         poll_interval: float | timedelta = 5,
         queue_timeout: float | timedelta | None = DEFAULT_QUEUE_TIMEOUT,
@@ -182,6 +209,9 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         self.rounds = rounds
         self.round_after = round_after
         self.min_duration = min_duration
+        self.acknowledge = acknowledge
+        self.ask_times = ask_times
+        self.answer_words = answer_words
         self.twilio_conn_id = twilio_conn_id
         self.poll_interval = in_seconds(poll_interval)
         self.queue_timeout = DEFAULT_QUEUE_TIMEOUT if queue_timeout is None else queue_timeout
@@ -194,6 +224,9 @@ class EscalateCallOperator(CallOperator, CallAttributes):
             lambda: check_rounds(self.rounds),
             lambda: check_duration("round_after", self.round_after, or_zero=True),
             lambda: check_duration("min_duration", self.min_duration, or_zero=True),
+            lambda: check_flag("acknowledge", self.acknowledge),
+            lambda: check_ask_times(self.ask_times),
+            lambda: check_acknowledge(self),
             lambda: check_poll_interval(self.poll_interval),
             lambda: check_queue_timeout(self.queue_timeout),
             lambda: check_delivery(self.delivery),
@@ -268,6 +301,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         to = contact.shown_number
         try:
             params = checked_params(self, contact.to, self.hook, accept_answered_by=REACHED, like=like)
+            params = params if like else self._with_question(params)
             window = contact.window()
             rules = DialRules(window.for_callee(params.to) if window else None)
             # A window that never opens is said now, and not taken for one that is closed at the moment.
@@ -278,13 +312,69 @@ class EscalateCallOperator(CallOperator, CallAttributes):
             return Callee(contact.shown, to, None, problem=f"{contact.shown}: {error}")
         return Callee(contact.shown, to, params, rules)
 
+    # What they are asked ----------------------------------------------------------------------------------
+
+    @cached_property
+    def _no_question(self) -> list[str]:
+        """Why no key is asked for."""
+        return []
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody has to press a key: not where nobody could learn of it, for the phones have to ring."""
+        if not self.acknowledge:
+            return False
+        # A process that goes on after a wait has not looked at the contacts yet.
+        with suppress(ValueError):
+            _ = self._escalation
+        return not self._no_question
+
+    def _with_question(self, params: CreateCallParams) -> CreateCallParams:
+        """Return the parameters with time for the question; where it cannot be asked, without it."""
+        from airflow_provider_twiliocall.operators.asked_question import params_that_ask
+
+        if not self.acknowledge:
+            return params
+        try:
+            return params_that_ask(self, params, ACKNOWLEDGE_OPTIONS, ACKNOWLEDGE_WORDS)
+        except ValueError as error:
+            self._no_question.append(str(error))
+            logger.error(
+                "No key is asked for, and who stays on the line for %g s counts as reached: %s",
+                read_seconds("min_duration", self.min_duration),
+                error,
+            )
+            return params
+
+    def question(self, params: CreateCallParams, token: str) -> Question:
+        """Return the question of each call."""
+        from airflow_provider_twiliocall.operators.asked_question import question_of
+
+        return question_of(self, params, token, ACKNOWLEDGE_OPTIONS, ACKNOWLEDGE_WORDS)
+
+    def judge_answer(self, outcome: CallOutcome, answer: Answer | None) -> CallOutcome:
+        """Who has pressed 1 has taken it, whatever ended the call; nobody else was reached."""
+        from airflow_provider_twiliocall.journal.reason import Reason
+
+        sid = outcome.call.sid if outcome.call else outcome.call_sid
+        if answer is not None and answer.key == ACKNOWLEDGE:
+            return replace(
+                outcome, reason=Reason.COMPLETED, why=f"Call {sid} was taken with key {answer.key}."
+            )
+        if answer is not None:
+            return replace(
+                outcome, reason=Reason.PASSED_ON, why=f"Call {sid} was passed on with key {answer.key}."
+            )
+        if outcome.reason in (Reason.COMPLETED, Reason.TOO_SHORT):
+            return replace(
+                outcome, reason=Reason.NO_KEY, why=f"Call {sid} was answered, and nobody pressed a key."
+            )
+        return outcome
+
     # Whether somebody was reached -------------------------------------------------------------------------
 
     def judge(self, call: Call) -> CallOutcome:
-        """Say whether a finished call has reached somebody; if not, it is the next contact's turn.
-
-        An acknowledgement, by a key that was pressed say, would be asked for here.
-        """
+        """Say whether a finished call has reached somebody; if not, it is the next contact's turn."""
         from airflow_provider_twiliocall.calls.outcome import judge_with_reasons
         from airflow_provider_twiliocall.journal.reason import Reason
 
@@ -312,14 +402,16 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         moment = (call.answered_at or call.end_time or call.start_time) if call else None
         calls = len({attempt.call_sid for attempt in run.journal.attempts if attempt.call_sid})
         logger.info("%s was reached after %d calls.", who, calls)
+        answered = {"key": run.answer.key, "when": run.answer.at} if run.answer else {}
         return {
             "who": who,
             "to": to,
             "when": moment.in_timezone("UTC").to_iso8601_string() if moment else None,
             "calls": calls,
-            "call_sid": call.sid if call else None,
+            "call_sid": call.sid if call else outcome.call_sid,
             "answered_by": call.answered_by.value if call and call.answered_by else None,
             "duration": call.duration if call else None,
+            **answered,
         }
 
     def _who_was_reached(self, step: int, call: Call | None) -> tuple[str, str | None]:

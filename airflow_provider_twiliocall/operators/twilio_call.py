@@ -46,7 +46,12 @@ from airflow_provider_twiliocall.arguments.literals import (
     problems_of_do_not_call,
     refuse,
 )
-from airflow_provider_twiliocall.arguments.options import check_ask_times, check_options
+from airflow_provider_twiliocall.arguments.options import (
+    check_ask_times,
+    check_options,
+    read_options,
+    words_of_options,
+)
 from airflow_provider_twiliocall.operators.base import CallOperator
 
 if TYPE_CHECKING:
@@ -329,7 +334,8 @@ class CreateCallOperator(CallOperator, CallAttributes):
         """Return the question that a call asks."""
         from airflow_provider_twiliocall.operators.asked_question import question_of
 
-        return question_of(self, params, token)
+        options = read_options(self.options)
+        return question_of(self, params, token, options, words_of_options(options))
 
     def judge_answer(self, outcome: CallOutcome, answer: Answer | None) -> CallOutcome:
         """A key counts, whatever ended the call; without one, a call that was answered may have been in vain."""
@@ -487,7 +493,8 @@ class CreateCallOperator(CallOperator, CallAttributes):
             return params
         from airflow_provider_twiliocall.operators.asked_question import params_that_ask
 
-        return params_that_ask(self, params)
+        options = read_options(self.options)
+        return params_that_ask(self, params, options, words_of_options(options))
 
 
 def check_call_window(call_window: Any) -> None:

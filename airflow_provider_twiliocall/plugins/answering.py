@@ -34,9 +34,11 @@ def reply_to_key(
     question = record.question()
     if question is None or not hmac.compare_digest(question.token.encode(), token.encode()):
         return NOT_ASKED
-    if record.answer(question) is None:
+    answer = record.answer(question)
+    if answer is None:
         if key not in question.options:
             return question.twiml(again_at) if asked < question.ask_times else question.goodbye_twiml()
         at = pendulum.now("UTC").to_iso8601_string()
-        record.keep(Answer(token, call_sid, key, question.options[key], at))
-    return question.thanks_twiml()
+        answer = Answer(token, call_sid, key, question.options[key], at)
+        record.keep(answer)
+    return question.thanks_twiml(answer.key)

@@ -29,7 +29,7 @@ def test_keys_are_taken_while_the_words_are_said() -> None:
 
 
 def test_thanks_and_goodbye_end_the_call() -> None:
-    assert [child.text for child in ElementTree.fromstring(QUESTION.thanks_twiml())] == ["Thanks."]
+    assert [child.text for child in ElementTree.fromstring(QUESTION.thanks_twiml("1"))] == ["Thanks."]
     assert list(ElementTree.fromstring(QUESTION.goodbye_twiml())) == []
 
 

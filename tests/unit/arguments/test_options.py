@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_twiliocall.arguments.options import read_answer_words, read_options
+from airflow_provider_twiliocall.arguments.options import read_answer_words, read_options, words_of_options
 from airflow_provider_twiliocall.operators.twilio_call import CreateCallOperator
 
 TWO = {"1": "confirm", "2": "call me later"}
@@ -96,12 +96,12 @@ def test_a_missing_key_is_dialled_again_by_default() -> None:
 
 
 def test_each_key_is_named_after_the_message() -> None:
-    words = read_answer_words(None, {"1": "confirm", "*": "hear it again"}, language=None)
-    assert words.prompt == "For confirm, press 1. For hear it again, press star."
+    words = words_of_options({"1": "confirm", "*": "hear it again"})
+    assert words["prompt"] == "For confirm, press 1. For hear it again, press star."
 
 
 def test_an_author_may_say_it_differently() -> None:
     given = {"prompt": "Tapez 1.", "thanks": "Merci.", "goodbye": "Au revoir."}
-    words = read_answer_words(given, {"1": "x"}, language="fr-FR")
-    assert (words.prompt, words.thanks, words.goodbye) == tuple(given.values())
-    assert read_answer_words({"thanks": "Ta."}, {"1": "x"}, language="en-GB").thanks == "Ta."
+    english = words_of_options({"1": "x"})
+    assert read_answer_words(given, english, language="fr-FR") == given
+    assert read_answer_words({"thanks": "Ta."}, english, language="en-GB") == {**english, "thanks": "Ta."}
