@@ -141,7 +141,11 @@ def test_a_mapped_task_calls_the_numbers_it_is_mapped_over(
 def test_contacts_are_called_by_their_numbers(
     twilio_simulator: TwilioSimulator, dag: DAG, contacts: Any
 ) -> None:
-    task = EscalateCallOperator(task_id="wake", dag=dag, contacts=contacts, message="{{ ds_nodash }}")
+    # Longer than a busy machine takes for the first look.
+    twilio_simulator.script(SOMEBODY, {"outcome": "human", "ring": 5_000})
+    task = EscalateCallOperator(
+        task_id="wake", dag=dag, contacts=contacts, message="{{ ds_nodash }}", timeout=600
+    )
     with pytest.raises(TaskDeferred):
         play(task, RecordingTaskInstance())
     assert form(twilio_simulator)["To"] == SOMEBODY
