@@ -90,6 +90,11 @@ class CampaignCalls:
         """Return the row itself."""
         return self._rows[index]
 
+    def named(self, index: int) -> str:
+        """Return how a person finds the row: its number and its id."""
+        row = self._rows[index]
+        return f"row {row.number}" if row.id is None else f"row {row.number} (id {row.id:.40})"
+
     def params(self, index: int) -> CreateCallParams:
         """Return the parameters of the call, with the number to call from.
 
@@ -154,7 +159,7 @@ class CampaignCalls:
     def problems(self) -> list[str]:
         """Say what is wrong with each row, in its order; nothing may be dialled where something is."""
         return [
-            f"{self._named(index)}: {problem}"
+            f"{self.named(index)}: {problem}"
             for index in range(len(self))
             for problem in self._problems_of(index)
         ]
@@ -180,10 +185,6 @@ class CampaignCalls:
             ),
         }
         return problems_of(*(check for name, check in checks.items() if name in own or name == "call_window"))
-
-    def _named(self, index: int) -> str:
-        row = self._rows[index]
-        return f"row {row.number}" if row.id is None else f"row {row.number} (id {row.id:.40})"
 
     def duplicates(self) -> dict[int, int]:
         """Return the rows whose callee an earlier row has, each with the first one that has it."""

@@ -7,12 +7,14 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import pendulum
+
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.campaigns.campaign_calls import CampaignCalls
 from airflow_provider_twiliocall.campaigns.kill import cancel_queued_calls
 from airflow_provider_twiliocall.campaigns.result_files import check_writable
 from airflow_provider_twiliocall.campaigns.rows import RowsError, read_rows
-from airflow_provider_twiliocall.campaigns.unconfirmed import UnconfirmedRows, longest_request
+from airflow_provider_twiliocall.campaigns.unconfirmed import UnconfirmedRows, longest_answer
 from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 from airflow_provider_twiliocall.journal import entry
 from airflow_provider_twiliocall.journal.campaign_journal import CampaignJournal, Dial
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.hooks.twilio_call import TwilioCallHook
 
 logger = logging.getLogger(__name__)
+
+_PAUSES_TO_SEE_TWILIO_S = (0.0, 1.0, 3.0)
 
 
 class OpenCampaign:
@@ -47,7 +51,7 @@ class OpenCampaign:
         self.duplicates = {} if task.on_duplicate == "dial" else self.calls.duplicates()
         """Rows that are not dialled, each with the earlier one that has the same callee."""
         self._see_twilio()
-        self.journal = CampaignJournal.of(context, lambda: twilio_time(self._hook.client))
+        self.journal = CampaignJournal.of(context, lambda: twilio_time(self._hook.watcher))
         self.dials: Sequence[Dial] = ()
         """What came of each turn that an earlier process gave to a row, in order."""
         self.is_new = True
@@ -70,14 +74,15 @@ class OpenCampaign:
 
     def _see_twilio(self) -> None:
         """Learn Twilio's time, and whether it takes these credentials, before anybody is dialled."""
-        try:
-            next(self._hook.client.list_calls(page_size=1), None)
-        except TwilioRejectedError as error:
-            if error.code is not None:
-                raise TwilioCallRefusedError(f"This try has dialled nobody: {error}") from None
-            logger.warning("Twilio's list of calls cannot be read for now: %s", error)
-        except TwilioError as error:
-            logger.warning("Twilio's list of calls cannot be read for now: %s", error)
+        for pause in _PAUSES_TO_SEE_TWILIO_S:
+            clock.sleep(pause)
+            try:
+                next(self._hook.watcher.list_calls(page_size=1), None)
+                return
+            except TwilioError as error:
+                if isinstance(error, TwilioRejectedError) and error.code is not None:
+                    raise TwilioCallRefusedError(f"This try has dialled nobody: {error}") from None
+                logger.warning("Twilio's list of calls cannot be read for now: %s", error)
 
     def _begin(self, ti: Any) -> None:
         if not self.journal.is_kept and getattr(ti, "try_number", 1) > 1:
@@ -122,11 +127,9 @@ class OpenCampaign:
             )
         self._wait_for_others()
         if doubt := self.journal.doubt:
-            window = UnconfirmedRows.window(
-                since=doubt.since, until=doubt.until + longest_request(self._hook)
-            )
+            window = UnconfirmedRows.window(since=doubt.since, until=doubt.until + longest_answer(self._hook))
             taken = {dial.said for dial in dials if is_call_sid(dial.said)}
-            unconfirmed = UnconfirmedRows(self._hook, doubt.rows, self.calls.params, window, taken=taken)
+            unconfirmed = UnconfirmedRows(self._hook, doubt.rows, self.calls, window, taken=taken)
             said = unconfirmed.look_until_certain(self._task.delivery)
             self.journal.settle_doubt(said)
             found = [Dial(row, each) for row, each in zip(doubt.rows, said, strict=True) if each]
@@ -134,10 +137,13 @@ class OpenCampaign:
         self.dials = dials
 
     def _wait_for_others(self) -> None:
-        left = self.journal.others_dial_until + longest_request(self._hook) - twilio_time(self._hook.client)
+        until = self.journal.others_dial_until + longest_answer(self._hook)
+        left = until - twilio_time(self._hook.watcher)
         if self.journal.others_dial_until and left > 0:
             logger.info(
-                "An earlier process of this campaign may dial for another %.0f s: waiting until it cannot.",
+                "The process before may still dial: it has not said that it has stopped. Nobody is dialled before %s "
+                "UTC, in %.0f s; by then it has stopped, and its last request was answered or has timed out.",
+                pendulum.from_timestamp(until).to_datetime_string(),
                 left,
             )
             clock.sleep(left)

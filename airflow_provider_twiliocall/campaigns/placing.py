@@ -219,10 +219,11 @@ class CampaignPlacing:
             raise TwilioCallInterruptedError("The task was told to stop. A retry goes on with the next row")
         self._pace.count()
         hook = self._going_on.hook
-        sent = twilio_time(hook.client)
+        sent = twilio_time(hook.watcher)
         self._is_under_way = True
         try:
-            call = hook.create_call(params)
+            # It tries to connect once: for longer than that a request must not be under way, and the pace tries again.
+            call = hook.watcher.create_call(params)
         except TwilioAmbiguousError as error:
             logger.warning("Nobody can say yet whether a call was placed: %s", error)
             return self._find(row, params, rules, sent)
@@ -258,7 +259,7 @@ class CampaignPlacing:
         self._requests += 1
         hook = self._going_on.hook
         window = UnconfirmedRows.window(since=sent, until=sent + longest_request(hook))
-        unconfirmed = UnconfirmedRows(hook, [row], self._calls.params, window, taken=self._ledger.call_sids)
+        unconfirmed = UnconfirmedRows(hook, [row], self._calls, window, taken=self._ledger.call_sids)
         [said] = unconfirmed.look_until_certain(self._how.delivery)
         if is_call_sid(said):
             self._pace.took_it()

@@ -144,10 +144,10 @@ class TwilioCallHook(BaseHook):
 
     @computed_once
     def watcher(self) -> TwilioClient:
-        """A client that does not repeat reads, for those who wait for a call and look again anyway."""
+        """A client that repeats no request by itself, for those who ask again anyway."""
         from airflow_provider_twiliocall.twilio.transport import SINGLE_TRY
 
-        return self._client(reads=SINGLE_TRY)
+        return self._client(reads=SINGLE_TRY, writes=SINGLE_TRY)
 
     @property
     def clock_offset(self) -> float:

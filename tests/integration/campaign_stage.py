@@ -11,11 +11,13 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_twiliocall.operators.call_campaign import CallCampaignOperator
 from airflow_provider_twiliocall.simulator import TwilioSimulator
 from airflow_provider_twiliocall.triggers.call_campaign import CallCampaignTrigger
+from airflow_provider_twiliocall.twilio.client import TwilioClient
 from tests.support.interruption import Killed
 from tests.support.task_context import RecordingTaskInstance, StateStore, context
 from tests.support.virtual_time import VirtualTime
@@ -136,3 +138,24 @@ class CampaignStage:
     def rings(self) -> Counter[str]:
         """How often each number was called."""
         return Counter(call["to"] for call in self.simulator.calls)
+
+
+def die_at_request(
+    monkeypatch: pytest.MonkeyPatch, store: MortalStore, request_number: int, *, accepted: bool
+) -> None:
+    """Let the process die at a request to place a call, counted from 0.
+
+    :param accepted: whether Twilio has taken it
+    """
+    create = TwilioClient.create_call
+    made: list[Any] = []
+
+    def create_or_die(client: TwilioClient, params: Any) -> Any:
+        made.append(params)
+        is_last = store.is_dead = len(made) > request_number
+        call = None if is_last and not accepted else create(client, params)
+        if is_last:
+            raise Killed
+        return call
+
+    monkeypatch.setattr(TwilioClient, "create_call", create_or_die)

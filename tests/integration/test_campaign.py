@@ -21,7 +21,7 @@ from airflow_provider_twiliocall.exceptions import (
 )
 from airflow_provider_twiliocall.operators.call_campaign import CallCampaignOperator
 from airflow_provider_twiliocall.simulator import Fault
-from tests.integration.campaign_stage import CLEARED, CampaignStage, MortalStore, number, rows
+from tests.integration.campaign_stage import CLEARED, CampaignStage, MortalStore, die_at_request, number, rows
 from tests.integration.ring_task import BUSY, FAILS, NO_ANSWER, STAYS_QUEUED, VOICEMAIL, on, posts
 from tests.support.interruption import SUPERSEDED, Killed
 from tests.support.task_context import StateStore
@@ -321,7 +321,7 @@ def test_a_process_that_dies_while_it_dials_leaves_one_row_in_doubt_at_most(
 ) -> None:
     store = stage.store = MortalStore()
     with monkeypatch.context() as dying, pytest.raises(Killed):
-        _die_at_request(dying, store, request_number, accepted=accepted)
+        die_at_request(dying, store, request_number, accepted=accepted)
         stage.run(rows(40), delivery=delivery)
     stage.store = store.survivor()
     outcomes = stage.run(rows(40), delivery=delivery)["outcomes"]
@@ -329,25 +329,6 @@ def test_a_process_that_dies_while_it_dials_leaves_one_row_in_doubt_at_most(
     # Whether the row after the last call that was found was sent, nobody can say; in a block of 20 the last has none.
     is_lost = delivery == "at_most_once" and not (accepted and request_number == 19)
     assert outcomes == ({"completed": 39, "unknown": 1} if is_lost else {"completed": 40})
-
-
-def _die_at_request(
-    monkeypatch: pytest.MonkeyPatch, store: MortalStore, request_number: int, *, accepted: bool
-) -> None:
-    from airflow_provider_twiliocall.twilio.client import TwilioClient
-
-    create = TwilioClient.create_call
-    made: list[Any] = []
-
-    def create_or_die(client: TwilioClient, params: Any) -> Any:
-        made.append(params)
-        is_last = store.is_dead = len(made) > request_number
-        call = None if is_last and not accepted else create(client, params)
-        if is_last:
-            raise Killed
-        return call
-
-    monkeypatch.setattr(TwilioClient, "create_call", create_or_die)
 
 
 def test_answers_that_are_lost_ring_nobody_twice(stage: CampaignStage) -> None:
@@ -405,7 +386,7 @@ def test_the_next_process_waits_until_the_one_before_cannot_dial(
 ) -> None:
     store = stage.store = MortalStore()
     with monkeypatch.context() as dying, pytest.raises(Killed):
-        _die_at_request(dying, store, 5, accepted=True)
+        die_at_request(dying, store, 5, accepted=True)
         stage.run(rows(10))
     died = stage.clock.time()
     head = store.values["twilio_campaign"]
