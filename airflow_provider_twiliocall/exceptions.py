@@ -4,21 +4,6 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-__all__ = [
-    "TwilioCallAbandonedError",
-    "TwilioCallEndedForGoodError",
-    "TwilioCallFateUnknownError",
-    "TwilioCallInterruptedError",
-    "TwilioCallJournalError",
-    "TwilioCallMaybePlacedError",
-    "TwilioCallNotPlacedError",
-    "TwilioCallRefusedError",
-    "TwilioCallSupersededError",
-    "TwilioCallUnansweredError",
-    "TwilioConnectionError",
-    "TwilioConnectionNotFoundError",
-]
-
 
 class TwilioConnectionError(AirflowFailException):
     """The Airflow connection cannot be used as it is; the message says which field to fix. Not retried."""

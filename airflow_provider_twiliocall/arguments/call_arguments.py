@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from types import MappingProxyType
-from typing import Any, TypedDict, TypeVar
-
-Init = TypeVar("Init", bound=Callable[..., None])
-Class = TypeVar("Class", bound=type)
+from typing import Any, TypedDict
 
 
 class CallArguments(TypedDict, total=False):
@@ -116,7 +113,12 @@ class CallArguments(TypedDict, total=False):
 
 
 class CallAttributes:
-    """The same as attributes, for type checkers: they cannot make them of the list. A test compares the two."""
+    """The same as attributes, for type checkers: they cannot make them of the list. A test compares the two.
+
+    A class with this base, whose ``__init__`` has ``**arguments``, shows every argument of a call in its signature and
+    describes it below its own ``:param:`` lines. The signature is where Airflow finds what ``default_args`` may fill in
+    and ``.partial()`` takes, and ``help()`` what to show.
+    """
 
     from_: str | None
     message: str | None
@@ -163,6 +165,12 @@ class CallAttributes:
     client_notification_url: str | None
     passports: str | None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if CallAttributes in cls.__bases__:
+            _show_call_arguments(vars(cls)["__init__"])
+            _describe_call_arguments(cls)
+
 
 CALL_ARGUMENTS: tuple[str, ...] = tuple(CallArguments.__annotations__)
 
@@ -173,54 +181,24 @@ CREATE_CALL_FIELDS: tuple[str, ...] = ("to", *(name for name in CALL_ARGUMENTS i
 """What Twilio is asked for: the fields of :class:`.CreateCallParams`, which is not loaded for it."""
 
 
-def takes_call_arguments(init: Init) -> Init:
-    """Make an ``__init__`` with ``**arguments`` show every argument of a call in its signature.
-
-    That is where Airflow finds what ``default_args`` may fill in and ``.partial()`` takes, and ``help()`` what to show.
-    """
-    signature = inspect.signature(init)
-    *own, rest = signature.parameters.values()
-    shown = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation.__forward_arg__
-        )
-        for name, annotation in CallArguments.__annotations__.items()
-    ]
-    init.__signature__ = signature.replace(parameters=[*own, *shown, rest])  # type: ignore[attr-defined]
-    return init
-
-
-def describes_call_arguments(cls: Class) -> Class:
-    """Add the description of every argument of a call to that of a class, which ends with its own ``:param:`` lines."""
-    # There is none where Python runs with -OO.
-    if cls.__doc__ and CallArguments.__doc__:
-        _, start, lines = inspect.cleandoc(CallArguments.__doc__).partition(":param from_")
-        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__)}\n{start}{lines}"
-    return cls
-
-
-def take_call_arguments(asked: Any, arguments: dict[str, Any]) -> None:
-    """Make attributes of a call's arguments, None where one is not given, and leave the others."""
-    for name in CALL_ARGUMENTS:
-        setattr(asked, name, arguments.pop(name, None))
-
-
-def check_names(
-    operator: type, arguments: Mapping[str, Any], *, instead: Mapping[str, str] = MappingProxyType({})
+def take_call_arguments(
+    asked: Any, arguments: dict[str, Any], *, instead: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """Refuse arguments that neither the operator or notifier nor Airflow's own base of all of them has.
+    """Make attributes of a call's arguments, None where one is not given, and leave those of Airflow's own base.
 
     :param instead: what to do instead of giving an argument that another one of ours has, by name
-    :raises TypeError: says that, or names the nearest there is
+    :raises TypeError: an argument is neither; says what to do instead, or names the nearest there is
     """
-    for refusal in unknown_names(operator, arguments, instead=instead).values():
+    for refusal in unknown_names(type(asked), arguments, instead=instead).values():
         raise TypeError(refusal)
+    for name in CALL_ARGUMENTS:
+        setattr(asked, name, arguments.pop(name, None))
 
 
 def unknown_names(
     operator: type, arguments: Mapping[str, Any], *, instead: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """Return the arguments that :func:`check_names` refuses, each with what it says of it."""
+    """Return the arguments that :func:`take_call_arguments` refuses, each with what it says of it."""
     unknown = {}
     known = _names_of(operator)
     for name in arguments:
@@ -245,3 +223,22 @@ def _names_of(operator: type) -> frozenset[str]:
         for name, parameter in signature.parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY or name in ("task_id", "context")
     )
+
+
+def _show_call_arguments(init: Any) -> None:
+    signature = inspect.signature(init)
+    *own, rest = signature.parameters.values()
+    shown = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation.__forward_arg__
+        )
+        for name, annotation in CallArguments.__annotations__.items()
+    ]
+    init.__signature__ = signature.replace(parameters=[*own, *shown, rest])
+
+
+def _describe_call_arguments(cls: type) -> None:
+    # There is none where Python runs with -OO.
+    if cls.__doc__ and CallArguments.__doc__:
+        _, start, lines = inspect.cleandoc(CallArguments.__doc__).partition(":param from_")
+        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__)}\n{start}{lines}"

@@ -18,9 +18,7 @@ from airflow_provider_twiliocall.arguments.call_arguments import (
     CALL_ARGUMENTS,
     CallArguments,
     CallAttributes,
-    describes_call_arguments,
     take_call_arguments,
-    takes_call_arguments,
     unknown_names,
 )
 from airflow_provider_twiliocall.arguments.literals import (
@@ -75,7 +73,6 @@ class AlertArguments(CallArguments, total=False):
     delivery: Delivery
 
 
-@describes_call_arguments
 class TwilioCallNotifier(BaseNotifier, CallAttributes):
     """Call people when a task or a DAG fails, is tried again or succeeds, or misses a deadline.
 
@@ -110,7 +107,6 @@ class TwilioCallNotifier(BaseNotifier, CallAttributes):
     @overload
     def __init__(self, *, to: str | Collection[str], **arguments: Any) -> None: ...
 
-    @takes_call_arguments
     def __init__(
         self,
         *,
@@ -122,12 +118,10 @@ class TwilioCallNotifier(BaseNotifier, CallAttributes):
     ) -> None:
         # Airflow makes the notifier of a deadline when the phone has to ring. That is too late to refuse anything.
         is_ringing_time = arguments.get("context") is not None
-        unknown = unknown_names(type(self), arguments, instead=_INSTEAD)
-        if unknown and not is_ringing_time:
-            raise TypeError(next(iter(unknown.values())))
+        unknown = unknown_names(type(self), arguments, instead=_INSTEAD) if is_ringing_time else {}
         for name in unknown:
             del arguments[name]
-        take_call_arguments(self, arguments)
+        take_call_arguments(self, arguments, instead=_INSTEAD)
         super().__init__(**arguments)
         self.to = to
         self.twilio_conn_id = twilio_conn_id

@@ -21,11 +21,6 @@ class CallOperator(CallTask):
     # The try that this process is about, for on_kill.
     _run: CallRun | None = None
 
-    def __init__(self, **kwargs: Any) -> None:
-        # A class without one of its own has BaseOperator's wrapped by Airflow where a mixin comes first. Mapped tasks
-        # then take None for each default of BaseOperator's, such as `inlets`, and fail before they begin.
-        super().__init__(**kwargs)
-
     def execute(self, context: Context) -> Any:
         """Place the call, or take up the one an earlier try has placed; wait for it if asked to.
 

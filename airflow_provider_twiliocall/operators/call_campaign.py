@@ -12,38 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_twiliocall.arguments import checks, literals
 from airflow_provider_twiliocall.arguments.call_arguments import (
     CALL_ARGUMENTS,
     CallArguments,
     CallAttributes,
-    check_names,
-    describes_call_arguments,
     take_call_arguments,
-    takes_call_arguments,
-)
-from airflow_provider_twiliocall.arguments.checks import (
-    check_duration,
-    check_fail_when,
-    check_flag,
-    check_max_dials,
-    check_max_queued,
-    check_pace,
-    check_poll_interval,
-    check_queue_timeout,
-    check_redial_on,
-    check_results_path,
-    in_order,
-    in_seconds,
-    read_redial_on,
-    read_seconds,
-)
-from airflow_provider_twiliocall.arguments.literals import (
-    check_choice,
-    check_delivery,
-    literal_problems,
-    problems_of,
-    problems_of_do_not_call,
-    refuse,
 )
 from airflow_provider_twiliocall.arguments.templated import RendersText, given
 from airflow_provider_twiliocall.operators.call_task import DEFAULT_QUEUE_TIMEOUT_S
@@ -98,7 +72,6 @@ class CampaignArguments(CallArguments, total=False):
     when_killed: Literal["cancel", "leave"]
 
 
-@describes_call_arguments
 class CallCampaignOperator(RendersText, BaseOperator, CallAttributes):
     """Place many calls in one task, at a pace, and wait for all of them.
 
@@ -170,7 +143,6 @@ class CallCampaignOperator(RendersText, BaseOperator, CallAttributes):
     @overload
     def __init__(self, *, calls: Any, **arguments: Any) -> None: ...
 
-    @takes_call_arguments
     def __init__(
         self,
         *,
@@ -197,8 +169,7 @@ class CallCampaignOperator(RendersText, BaseOperator, CallAttributes):
         when_killed: Literal["cancel", "leave"] = "cancel",
         **arguments: Any,
     ) -> None:
-        check_names(type(self), arguments, instead=_INSTEAD)
-        take_call_arguments(self, arguments)
+        take_call_arguments(self, arguments, instead=_INSTEAD)
         super().__init__(**arguments)
         self.calls = calls
         self.pace = pace
@@ -209,48 +180,50 @@ class CallCampaignOperator(RendersText, BaseOperator, CallAttributes):
         self.on_duplicate = on_duplicate
         self.twilio_conn_id = twilio_conn_id
         self.deferrable = DEFAULT_DEFERRABLE if deferrable is None else deferrable
-        self.poll_interval = in_seconds(poll_interval)
-        self.accept_answered_by = in_order(accept_answered_by)
+        self.poll_interval = checks.in_seconds(poll_interval)
+        self.accept_answered_by = checks.in_order(accept_answered_by)
         self.queue_timeout = queue_timeout
         self.call_window = call_window
         # A template that finds nothing does not mean that there is no window, or nobody on the list.
         self.has_window, self.has_do_not_call = call_window is not None, do_not_call is not None
         self.on_outside_window = on_outside_window
         self.expires_after = expires_after
-        self.do_not_call = in_order(do_not_call)
+        self.do_not_call = checks.in_order(do_not_call)
         self.max_dials = max_dials
         self.redial_after = redial_after
         self.redial_on = redial_on
         self.delivery = delivery
         self.when_killed = when_killed
-        refuse(
+        literals.refuse(
             [
                 *self._problems(),
-                *literal_problems(self, [], has_default_message=True),
-                *problems_of_do_not_call(self.do_not_call),
+                *literals.literal_problems(self, [], has_default_message=True),
+                *literals.problems_of_do_not_call(self.do_not_call),
             ]
         )
-        self.redial_on = read_redial_on(self.redial_on)
+        self.redial_on = checks.read_redial_on(self.redial_on)
 
     def _problems(self) -> list[str]:
-        return problems_of(
-            lambda: check_pace(self.pace),
-            lambda: check_max_queued(self.max_queued),
-            lambda: check_results_path(self.results_path),
-            lambda: check_fail_when(self.fail_when),
-            lambda: check_flag("restart", self.restart),
-            lambda: check_choice("on_duplicate", self.on_duplicate, ("skip", "dial", "fail")),
-            lambda: check_flag("deferrable", self.deferrable),
-            lambda: check_poll_interval(self.poll_interval),
-            lambda: check_queue_timeout(self.queue_timeout),
+        return literals.problems_of(
+            lambda: checks.check_pace(self.pace),
+            lambda: checks.check_max_queued(self.max_queued),
+            lambda: checks.check_results_path(self.results_path),
+            lambda: checks.check_fail_when(self.fail_when),
+            lambda: checks.check_flag("restart", self.restart),
+            lambda: literals.check_choice("on_duplicate", self.on_duplicate, ("skip", "dial", "fail")),
+            lambda: checks.check_flag("deferrable", self.deferrable),
+            lambda: checks.check_poll_interval(self.poll_interval),
+            lambda: checks.check_queue_timeout(self.queue_timeout),
             lambda: check_call_window(self.call_window),
-            lambda: check_choice("on_outside_window", self.on_outside_window, ("wait", "skip")),
-            lambda: check_duration("expires_after", 1 if self.expires_after is None else self.expires_after),
-            lambda: check_max_dials(self.max_dials, waits=True),
-            lambda: check_duration("redial_after", self.redial_after, or_zero=True),
-            lambda: check_redial_on(self.redial_on, self.accept_answered_by),
-            lambda: check_delivery(self.delivery),
-            lambda: check_choice("when_killed", self.when_killed, ("cancel", "leave")),
+            lambda: literals.check_choice("on_outside_window", self.on_outside_window, ("wait", "skip")),
+            lambda: checks.check_duration(
+                "expires_after", 1 if self.expires_after is None else self.expires_after
+            ),
+            lambda: checks.check_max_dials(self.max_dials, waits=True),
+            lambda: checks.check_duration("redial_after", self.redial_after, or_zero=True),
+            lambda: checks.check_redial_on(self.redial_on, self.accept_answered_by),
+            lambda: literals.check_delivery(self.delivery),
+            lambda: literals.check_choice("when_killed", self.when_killed, ("cancel", "leave")),
         )
 
     # As Airflow calls it ----------------------------------------------------------------------------------
@@ -325,4 +298,4 @@ class CallCampaignOperator(RendersText, BaseOperator, CallAttributes):
         """How long a call may stay in Twilio's queue, in seconds."""
         if self.queue_timeout is None:
             return DEFAULT_QUEUE_TIMEOUT_S
-        return read_seconds("queue_timeout", self.queue_timeout)
+        return checks.read_seconds("queue_timeout", self.queue_timeout)

@@ -14,32 +14,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, overload
 
 from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.arguments import checks, literals
 from airflow_provider_twiliocall.arguments.call_arguments import (
     CALL_ARGUMENTS,
     CallArguments,
     CallAttributes,
-    check_names,
-    describes_call_arguments,
     take_call_arguments,
-    takes_call_arguments,
-)
-from airflow_provider_twiliocall.arguments.checks import (
-    check_detection_stays_on,
-    check_duration,
-    check_flag,
-    check_poll_interval,
-    check_queue_timeout,
-    check_rounds,
-    in_order,
-    in_seconds,
-    read_seconds,
-)
-from airflow_provider_twiliocall.arguments.literals import (
-    check_choice,
-    check_delivery,
-    literal_problems,
-    problems_of,
-    refuse,
 )
 from airflow_provider_twiliocall.arguments.options import (
     ACKNOWLEDGE,
@@ -114,7 +94,6 @@ class EscalationArguments(CallArguments, total=False):
     when_killed: Literal["cancel", "hang_up", "leave"]
 
 
-@describes_call_arguments
 class EscalateCallOperator(CallOperator, CallAttributes):
     """Ring contacts in order, round after round, until one of them was really reached.
 
@@ -184,7 +163,6 @@ class EscalateCallOperator(CallOperator, CallAttributes):
     @overload
     def __init__(self, *, contacts: Contacts, **arguments: Any) -> None: ...
 
-    @takes_call_arguments
     def __init__(
         self,
         *,
@@ -202,10 +180,9 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         when_killed: Literal["cancel", "hang_up", "leave"] = "leave",
         **arguments: Any,
     ) -> None:
-        check_names(type(self), arguments, instead=_INSTEAD)
-        take_call_arguments(self, arguments)
+        take_call_arguments(self, arguments, instead=_INSTEAD)
         super().__init__(**arguments)
-        self.contacts = in_order(contacts)
+        self.contacts = checks.in_order(contacts)
         self.rounds = rounds
         self.round_after = round_after
         self.min_duration = min_duration
@@ -213,25 +190,25 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         self.ask_times = ask_times
         self.answer_words = answer_words
         self.twilio_conn_id = twilio_conn_id
-        self.poll_interval = in_seconds(poll_interval)
+        self.poll_interval = checks.in_seconds(poll_interval)
         self.queue_timeout = DEFAULT_QUEUE_TIMEOUT if queue_timeout is None else queue_timeout
         self.delivery = delivery
         self.when_killed = when_killed
-        refuse([*self._problems(), *self._literal_problems()])
+        literals.refuse([*self._problems(), *self._literal_problems()])
 
     def _problems(self) -> list[str]:
-        return problems_of(
-            lambda: check_rounds(self.rounds),
-            lambda: check_duration("round_after", self.round_after, or_zero=True),
-            lambda: check_duration("min_duration", self.min_duration, or_zero=True),
-            lambda: check_flag("acknowledge", self.acknowledge),
+        return literals.problems_of(
+            lambda: checks.check_rounds(self.rounds),
+            lambda: checks.check_duration("round_after", self.round_after, or_zero=True),
+            lambda: checks.check_duration("min_duration", self.min_duration, or_zero=True),
+            lambda: checks.check_flag("acknowledge", self.acknowledge),
             lambda: check_ask_times(self.ask_times),
             lambda: check_acknowledge(self),
-            lambda: check_poll_interval(self.poll_interval),
-            lambda: check_queue_timeout(self.queue_timeout),
-            lambda: check_delivery(self.delivery),
-            lambda: check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave")),
-            lambda: check_detection_stays_on(self.send_digits),
+            lambda: checks.check_poll_interval(self.poll_interval),
+            lambda: checks.check_queue_timeout(self.queue_timeout),
+            lambda: literals.check_delivery(self.delivery),
+            lambda: literals.check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave")),
+            lambda: checks.check_detection_stays_on(self.send_digits),
         )
 
     def _literal_problems(self) -> list[Problem | str]:
@@ -239,7 +216,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         if getattr(self, "_BaseOperator__from_mapped", False):
             return []
         numbers, problems = _numbers_in(self.contacts)
-        return [*problems, *literal_problems(self, numbers, named="contacts")]
+        return [*problems, *literals.literal_problems(self, numbers, named="contacts")]
 
     def render_template(
         self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
@@ -341,7 +318,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
             self._no_question.append(str(error))
             logger.error(
                 "No key is asked for, and who stays on the line for %g s counts as reached: %s",
-                read_seconds("min_duration", self.min_duration),
+                checks.read_seconds("min_duration", self.min_duration),
                 error,
             )
             return params
@@ -379,7 +356,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
         from airflow_provider_twiliocall.journal.reason import Reason
 
         outcome = judge_with_reasons(call, self.hook, accept_answered_by=REACHED)
-        shortest = read_seconds("min_duration", self.min_duration)
+        shortest = checks.read_seconds("min_duration", self.min_duration)
         if outcome.reason is not Reason.COMPLETED or (call.duration or 0) >= shortest:
             return outcome
         why = (
@@ -486,7 +463,7 @@ class EscalateCallOperator(CallOperator, CallAttributes):
     def _pause_before_round(self, run: Try, number: int) -> None:
         from airflow_provider_twiliocall.operators.deferral import pause_until
 
-        pause = read_seconds("round_after", self.round_after)
+        pause = checks.read_seconds("round_after", self.round_after)
         if pause == 0:
             return
         now = clock.time()

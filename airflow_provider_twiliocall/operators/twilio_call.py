@@ -15,36 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.arguments import checks, literals
 from airflow_provider_twiliocall.arguments.call_arguments import (
     CALL_ARGUMENTS,
     CallArguments,
     CallAttributes,
-    check_names,
-    describes_call_arguments,
     take_call_arguments,
-    takes_call_arguments,
-)
-from airflow_provider_twiliocall.arguments.checks import (
-    check_duration,
-    check_flag,
-    check_max_dials,
-    check_only_when_waiting,
-    check_poll_interval,
-    check_queue_timeout,
-    check_redial_on,
-    in_order,
-    in_seconds,
-    read_redial_on,
-    read_seconds,
-)
-from airflow_provider_twiliocall.arguments.literals import (
-    check_choice,
-    check_delivery,
-    literal_problems,
-    problem_of_several,
-    problems_of,
-    problems_of_do_not_call,
-    refuse,
 )
 from airflow_provider_twiliocall.arguments.options import (
     check_ask_times,
@@ -66,7 +42,6 @@ if TYPE_CHECKING:
     from airflow_provider_twiliocall.calls.outcome import CallOutcome
     from airflow_provider_twiliocall.calls.redial import Redial
     from airflow_provider_twiliocall.operators.call_task import Try
-    from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
     from airflow_provider_twiliocall.operators.step import Next, Step
     from airflow_provider_twiliocall.twilio.call import Call
     from airflow_provider_twiliocall.twilio.param_problems import Problem
@@ -75,17 +50,6 @@ if TYPE_CHECKING:
 DEFAULT_DEFERRABLE: bool = conf.getboolean("operators", "default_deferrable", fallback=False)
 DEFAULT_REDIAL_AFTER = timedelta(minutes=2)
 DEFAULT_REDIAL_ON = ("busy", "no-answer")
-
-__all__ = ["CreateCallOperator", "EscalateCallOperator"]
-
-
-def __getattr__(name: str) -> Any:
-    # It can be had from here too, at no cost for a DAG that has none.
-    if name == "EscalateCallOperator":
-        from airflow_provider_twiliocall.operators.escalate_call import EscalateCallOperator
-
-        return EscalateCallOperator
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class CreateCallArguments(CallArguments, total=False):
@@ -112,7 +76,6 @@ class CreateCallArguments(CallArguments, total=False):
     when_killed: Literal["cancel", "hang_up", "leave"]
 
 
-@describes_call_arguments
 class CreateCallOperator(CallOperator, CallAttributes):
     """Place a phone call with Twilio and, if asked to, wait for it and judge how it ended.
 
@@ -204,7 +167,6 @@ class CreateCallOperator(CallOperator, CallAttributes):
     @overload
     def __init__(self, *, to: str, **arguments: Any) -> None: ...
 
-    @takes_call_arguments
     def __init__(
         self,
         *,
@@ -230,22 +192,21 @@ class CreateCallOperator(CallOperator, CallAttributes):
         when_killed: Literal["cancel", "hang_up", "leave"] = "cancel",
         **arguments: Any,
     ) -> None:
-        check_names(type(self), arguments)
         take_call_arguments(self, arguments)
         super().__init__(**arguments)
         self.to = to
         self.twilio_conn_id = twilio_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = DEFAULT_DEFERRABLE if deferrable is None else deferrable
-        self.poll_interval = in_seconds(poll_interval)
-        self.accept_answered_by = in_order(accept_answered_by)
+        self.poll_interval = checks.in_seconds(poll_interval)
+        self.accept_answered_by = checks.in_order(accept_answered_by)
         self.queue_timeout = queue_timeout
         self.call_window = call_window
         # A template that finds nothing does not mean that there is no window, or nobody on the list.
         self._has_window, self._has_do_not_call = call_window is not None, do_not_call is not None
         self.on_outside_window = "wait" if on_outside_window is None else on_outside_window
         self.expires_after = expires_after
-        self.do_not_call = in_order(do_not_call)
+        self.do_not_call = checks.in_order(do_not_call)
         self.max_dials = max_dials
         self.redial_after = DEFAULT_REDIAL_AFTER if redial_after is None else redial_after
         endings = DEFAULT_REDIAL_ON if options is None else (*DEFAULT_REDIAL_ON, "no-key")
@@ -267,28 +228,32 @@ class CreateCallOperator(CallOperator, CallAttributes):
         # What a mapped task is given is judged when it runs.
         if not getattr(self, "_BaseOperator__from_mapped", False):
             problems += [*self._meaningless(own), *self._literal_problems()]
-        refuse(problems)
-        self.redial_on = read_redial_on(self.redial_on)
+        literals.refuse(problems)
+        self.redial_on = checks.read_redial_on(self.redial_on)
 
     def _problems(self) -> list[str]:
-        return problems_of(
-            lambda: check_flag("wait_for_completion", self.wait_for_completion),
-            lambda: check_flag("deferrable", self.deferrable),
-            lambda: check_only_when_waiting(self, "accept_answered_by"),
-            lambda: check_only_when_waiting(self, "queue_timeout"),
-            lambda: check_delivery(self.delivery),
-            lambda: check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave")),
-            lambda: check_choice("on_outside_window", self.on_outside_window, ("wait", "skip", "fail")),
-            lambda: check_poll_interval(self.poll_interval),
-            lambda: check_queue_timeout(self.queue_timeout),
+        return literals.problems_of(
+            lambda: checks.check_flag("wait_for_completion", self.wait_for_completion),
+            lambda: checks.check_flag("deferrable", self.deferrable),
+            lambda: checks.check_only_when_waiting(self, "accept_answered_by"),
+            lambda: checks.check_only_when_waiting(self, "queue_timeout"),
+            lambda: literals.check_delivery(self.delivery),
+            lambda: literals.check_choice("when_killed", self.when_killed, ("cancel", "hang_up", "leave")),
+            lambda: literals.check_choice(
+                "on_outside_window", self.on_outside_window, ("wait", "skip", "fail")
+            ),
+            lambda: checks.check_poll_interval(self.poll_interval),
+            lambda: checks.check_queue_timeout(self.queue_timeout),
             lambda: check_call_window(self.call_window),
-            lambda: check_duration("expires_after", 1 if self.expires_after is None else self.expires_after),
-            lambda: check_max_dials(self.max_dials, waits=self.wait_for_completion),
-            lambda: check_duration("redial_after", self.redial_after, or_zero=True),
-            lambda: check_redial_on(self.redial_on, self.accept_answered_by, asks=self.asks),
+            lambda: checks.check_duration(
+                "expires_after", 1 if self.expires_after is None else self.expires_after
+            ),
+            lambda: checks.check_max_dials(self.max_dials, waits=self.wait_for_completion),
+            lambda: checks.check_duration("redial_after", self.redial_after, or_zero=True),
+            lambda: checks.check_redial_on(self.redial_on, self.accept_answered_by, asks=self.asks),
             lambda: check_options(self),
             lambda: check_ask_times(self.ask_times),
-            lambda: check_flag("answer_required", self.answer_required),
+            lambda: checks.check_flag("answer_required", self.answer_required),
         )
 
     def _meaningless(self, own: Collection[str]) -> list[str]:
@@ -307,9 +272,16 @@ class CreateCallOperator(CallOperator, CallAttributes):
         ]
 
     def _literal_problems(self) -> list[Problem | str]:
-        if problem := problem_of_several(self.to):
-            return [problem, *literal_problems(self, []), *problems_of_do_not_call(self.do_not_call)]
-        return [*literal_problems(self, [self.to]), *problems_of_do_not_call(self.do_not_call)]
+        if problem := literals.problem_of_several(self.to):
+            return [
+                problem,
+                *literals.literal_problems(self, []),
+                *literals.problems_of_do_not_call(self.do_not_call),
+            ]
+        return [
+            *literals.literal_problems(self, [self.to]),
+            *literals.problems_of_do_not_call(self.do_not_call),
+        ]
 
     # The steps --------------------------------------------------------------------------------------------
 
@@ -461,14 +433,14 @@ class CreateCallOperator(CallOperator, CallAttributes):
     def _redial(self) -> Redial:
         from airflow_provider_twiliocall.calls.redial import Redial
 
-        return Redial(self.max_dials, read_seconds("redial_after", self.redial_after), self.redial_on)
+        return Redial(self.max_dials, checks.read_seconds("redial_after", self.redial_after), self.redial_on)
 
     def _rules(self, context: Context, to: str) -> DialRules:
         from airflow_provider_twiliocall.callees.rules import DialRules
 
         expires_at = math.inf
         if self.expires_after is not None:
-            expires_after = read_seconds("expires_after", self.expires_after)
+            expires_after = checks.read_seconds("expires_after", self.expires_after)
             expires_at = context["dag_run"].run_after.timestamp() + expires_after
         return DialRules(self._window(to), expires_at)
 
@@ -486,7 +458,7 @@ class CreateCallOperator(CallOperator, CallAttributes):
         from airflow_provider_twiliocall.twilio.params import CallParamsError
 
         mask_secrets(self)
-        if problem := problem_of_several(self.to):
+        if problem := literals.problem_of_several(self.to):
             raise CallParamsError([Problem(("to",), problem)])
         params = checked_params(self, self.to, self.hook, accept_answered_by=self.accept_answered_by)
         if not self.asks:

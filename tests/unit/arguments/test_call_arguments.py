@@ -163,6 +163,17 @@ def test_every_argument_may_be_partial_or_expanded(taker: Any, whom: dict[str, A
     assert getattr(one, name) == "{{ given }}"
 
 
+def test_an_author_s_operator_that_builds_on_one_keeps_its_own_signature_and_words() -> None:
+    class Reminder(CreateCallOperator):
+        """Remind somebody."""
+
+        def __init__(self, *, hour: int, **arguments: Any) -> None:
+            super().__init__(**arguments)
+
+    assert set(parameters(Reminder)) == {"self", "hour", "arguments"}
+    assert Reminder.__doc__ == "Remind somebody."
+
+
 def test_reading_the_list_loads_neither_pydantic_nor_requests_nor_xml() -> None:
     program = (
         "import sys; import airflow_provider_twiliocall.arguments.call_arguments; "
@@ -174,8 +185,11 @@ def test_reading_the_list_loads_neither_pydantic_nor_requests_nor_xml() -> None:
 
 def test_without_docstrings_it_works_too() -> None:
     program = (
-        "from airflow_provider_twiliocall.arguments.call_arguments import describes_call_arguments\n"
-        "print(describes_call_arguments(type('Call', (), {})).__doc__)"
+        "from airflow_provider_twiliocall.arguments.call_arguments import CallAttributes\n"
+        "class Call(CallAttributes):\n"
+        "    'A call.'\n"
+        "    def __init__(self, **arguments): ...\n"
+        "print(Call.__doc__)"
     )
     printed = subprocess.run(
         [sys.executable, "-OO", "-c", program], capture_output=True, text=True, check=True

@@ -51,14 +51,6 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> None:
 # Arguments
 
 
-def test_it_is_also_found_beside_the_other_operator() -> None:
-    from airflow_provider_twiliocall.operators import twilio_call
-
-    assert twilio_call.EscalateCallOperator is EscalateCallOperator
-    with pytest.raises(AttributeError, match="no attribute 'Escalator'"):
-        _ = twilio_call.Escalator
-
-
 def test_it_takes_all_that_a_call_may_be_asked_for_but_whom_to_call() -> None:
     shown = set(inspect.signature(EscalateCallOperator.__init__).parameters)
 
