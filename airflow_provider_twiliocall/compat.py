@@ -27,10 +27,18 @@ __all__ = [
     "TaskDeferralError",
     "TaskDeferralTimeout",
     "comms_for_threads",
+    "keeps_task_state",
     "runs_triggers_in_line",
     "set_xcom_on_server",
     "state_store_on_server",
 ]
+
+
+def keeps_task_state() -> bool:
+    """Whether this Airflow keeps anything for a task from one try to the next: 3.3 and later do."""
+    from airflow import __version__
+
+    return tuple(map(int, __version__.split(".")[:2])) >= (3, 3)
 
 
 def runs_triggers_in_line() -> bool:

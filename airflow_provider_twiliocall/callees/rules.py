@@ -78,21 +78,29 @@ def read_do_not_call(value: Any, *, default_country: str | None = None) -> DoNot
     :raises TwilioCallNotPlacedError: Airflow does not find the Variable, which may also mean that its API server is
         away
     """
+    return DoNotCallList.from_value(written_do_not_call(value), default_country=default_country)
+
+
+def written_do_not_call(value: Any) -> Any:
+    """Return what a do-not-call list says, as it is written: that of a Variable may be another at every look.
+
+    :raises ValueError: as :func:`read_do_not_call`
+    :raises TwilioCallNotPlacedError: likewise
+    """
     if not isinstance(value, str) or _has_numbers(value):
-        return DoNotCallList.from_value(value, default_country=default_country)
+        return value
     from airflow.sdk import Variable
 
     name = value.strip()
     if is_blank(name):
         raise ValueError("do_not_call is empty text: give numbers or the name of a Variable, or leave it out")
     try:
-        listed = Variable.get(name)
+        return Variable.get(name)
     except Exception as error:
         raise TwilioCallNotPlacedError(
             f"do_not_call names the Variable {name!r}, which Airflow does not find, or cannot read for the moment. "
             "Nobody is called. Create the Variable, empty if nobody is on the list"
         ) from error
-    return DoNotCallList.from_value(listed, default_country=default_country)
 
 
 def _has_numbers(text: str) -> bool:

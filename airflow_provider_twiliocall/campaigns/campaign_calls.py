@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -123,14 +124,17 @@ class CampaignCalls:
         :param to: in E.164
         """
         window = self._rule(index, "call_window")
-        has_window = self._asked.has_window or "call_window" in self._rows[index].arguments
         expires_after = self._rule(index, "expires_after")
         return DialRules(
-            CallWindow.from_value(window).for_callee(to) if has_window else None,
+            CallWindow.from_value(window).for_callee(to) if self.has_window(index) else None,
             math.inf
             if expires_after is None
             else self._run_after + read_seconds("expires_after", expires_after),
         )
+
+    def has_window(self, index: int) -> bool:
+        """Say whether its phone may ring at some hours only."""
+        return self._asked.has_window or "call_window" in self._rows[index].arguments
 
     def accepted(self, index: int) -> frozenset[str] | None:
         """Return who may have answered; None for anybody."""
@@ -195,6 +199,11 @@ class CampaignCalls:
             if (earlier := first.setdefault(callee, index)) != index:
                 duplicates[index] = earlier
         return duplicates
+
+    def shared_ids(self) -> list[str]:
+        """Return the ids that several rows have."""
+        counts = Counter(row.id for row in self._rows if row.id is not None)
+        return [each for each, count in counts.items() if count > 1]
 
     def _callee(self, row: Row) -> str:
         to = row.arguments.get("to")

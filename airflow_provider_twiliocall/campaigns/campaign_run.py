@@ -14,23 +14,24 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.arguments.checks import read_seconds
-from airflow_provider_twiliocall.callees.rules import read_do_not_call
+from airflow_provider_twiliocall.callees.do_not_call import DoNotCallList
+from airflow_provider_twiliocall.callees.rules import written_do_not_call
 from airflow_provider_twiliocall.calls.outcome import CallOutcome
 from airflow_provider_twiliocall.campaigns.deferral import defer_campaign
 from airflow_provider_twiliocall.campaigns.going_on import CallsGoingOn, CampaignCall
+from airflow_provider_twiliocall.campaigns.how_to_place import HowToPlace
 from airflow_provider_twiliocall.campaigns.kill import cancel_queued_calls
 from airflow_provider_twiliocall.campaigns.ledger import CampaignLedger
 from airflow_provider_twiliocall.campaigns.opening import OpenCampaign
 from airflow_provider_twiliocall.campaigns.outcomes import judged
-from airflow_provider_twiliocall.campaigns.placing import CampaignPlacing, HowToPlace
-from airflow_provider_twiliocall.campaigns.progress import Progress
+from airflow_provider_twiliocall.campaigns.placing import CampaignPlacing
+from airflow_provider_twiliocall.campaigns.progress import Progress, tell_of_the_end
 from airflow_provider_twiliocall.campaigns.result_files import ResultFiles
 from airflow_provider_twiliocall.compat import runs_triggers_in_line
 from airflow_provider_twiliocall.exceptions import TwilioCallInterruptedError, TwilioCallSupersededError
 from airflow_provider_twiliocall.journal.reason import Reason
 
 if TYPE_CHECKING:
-    from airflow_provider_twiliocall.callees.do_not_call import DoNotCallList
     from airflow_provider_twiliocall.campaigns.campaign_task import CampaignTask
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ class CampaignRun:
         self._is_stopped = is_stopped
         # Calls of earlier processes, which may have canceled them without a word in the journal.
         self._taken_up: frozenset[str] = frozenset()
+        # The do-not-call list as it is written, and as it was read.
+        self._listed: tuple[Any, DoNotCallList] | None = None
         # Calls whose end nobody will see.
         self._lost_calls: list[str] = []
         self._ledger = CampaignLedger(len(self._calls))
@@ -86,7 +89,7 @@ class CampaignRun:
             threads=threads,
         )
         self._placing = self._new_placing(is_stopped)
-        self._progress = Progress(self._placing, self._going_on, self._ledger.results, pace=task.pace)
+        self._progress = Progress(self._placing, self._going_on, self._ledger.results)
         self._take_up(opened, event)
 
     def _new_placing(self, is_stopped: Callable[[], bool]) -> CampaignPlacing:
@@ -116,7 +119,9 @@ class CampaignRun:
         self._journal.release()
         if self._files:
             self._files.write_final_parts()
-        return self._summary()
+        summary = self._summary()
+        tell_of_the_end(summary, seconds=self._journal.now() - self._journal.began)
+        return summary
 
     def on_kill(self) -> None:
         """Cancel what is still in Twilio's queue; runs in a signal handler."""
@@ -205,9 +210,13 @@ class CampaignRun:
         )
 
     def _do_not_call(self) -> DoNotCallList:
+        """Read the list again, which may be a Variable's; thousands of numbers are parsed only where they changed."""
         is_lost = self._task.do_not_call is None and self._task.has_do_not_call
-        country = self._task.hook.settings.default_country
-        return read_do_not_call("" if is_lost else self._task.do_not_call, default_country=country)
+        written = written_do_not_call("" if is_lost else self._task.do_not_call)
+        if self._listed is None or self._listed[0] != written:
+            country = self._task.hook.settings.default_country
+            self._listed = written, DoNotCallList.from_value(written, default_country=country)
+        return self._listed[1]
 
     def _write_results(self) -> None:
         if not self._files:

@@ -13,7 +13,7 @@ from airflow_provider_twiliocall import clock
 from airflow_provider_twiliocall.campaigns.campaign_calls import CampaignCalls
 from airflow_provider_twiliocall.campaigns.kill import cancel_queued_calls
 from airflow_provider_twiliocall.campaigns.result_files import check_writable
-from airflow_provider_twiliocall.campaigns.rows import RowsError, read_rows
+from airflow_provider_twiliocall.campaigns.rows import MOST_PROBLEMS, RowsError, read_rows
 from airflow_provider_twiliocall.campaigns.unconfirmed import UnconfirmedRows, longest_answer
 from airflow_provider_twiliocall.exceptions import TwilioCallRefusedError
 from airflow_provider_twiliocall.journal import entry
@@ -57,11 +57,11 @@ class OpenCampaign:
         self.is_new = True
         """Whether nobody was dialled yet."""
         if (dials := self.journal.read()) is None:
-            self._begin(context["ti"])
+            self._begin(context["ti"], is_restart=False)
         elif task.restart and self.journal.is_cleared:
             self._wait_for_others()
             self._cancel_queued(dials)
-            self._begin(context["ti"])
+            self._begin(context["ti"], is_restart=True)
         else:
             self.is_new = False
             self._go_on(dials)
@@ -84,7 +84,7 @@ class OpenCampaign:
                     raise TwilioCallRefusedError(f"This try has dialled nobody: {error}") from None
                 logger.warning("Twilio's list of calls cannot be read for now: %s", error)
 
-    def _begin(self, ti: Any) -> None:
+    def _begin(self, ti: Any, *, is_restart: bool) -> None:
         if not self.journal.is_kept and getattr(ti, "try_number", 1) > 1:
             raise TwilioCallRefusedError(
                 "Nobody was dialled: this Airflow keeps no journal (3.3 and later do), so a second try cannot tell "
@@ -94,8 +94,9 @@ class OpenCampaign:
         if problems := self.calls.problems():
             raise TwilioCallRefusedError(f"Nobody was dialled; fix these rows:\n{RowsError(problems)}")
         self._judge_duplicates()
+        self._warn_of_shared_ids()
         if self._task.results_path:
-            check_writable(self._task.results_path)
+            check_writable(self._task.results_path, may_replace=is_restart)
         salt = secrets.token_hex(8)
         self.journal.start(self._digest(salt), salt)
 
@@ -111,6 +112,17 @@ class OpenCampaign:
                 "%d rows are not dialled, because an earlier one has the same callee (on_duplicate='skip'):\n%s",
                 len(named),
                 RowsError(named),
+            )
+
+    def _warn_of_shared_ids(self) -> None:
+        if shared := self.calls.shared_ids():
+            shown = ", ".join(f"{each:.40}" for each in shared[:MOST_PROBLEMS])
+            more = f" and {len(shared) - MOST_PROBLEMS:,} more" if len(shared) > MOST_PROBLEMS else ""
+            logger.warning(
+                "Several rows have the same id: %s%s. All of them are called; the results tell them apart by the "
+                "number of the row.",
+                shown,
+                more,
             )
 
     def _digest(self, salt: str) -> str:

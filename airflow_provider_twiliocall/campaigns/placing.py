@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_twiliocall import clock
+from airflow_provider_twiliocall.campaigns.how_to_place import MOST_ROWS_OF_A_BLOCK, HowToPlace
 from airflow_provider_twiliocall.campaigns.pace import Pace
 from airflow_provider_twiliocall.campaigns.unconfirmed import UnconfirmedRows, longest_request
 from airflow_provider_twiliocall.exceptions import (
     TwilioCallInterruptedError,
     TwilioCallRefusedError,
 )
-from airflow_provider_twiliocall.journal.campaign_journal import LEASE_S, LEAST_OF_LEASE_S, PUT_BACK
+from airflow_provider_twiliocall.journal.campaign_journal import PUT_BACK
 from airflow_provider_twiliocall.journal.reason import Reason
 from airflow_provider_twiliocall.twilio.call import is_call_sid
 from airflow_provider_twiliocall.twilio.errors import (
@@ -27,7 +27,6 @@ from airflow_provider_twiliocall.twilio.errors import (
 from airflow_provider_twiliocall.twilio.recent_calls import twilio_time
 
 if TYPE_CHECKING:
-    from airflow_provider_twiliocall.arguments.literals import Delivery
     from airflow_provider_twiliocall.callees.do_not_call import DoNotCallList
     from airflow_provider_twiliocall.callees.rules import DialRules
     from airflow_provider_twiliocall.campaigns.campaign_calls import CampaignCalls
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MOST_ROWS_OF_A_BLOCK = 100
-
 # With at_least_once, how often a request is sent whose answer is lost.
 _MOST_REQUESTS = 3
 
@@ -48,28 +45,6 @@ _MOST_REQUESTS = 3
 _WRONG_CREDENTIALS = 20003
 _ABOUT_ALL = frozenset({10001, _WRONG_CREDENTIALS, 20005, 20008})
 _ABOUT_THE_CALLER = frozenset({21210, 21212, 21213})
-
-
-@dataclass(frozen=True)
-class HowToPlace:
-    """What the author says of placing.
-
-    :param pace: calls a second
-    :param max_queued: how many of this campaign's calls may be in Twilio's queue
-    :param skips_outside_window: whether a row outside its call window is dropped instead of waiting for it
-    :param do_not_call: gives the list, which may change while the campaign goes on
-    """
-
-    pace: float
-    max_queued: int
-    skips_outside_window: bool
-    delivery: Delivery
-    do_not_call: Callable[[], DoNotCallList]
-
-    @property
-    def rows_of_a_block(self) -> int:
-        """As many as are placed before the journal's lease has to be renewed."""
-        return min(_MOST_ROWS_OF_A_BLOCK, max(1, int(self.pace * (LEASE_S - LEAST_OF_LEASE_S))))
 
 
 class CampaignPlacing:
@@ -143,6 +118,8 @@ class CampaignPlacing:
         """
         if not self._block:
             self._begin_block()
+        if not self._block:
+            return
         said = self._turn(self._block[len(self._said)])
         if said is not None:
             self._said.append(said)
@@ -157,11 +134,36 @@ class CampaignPlacing:
             self._block, self._said = [], []
 
     def _begin_block(self) -> None:
+        if not (block := self._rows_of_a_block(clock.time())):
+            return
         self._listed = self._how.do_not_call()
-        block = self._queue.take(self._how.rows_of_a_block, clock.time())
         self._journal.begin(block)
         self._block, self._said = block, []
         self._is_to_be_told = False
+
+    def _rows_of_a_block(self, now: float) -> list[int]:
+        """Take the next rows, without those that wait for their call window: a block of them costs two writes."""
+        rows: list[int] = []
+        for _ in range(MOST_ROWS_OF_A_BLOCK):
+            if len(rows) == self._how.rows_of_a_block or not (taken := self._queue.take(1, now)):
+                break
+            if not self._is_put_off(taken[0], now):
+                rows += taken
+        return rows
+
+    def _is_put_off(self, row: int, now: float) -> bool:
+        if self._how.skips_outside_window or not self._calls.has_window(row):
+            return False
+        try:
+            rules = self._calls.rules(row, self._calls.params(row).to)
+            opens = rules.earliest_ring(now)
+        except ValueError:
+            # It is told at its turn.
+            return False
+        if opens <= now or rules.is_pointless(opens):
+            return False
+        self._queue.add(row, opens)
+        return True
 
     def close_block(self) -> None:
         """Put back the rows of the block that had no turn: none will come for a while."""

@@ -31,24 +31,36 @@ COLUMNS = (
 """What there is of each row. ``to`` is cut to its last four digits, ``duration`` is in seconds."""
 
 
-def check_writable(path: str) -> None:
+def check_writable(path: str, *, may_replace: bool) -> None:
     """See that results can be written there.
 
+    :param may_replace: whether results that are there already may be written over
     :raises TwilioCallRefusedError: says why not; nobody was dialled
     """
     from airflow.sdk import ObjectStoragePath
 
     results = ObjectStoragePath(path.strip())
     probe = results.with_name(f"{results.stem}-check{results.suffix}")
+    first = _part_of(results, 0)
     try:
         results.parent.mkdir(parents=True, exist_ok=True)
         probe.write_text("", encoding="utf-8")
         probe.unlink()
+        is_taken = first.exists() and not may_replace
     except Exception as error:
         raise TwilioCallRefusedError(
             f"Nobody was dialled: results_path={path!r} cannot be written ({error}). Create the folder, or give the "
             "task the right to write there"
         ) from error
+    if is_taken:
+        raise TwilioCallRefusedError(
+            f"Nobody was dialled: {first} exists already, and would be written over. Give each run a path of its own, "
+            "such as results_path='…/{{ run_id }}/results.csv', or move the file away, and clear the task"
+        )
+
+
+def _part_of(path: Any, number: int) -> Any:
+    return path.with_name(f"{path.stem}-{number:05}{path.suffix}")
 
 
 class ResultFiles:
@@ -84,7 +96,7 @@ class ResultFiles:
         return str(self._part(part))
 
     def _part(self, part: int) -> Any:
-        return self._path.with_name(f"{self._path.stem}-{part:05}{self._path.suffix}")
+        return _part_of(self._path, part)
 
     def _write(self, part: int) -> None:
         rows = [self._row(index) for index in self.parts[part]]

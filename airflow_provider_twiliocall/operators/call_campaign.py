@@ -5,6 +5,7 @@ Longer than 300 lines because its own arguments are spelled out: for readers, ed
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -202,6 +203,18 @@ class CallCampaignOperator(RendersText, BaseOperator, CallAttributes):
             ]
         )
         self.redial_on = checks.read_redial_on(self.redial_on)
+        self._warn_without_journal()
+
+    def _warn_without_journal(self) -> None:
+        from airflow_provider_twiliocall.compat import keeps_task_state
+
+        if not keeps_task_state():
+            warnings.warn(
+                f"{self.task_id}: this Airflow keeps no journal for a task (3.3 and later do). If a campaign stops in "
+                "the middle, a second try fails for good and dials nobody. Set retries=0, and see the results",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _problems(self) -> list[str]:
         return literals.problems_of(
